@@ -1,0 +1,78 @@
+"""A panel of models researches a question, a judge compares, a writer answers: one LangGraph graph.
+
+    from fusion_graph import create_fusion_graph
+
+    builder.add_node("fusion", create_fusion_graph("budget"))
+
+Names are imported when first used: `import fusion_graph` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fusion_graph.analysis import Analysis
+    from fusion_graph.config import FusionConfig, Panelist, Provider
+    from fusion_graph.errors import (
+        AllPanelistsFailed,
+        ConfigurationError,
+        EmptyQuestion,
+        FusionError,
+        FusionRecursion,
+        MissingKey,
+        PresetFileError,
+        UnknownPreset,
+        UnknownProvider,
+    )
+    from fusion_graph.graph import create_fusion_graph
+    from fusion_graph.report import FusionReport
+
+_HOMES = {
+    "Analysis": "analysis",
+    "FusionConfig": "config",
+    "Panelist": "config",
+    "Provider": "config",
+    "AllPanelistsFailed": "errors",
+    "ConfigurationError": "errors",
+    "EmptyQuestion": "errors",
+    "FusionError": "errors",
+    "FusionRecursion": "errors",
+    "MissingKey": "errors",
+    "PresetFileError": "errors",
+    "UnknownPreset": "errors",
+    "UnknownProvider": "errors",
+    "create_fusion_graph": "graph",
+    "FusionReport": "report",
+}
+
+__all__ = [
+    "AllPanelistsFailed",
+    "Analysis",
+    "ConfigurationError",
+    "EmptyQuestion",
+    "FusionConfig",
+    "FusionError",
+    "FusionRecursion",
+    "FusionReport",
+    "MissingKey",
+    "Panelist",
+    "PresetFileError",
+    "Provider",
+    "UnknownPreset",
+    "UnknownProvider",
+    "create_fusion_graph",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fusion_graph' has no attribute '{name}'")
+    value = getattr(import_module(f"fusion_graph.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

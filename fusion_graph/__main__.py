@@ -1,0 +1,14 @@
+"""`python -m fusion_graph`, and the `fusion-graph` command."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line."""
+    from fusion_graph.cli import main as run  # noqa: PLC0415 - keeps `import` light
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""One question to one model: retried where that helps, recorded whatever happens.
+
+Every call a run makes goes through `Caller.ask`, so retries, refused parameters, tokens, cost
+and times are dealt with here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.runnables import RunnableConfig
+
+from fusion_graph.analysis import without_thinking
+from fusion_graph.errors import Failure
+from fusion_graph.events import Emit
+from fusion_graph.failures import (
+    reason_of,
+    refused_parameter,
+    retry_after,
+    status_of,
+    words_of,
+    worth_retrying,
+)
+from fusion_graph.models import Model
+from fusion_graph.usage import CallRecord, Stage
+
+ATTEMPTS = 3
+"""Tries of one call, the first included."""
+
+BACKOFF_SECONDS = 0.5
+"""Wait before the second try; doubled before the third, with up to as much jitter on top."""
+
+LONGEST_WAIT = 60.0
+"""Most seconds a provider's Retry-After is honoured; a longer one fails the call at once."""
+
+UNSEEN = ["nostream"]
+"""Tag that keeps LangGraph's `messages` mode from emitting a model's reply by itself."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a call asks for besides an answer. None leaves a parameter to the provider.
+
+    Attributes:
+        tools: Tools offered, as OpenAI-format dicts.
+        tool_choice: `none` forbids calls while the tools stay listed.
+        temperature: 0 to 2.
+        reasoning_effort: As the provider names it.
+        max_tokens: Most tokens of the reply.
+        response_formats: Ways to ask for JSON, strongest first; a refused one gives way to the
+            next, and after the last the call goes without.
+    """
+
+    tools: Sequence[dict[str, Any]] = ()
+    tool_choice: str | None = None
+    temperature: float | None = None
+    reasoning_effort: str | None = None
+    max_tokens: int | None = None
+    response_formats: tuple[dict[str, Any], ...] = ()
+
+    def without(self, name: str) -> Options:
+        """The options after a model refused the parameter `name` of `failures.PARAMETERS`."""
+        if name == "response_format":
+            return replace(self, response_formats=self.response_formats[1:])
+        return replace(self, **{name: None})
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that can be refused and are set, by their wire names."""
+        sent: dict[str, Any] = {
+            "temperature": self.temperature,
+            "reasoning_effort": self.reasoning_effort,
+            "tool_choice": self.tool_choice if self.tools else None,
+            "max_tokens": self.max_tokens,
+            "response_format": self.response_formats[0] if self.response_formats else None,
+        }
+        return {name: value for name, value in sent.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's reply. `text` is what a reader may see: no reasoning."""
+
+    message: AIMessage
+    text: str
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the model stopped, as the provider says it; empty if it does not."""
+        metadata = self.message.response_metadata
+        return str(metadata.get("finish_reason") or metadata.get("stop_reason") or "")
+
+
+class CallFailed(Exception):
+    """A call that got no reply, after every try. `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure['reason']}: {failure['detail']}")
+        self.failure = failure
+
+
+@dataclass
+class Caller:
+    """Somebody in a run who calls models: keeps the records, sends the events.
+
+    Attributes:
+        stage: Which part of the run pays.
+        name: Who: a panelist's name, or the stage's.
+        started: Unix time the run began, seconds.
+        emit: Sends progress events.
+        calls: Records of all calls so far, failed ones included.
+    """
+
+    stage: Stage
+    name: str
+    started: float
+    emit: Emit
+    calls: list[CallRecord] = field(default_factory=list)
+
+    async def ask(
+        self,
+        model: Model,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        sink: Callable[[str], None] | None = None,
+        restart: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """A model's reply to a conversation.
+
+        Args:
+            model: Which model. Parameters it refuses are remembered on it.
+            messages: The conversation.
+            options: What to ask for.
+            sink: Takes the text as it streams in; None asks for it in one piece.
+            restart: Told, with the reason, that what the sink was given is void.
+
+        Raises:
+            CallFailed: There was none.
+        """
+        for name in model.refused:
+            options = options.without(name)
+        attempt = 1
+        while True:
+            record = self._open(model)
+            try:
+                message = await _send(model, messages, options, self._trace(), sink)
+            except asyncio.CancelledError:
+                self._close(record, "timed_out")
+                raise
+            except Exception as error:
+                self._close(record, reason_of(error))
+                refused = refused_parameter(error, options.parameters())
+                if refused is not None:
+                    options = options.without(refused)
+                    if refused != "response_format" or not options.response_formats:
+                        model.refused.add(refused)
+                    record["left_out"].append(refused)
+                    continue
+                await self._wait_or_give_up(model, error, attempt)
+                if restart is not None:
+                    restart(reason_of(error))
+                attempt += 1
+                continue
+            self._close(record, "ok", message, model.cost(message))
+            return Reply(message, without_thinking(message.text))
+
+    async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
+        reason = reason_of(error)
+        wait = retry_after(error)
+        if attempt >= ATTEMPTS or not worth_retrying(error) or (wait or 0) > LONGEST_WAIT:
+            raise CallFailed(
+                {
+                    "reason": reason,
+                    "detail": words_of(error),
+                    "http_status": status_of(error),
+                    "attempts": attempt,
+                }
+            ) from error
+        if wait is None:
+            base = BACKOFF_SECONDS * 2 ** (attempt - 1)
+            wait = base + random.uniform(0, base)  # noqa: S311 - jitter, not a secret
+        self.emit(
+            "call.retried",
+            stage=self.stage,
+            name=self.name,
+            model=model.ref,
+            reason=reason,
+            seconds=round(wait, 2),
+        )
+        await asyncio.sleep(wait)
+
+    def _trace(self) -> RunnableConfig:
+        """How the call shows in traces (LangSmith, Langfuse, OpenTelemetry)."""
+        return {
+            "run_name": f"{self.stage}: {self.name}",
+            "tags": [*UNSEEN, f"fusion:{self.stage}"],
+            "metadata": {"fusion_stage": self.stage, "fusion_name": self.name},
+        }
+
+    def _open(self, model: Model) -> CallRecord:
+        record: CallRecord = {
+            "stage": self.stage,
+            "name": self.name,
+            "model": model.ref,
+            "input_tokens": None,
+            "output_tokens": None,
+            "cost_usd": None,
+            "start": round(time.time() - self.started, 4),
+            "end": 0.0,
+            "outcome": "timed_out",
+            "left_out": [],
+        }
+        self.calls.append(record)
+        return record
+
+    def _close(
+        self,
+        record: CallRecord,
+        outcome: str,
+        message: AIMessage | None = None,
+        cost: float | None = None,
+    ) -> None:
+        record["end"] = round(time.time() - self.started, 4)
+        record["outcome"] = outcome
+        if message is not None and message.usage_metadata is not None:
+            record["input_tokens"] = message.usage_metadata["input_tokens"]
+            record["output_tokens"] = message.usage_metadata["output_tokens"]
+        record["cost_usd"] = cost
+
+
+async def _send(
+    model: Model,
+    messages: Sequence[BaseMessage],
+    options: Options,
+    config: RunnableConfig,
+    sink: Callable[[str], None] | None,
+) -> AIMessage:
+    if model.protocol:
+        return await _send_protocol(model, messages, options, config, sink)
+    chat: Any = model.chat
+    if options.tools:
+        choice = {"tool_choice": options.tool_choice} if options.tool_choice else {}
+        chat = chat.bind_tools(list(options.tools), **choice)
+    if sink is None:
+        reply = await chat.ainvoke(list(messages), config)
+        return _as_message(reply)
+    # The instance was told not to stream; asking it to is the way to say otherwise.
+    chat = model.chat.model_copy(update={"disable_streaming": False})
+    whole: AIMessageChunk | None = None
+    async for chunk in chat.astream(list(messages), config):
+        if chunk.text:
+            sink(chunk.text)
+        whole = chunk if whole is None else whole + chunk
+    return _as_message(whole)
+
+
+async def _send_protocol(
+    model: Model,
+    messages: Sequence[BaseMessage],
+    options: Options,
+    config: RunnableConfig,
+    sink: Callable[[str], None] | None,
+) -> AIMessage:
+    chat = model.chat if sink is None else model.chat.model_copy(update={"sink": sink})
+    parameters = options.parameters()
+    if options.tools:
+        parameters["tools"] = list(options.tools)
+    if "openrouter" == model.provider:
+        # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
+        parameters["extra_body"] = {"usage": {"include": True}}
+    reply = await chat.ainvoke(list(messages), config, **parameters)
+    return _as_message(reply)
+
+
+def _as_message(reply: Any) -> AIMessage:
+    if isinstance(reply, AIMessageChunk):
+        return AIMessage(
+            reply.content,
+            tool_calls=reply.tool_calls,
+            invalid_tool_calls=reply.invalid_tool_calls,
+            usage_metadata=reply.usage_metadata,
+            response_metadata=reply.response_metadata,
+        )
+    if not isinstance(reply, AIMessage):
+        raise TypeError(f"The model returned {type(reply).__name__}, not a message.")
+    return reply

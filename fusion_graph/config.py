@@ -1,0 +1,281 @@
+"""The configuration of a run: its fields, and how a caller's layers become one.
+
+`FusionConfig` is what people write, in Python, in a preset file or in Studio: every field is
+optional, and unset means "as the preset says". `resolve` turns the layers of one run into a
+`ResolvedConfig`, in which nothing is left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from fusion_graph.errors import ConfigurationError
+
+MAX_PANEL = 16
+"""Most members a panel may have; OpenRouter allows 8, and no study of wider ones is known."""
+
+MAX_TOOL_CALLS = 16
+"""Highest tool-call cap, as OpenRouter's."""
+
+Invocation = Literal["always", "never", "auto"]
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+def model_name(model: Any) -> str:
+    """The written form of a model: the string itself, or `Class:model` for an instance."""
+    if isinstance(model, str):
+        return model
+    inner = getattr(model, "model_name", None) or getattr(model, "model", None)
+    return f"{type(model).__name__}:{inner}" if isinstance(inner, str) else type(model).__name__
+
+
+def _check_model(value: Any) -> Any:
+    if isinstance(value, str):
+        provider, colon, name = value.partition(":")
+        if not (provider.strip() and colon and name.strip()):
+            raise ValueError("write a model as 'provider:model', as in 'openai:gpt-5.5'")
+        return value.strip()
+    if callable(getattr(value, "ainvoke", None)) and hasattr(value, "disable_streaming"):
+        return value
+    raise ValueError("a model is a 'provider:model' string or a LangChain chat model")
+
+
+ModelRef = Annotated[
+    Any,
+    BeforeValidator(_check_model),
+    PlainSerializer(model_name, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["openrouter:openai/gpt-5.5"]}),
+]
+"""`provider:model`, or a LangChain chat model."""
+
+
+class _Strict(BaseModel):
+    """Unknown fields are refused, and a wrong value is a `ConfigurationError` in one line."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise ConfigurationError(*explain(error, type(self))) from None
+
+
+class Panelist(_Strict):
+    """One member of the panel."""
+
+    model: ModelRef
+    """`provider:model`, or a LangChain chat model."""
+    name: str | None = Field(default=None, min_length=1, max_length=80)
+    """What the report calls this member; by default the model's name."""
+    instructions: str | None = None
+    """Extra system instructions for this member only. By default everybody gets the same task."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Sampling temperature of this member."""
+    reasoning_effort: ReasoningEffort | None = None
+    """Reasoning effort of this member."""
+    tools: bool = True
+    """Whether this member may search and fetch."""
+
+
+def _panelist(value: Any) -> Any:
+    if isinstance(value, Panelist):
+        return value
+    if isinstance(value, Mapping):
+        return Panelist(**value)
+    return Panelist(model=value)
+
+
+class Price(_Strict):
+    """A model's price in US dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class Provider(_Strict):
+    """An endpoint that speaks the OpenAI protocol."""
+
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; unset if it wants none."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Headers sent with every call."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Prices by model name, where `genai-prices` does not know them."""
+
+
+class FusionConfig(_Strict):
+    """Settings of a fusion. Every field may be left out: the preset's value is taken."""
+
+    preset: str | None = Field(default=None, title="Preset")
+    """A shipped preset (quality, budget, frontier, self, thrifty, openai, auto, local, offline),
+    one of your own by name, or the path of a preset file. Unset: chosen from the keys found."""
+    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] | None = Field(
+        default=None, title="Panel", min_length=1, max_length=MAX_PANEL
+    )
+    """The models that answer side by side, 1 to 16. The same model twice is allowed."""
+    judge: ModelRef | None = Field(default=None, title="Judge")
+    """The model that compares the answers."""
+    synthesizer: ModelRef | None = Field(default=None, title="Writer")
+    """The model that writes the final answer."""
+    fallbacks: list[ModelRef] = Field(default=[], title="Fallbacks")
+    """Models tried in turn when the judge or the writer fails."""
+    invocation: Invocation = Field(default="always", title="When to use the panel")
+    """always: the panel answers; never: one model answers; auto: one short call decides."""
+    search: Literal["ddgs", "corpus", "tavily", "searxng", "brave", "wikipedia", "none"] | None = (
+        Field(default=None, title="Search")
+    )
+    """Where web_search looks. Unset: `corpus` when a folder is given, else `ddgs`."""
+    corpus: str | None = Field(default=None, title="Corpus folder")
+    """Folder of Markdown, text or HTML files that `search = "corpus"` looks in."""
+    max_tool_calls: int = Field(default=8, ge=0, le=MAX_TOOL_CALLS, title="Tool calls per panelist")
+    """Most searches and fetches one panelist may make; parallel ones count one by one."""
+    judge_tools: bool = Field(default=False, title="Judge may search")
+    """Gives the judge the panel's tools, under the same cap."""
+    criteria: str = Field(default="general", min_length=1, title="What the judge weighs")
+    """`general`, `code`, `safety`, or your own words."""
+    max_completion_tokens: int = Field(default=16_000, ge=16, le=128_000, title="Tokens per call")
+    """Most tokens one model call may produce, reasoning included."""
+    reasoning_effort: ReasoningEffort | None = Field(default=None, title="Reasoning effort")
+    """Passed to every model that takes it; unset leaves it to the provider."""
+    temperature: float | None = Field(default=None, ge=0, le=2, title="Panel temperature")
+    """For the panel only: the judge runs at 0 where its model takes a temperature."""
+    panelist_timeout: float = Field(default=600, gt=0, le=7200, title="Panelist timeout (s)")
+    """Seconds after which a panelist is given up."""
+    judge_timeout: float = Field(default=300, gt=0, le=7200, title="Judge timeout (s)")
+    """Seconds the judge may take, repair and fallbacks included."""
+    synthesis_timeout: float = Field(default=300, gt=0, le=7200, title="Writer timeout (s)")
+    """Seconds one writing attempt may take."""
+    quorum: int | None = Field(default=None, ge=1, le=MAX_PANEL, title="Quorum")
+    """Answers after which the others get only `grace` seconds more. Unset: wait for everyone."""
+    grace: float = Field(default=15, ge=0, le=3600, title="Grace (s)")
+    """Seconds the rest of the panel gets once the quorum has answered."""
+    max_concurrency: int | None = Field(default=None, ge=1, le=MAX_PANEL, title="Panelists at once")
+    """Panelists at work at the same time; 1 suits a server with one GPU. Unset: all."""
+    allowed_domains: list[str] = Field(default=[], title="Allowed domains")
+    """If given, only these hosts (and their subdomains) are searched and fetched."""
+    blocked_domains: list[str] = Field(default=[], title="Blocked domains")
+    """Hosts never searched or fetched. Give this or `allowed_domains`, not both."""
+    seed: int | None = Field(default=None, ge=0, lt=2**32, title="Seed")
+    """Orders the answers before the judge sees them. Unset: drawn and reported."""
+    providers: dict[str, Provider] = Field(default={}, title="Providers")
+    """OpenAI-compatible endpoints by name, for `name:model` strings."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.allowed_domains and self.blocked_domains:
+            raise ValueError("give allowed_domains or blocked_domains, not both")
+        if self.quorum and self.panel and self.quorum > len(self.panel):
+            raise ValueError(f"quorum {self.quorum} is more than the panel's {len(self.panel)}")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The fields that were set, as values `FusionConfig` accepts again."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class ResolvedConfig(FusionConfig):
+    """A configuration in which panel, judge, writer and search are decided."""
+
+    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] = Field(  # type: ignore[assignment]
+        min_length=1, max_length=MAX_PANEL
+    )
+    judge: ModelRef
+    synthesizer: ModelRef
+
+    @property
+    def names(self) -> list[str]:
+        """The panelists' names in panel order, each once (`gpt-5.5`, `gpt-5.5 #2`)."""
+        names: list[str] = []
+        for member in self.panel:
+            base = member.name or model_name(member.model).partition(":")[2].rpartition("/")[2]
+            base = base or model_name(member.model)
+            taken = sum(name == base or name.startswith(f"{base} #") for name in names)
+            names.append(base if not taken else f"{base} #{taken + 1}")
+        return names
+
+    def public(self) -> dict[str, Any]:
+        """Plain data for the report: models by name, headers (which may hold keys) left out."""
+        data = self.model_dump(mode="json")
+        for provider in data["providers"].values():
+            provider["headers"] = dict.fromkeys(provider["headers"], "***")
+        return data
+
+
+def coerce(given: FusionConfig | Mapping[str, Any] | str | None) -> dict[str, Any]:
+    """The fields a caller set, from any form a configuration comes in.
+
+    Args:
+        given: A `FusionConfig`, a dict (as a parent graph's context is inherited), a preset's
+            name or path, or nothing.
+
+    Raises:
+        ConfigurationError: An unknown field or a wrong value.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, str):
+        return {"preset": given}
+    if isinstance(given, FusionConfig):
+        return given.given()
+    if isinstance(given, Mapping):
+        return FusionConfig(**given).given()
+    raise ConfigurationError(
+        f"A configuration of type {type(given).__name__} cannot be read.",
+        "Give a FusionConfig, a dict of its fields, or a preset's name.",
+    )
+
+
+def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
+    """One resolved configuration from layers of set fields, the strongest first.
+
+    Providers are merged by name; every other field is taken whole from the strongest layer.
+
+    Raises:
+        ConfigurationError: A field is wrong, or panel, judge or writer stayed open.
+    """
+    fields: dict[str, Any] = {}
+    providers: dict[str, Any] = {}
+    for layer in reversed(layers):
+        fields.update({name: value for name, value in layer.items() if value is not None})
+        providers.update(layer.get("providers") or {})
+    fields["providers"] = providers
+    if fields.get("search") is None:
+        fields["search"] = "corpus" if fields.get("corpus") else "ddgs"
+    if fields.get("panel"):
+        fields.setdefault("judge", _panelist(fields["panel"][0]).model)
+        fields.setdefault("synthesizer", fields["judge"])
+    return ResolvedConfig(**fields)
+
+
+def explain(error: ValidationError, schema: type[BaseModel]) -> tuple[str, str]:
+    """Problem and remedy, one line each, for the first thing pydantic found wrong."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or schema.__name__
+    if first["type"] == "extra_forbidden":
+        return (
+            f"Unknown field '{where}'.",
+            f"Fields of {schema.__name__}: {', '.join(schema.model_fields)}.",
+        )
+    if first["type"] == "missing":
+        return f"Field '{where}' is missing.", f"{schema.__name__} needs it."
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    value = first.get("input")
+    if isinstance(value, str | int | float | bool):
+        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"
+        return f"Field '{where}' is {shown}:", f"{message[:1].lower()}{message[1:]}."
+    return f"Field '{where}':", f"{message[:1].lower()}{message[1:]}."

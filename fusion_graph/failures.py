@@ -1,0 +1,150 @@
+"""What went wrong with a model call, in one of a few words: from any client's exceptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fusion_graph.errors import FailureReason
+
+RETRIED_STATUSES = frozenset({408, 409, 429})
+"""Tried again besides every 5xx; no other status gets better by asking twice."""
+
+PARAMETERS = {
+    "temperature": ("temperature",),
+    "reasoning_effort": ("reasoning_effort", "reasoning.effort", "reasoning"),
+    "tool_choice": ("tool_choice",),
+    "response_format": ("response_format", "json_schema", "json mode", "structured output"),
+    "max_tokens": ("max_completion_tokens", "max_tokens"),
+}
+"""Parameters a call can do without, and what providers call them when they refuse them."""
+
+DETAIL_CHARACTERS = 500
+"""How much of a provider's message is kept."""
+
+_KEY_LIKE = re.compile(r"\b(sk|pk|key|Bearer)[-_ ][A-Za-z0-9_\-*.]{6,}")
+_CONTEXT = re.compile(
+    r"context[_ ]length|maximum context|context window|too many (input )?tokens"
+    r"|prompt is too long|input is too long",
+    re.IGNORECASE,
+)
+_FILTER = re.compile(
+    r"content[_ ](filter|policy|management)|moderation|flagged|safety system", re.IGNORECASE
+)
+_INPUT = re.compile(
+    r"support (image|audio|file|video)|image_url|image input|vision|multimodal", re.IGNORECASE
+)
+_MODEL = re.compile(
+    r"(model|endpoint).{0,80}(not (exist|found|a valid)|does not exist|unknown)"
+    r"|not a valid model|unknown model|no endpoints found",
+    re.IGNORECASE,
+)
+_CREDIT = re.compile(r"insufficient[_ ](quota|credits?|funds)|billing", re.IGNORECASE)
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status behind an exception of any client, or None for a broken connection."""
+    for holder in (error, getattr(error, "response", None)):
+        status = getattr(holder, "status_code", None)
+        if isinstance(status, int) and not isinstance(status, bool):
+            return status
+    body = getattr(error, "body", None)
+    code = body.get("code") if isinstance(body, Mapping) else None
+    return int(code) if isinstance(code, int) or str(code).isdigit() else None
+
+
+def words_of(error: BaseException) -> str:
+    """The provider's own words, one line, without anything that looks like a key."""
+    body = getattr(error, "body", None)
+    said: Any = None
+    if isinstance(body, Mapping):
+        inner = body.get("error") if isinstance(body.get("error"), Mapping) else body
+        said = inner.get("message") if isinstance(inner, Mapping) else None
+    text = " ".join(str(said or error or type(error).__name__).split())
+    return scrub(text or type(error).__name__)[:DETAIL_CHARACTERS]
+
+
+def scrub(text: str) -> str:
+    """The text without anything that looks like an API key."""
+    return _KEY_LIKE.sub("[key]", text)
+
+
+def reason_of(error: BaseException) -> FailureReason:
+    """Why the call failed, from its status first and the provider's words second."""
+    status, words = status_of(error), words_of(error)
+    code = str(getattr(error, "code", None) or "")
+    said = f"{code} {words}"
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return "timed_out"
+    if status == 402 or _CREDIT.search(said):
+        return "insufficient_credits"
+    if status == 429:
+        return "rate_limited"
+    if status in (400, 404, 413, 422):
+        for pattern, reason in (
+            (_CONTEXT, "context_length"),
+            (_FILTER, "content_filter"),
+            (_INPUT, "unsupported_input"),
+            (_MODEL, "invalid_model"),
+        ):
+            if pattern.search(said):
+                return reason  # type: ignore[return-value]
+        return "invalid_model" if status == 404 else "bad_request"
+    if status in (401, 403):
+        return "content_filter" if _FILTER.search(said) else "auth"
+    return "upstream_error"
+
+
+def worth_retrying(error: BaseException) -> bool:
+    """Whether asking again may help: a broken connection, 408, 409, 429 or 5xx, no 4xx else."""
+    if reason_of(error) == "insufficient_credits":
+        return False
+    status = status_of(error)
+    if status is not None:
+        return status in RETRIED_STATUSES or status >= 500
+    return _is_transport(error)
+
+
+def refused_parameter(error: BaseException, sent: Iterable[str]) -> str | None:
+    """Which of the parameters sent the model will not take, if that is what a 4xx says.
+
+    Args:
+        error: The exception.
+        sent: Names, of `PARAMETERS`, that the call carried.
+    """
+    if status_of(error) not in (400, 404, 422):
+        return None
+    body = getattr(error, "body", None)
+    param = str(body.get("param") or "") if isinstance(body, Mapping) else ""
+    words = words_of(error).lower()
+    for name in sent:
+        aliases = PARAMETERS[name]
+        if param and any(param == alias or param.startswith(f"{alias}.") for alias in aliases):
+            return name
+    if _CONTEXT.search(words):
+        return None
+    for name in sent:
+        if any(alias in words for alias in PARAMETERS[name]):
+            return name
+    return None
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Seconds the provider asks to wait (`Retry-After`, in seconds), or None."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = headers.get("retry-after") if hasattr(headers, "get") else None
+    try:
+        return max(0.0, float(value)) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _is_transport(error: BaseException) -> bool:
+    """Whether the connection broke: by name, since every client brings its own classes."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(
+        names
+        & {"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError",
+           "TimeoutError", "ErrorReply"}
+    )

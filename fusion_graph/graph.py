@@ -1,0 +1,208 @@
+"""The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.config import get_config
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import push_message
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import get_runtime
+from langgraph.types import Command, Overwrite, Send
+
+from fusion_graph.config import FusionConfig
+from fusion_graph.errors import AllPanelistsFailed
+from fusion_graph.events import Emit, emitter
+from fusion_graph.nodes.adapter import Node
+from fusion_graph.nodes.direct import direct
+from fusion_graph.nodes.fan_out import fan_out, tasks
+from fusion_graph.nodes.join import join
+from fusion_graph.nodes.judge import judge
+from fusion_graph.nodes.panelist import panelist
+from fusion_graph.nodes.synthesis import Written, pass_on, synthesis
+from fusion_graph.record import build_record
+from fusion_graph.recursion import inside_fusion, refuse_recursion
+from fusion_graph.stack import Stack
+from fusion_graph.state import (
+    FusionInput,
+    FusionOutput,
+    FusionState,
+    Joined,
+    Judgement,
+    PanelTask,
+    Run,
+)
+
+FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
+
+
+def create_fusion_graph(
+    config: FusionConfig | Mapping[str, Any] | str | None = None,
+    *,
+    tools: Sequence[BaseTool] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
+    name: str = "fusion",
+) -> FusionGraph:
+    """A panel, a judge and a writer as one graph, to run by itself or as a node of another.
+
+    Args:
+        config: A preset's name or path, a `FusionConfig`, or a dict of its fields. A run's own
+            context goes before it. Without a preset one is chosen from the keys found.
+        tools: The panelists' tools, in place of web_search and web_fetch.
+        checkpointer: As for any LangGraph graph; a subgraph takes its parent's by default.
+        name: The graph's name, in drawings and traces.
+
+    Returns:
+        A compiled graph over `messages`. Its output adds the answer to them, and holds the
+        report as plain data under `fusion`.
+
+    Raises:
+        ConfigurationError: The configuration has a wrong field, or names an unknown preset.
+
+    Example:
+        >>> from fusion_graph import create_fusion_graph
+        >>> graph = create_fusion_graph("offline")
+        >>> result = graph.invoke({"messages": [("user", "What is self-fusion?")]})
+        >>> result["fusion"]["status"]
+        'ok'
+        >>> print(result["messages"][-1].content)  # doctest: +ELLIPSIS
+        ...
+    """
+    stack = Stack(config, list(tools) if tools is not None else None)
+
+    async def start(state: FusionState) -> Command[str]:
+        refuse_recursion()
+        run, settings = await fan_out(state["messages"], _context(), stack, _write())
+        update = {"run": run, "answers": Overwrite([])}
+        if not run["invoked"]:
+            return Command(update=update, goto="direct")
+        sends = [
+            Send("panelist", task)
+            for task in tasks(run, state["messages"], len(settings.panel))
+        ]
+        return Command(update=update, goto=sends)
+
+    async def ask_panelist(task: PanelTask) -> dict[str, Any]:
+        settings = stack.resume(_context(), task["run"])
+        with inside_fusion():
+            return {"answers": [await panelist(task, settings, stack, _emit(task["run"]))]}
+
+    async def bring_together(state: FusionState) -> dict[str, Any]:
+        joined = join(state["answers"], state["run"]["seed"])
+        _need_an_answer(state["run"], joined, stack)
+        return {"joined": joined}
+
+    async def compare(state: FusionState) -> dict[str, Any]:
+        run = state["run"]
+        settings = stack.resume(_context(), run)
+        with inside_fusion():
+            judgement = await judge(
+                state["messages"], run, state["joined"], settings, stack, _emit(run)
+            )
+        return {"judgement": judgement}
+
+    async def write_answer(state: FusionState) -> dict[str, Any]:
+        run, joined, judgement = state["run"], state["joined"], state["judgement"]
+        settings = stack.resume(_context(), run)
+        written = await synthesis(
+            state["messages"], run, joined, judgement, settings, _emit(run), _say
+        )
+        return _finish(run, joined, judgement, written, stack)
+
+    async def answer_alone(state: FusionState) -> dict[str, Any]:
+        run = state["run"]
+        settings = stack.resume(_context(), run)
+        with inside_fusion():
+            answer = await direct(state["messages"], run, settings, stack, _emit(run))
+        joined = join([answer], run["seed"])
+        _need_an_answer(run, joined, stack)
+        written = pass_on(joined["answers"][0], "", joined, _say, [], [])
+        return _finish(run, joined, None, written, stack)
+
+    graph = StateGraph(
+        FusionState,
+        context_schema=FusionConfig,
+        input_schema=FusionInput,
+        output_schema=FusionOutput,
+    )
+    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct"))
+    graph.add_node("panelist", Node(ask_panelist), input_schema=PanelTask)
+    graph.add_node("join", Node(bring_together), defer=True)
+    graph.add_node("judge", Node(compare))
+    graph.add_node("synthesis", Node(write_answer))
+    graph.add_node("direct", Node(answer_alone))
+    graph.add_edge(START, "fan_out")
+    graph.add_edge("panelist", "join")
+    graph.add_edge("join", "judge")
+    graph.add_edge("judge", "synthesis")
+    graph.add_edge("synthesis", END)
+    graph.add_edge("direct", END)
+    return graph.compile(checkpointer=checkpointer, name=name)
+
+
+def _context() -> Any:
+    """The run's context, which LangGraph hands over as a model, a raw dict or not at all."""
+    return get_runtime().context
+
+
+def _write() -> Callable[[Any], None]:
+    return get_runtime().stream_writer
+
+
+def _emit(run: Run) -> Emit:
+    return emitter(_write(), run["started"])
+
+
+def _say(message_id: str, text: str) -> None:
+    """Send a piece of the answer to `stream_mode="messages"`, as the writer's alone."""
+    push_message(AIMessageChunk(text, id=message_id), state_key=None)
+
+
+def _need_an_answer(run: Run, joined: Joined, stack: Stack) -> None:
+    if any(answer["status"] == "ok" for answer in joined["answers"]):
+        return
+    settings = stack.resume(_context(), run)
+    record = build_record(
+        run, settings, joined, None, answer="", failed=True, thread_id=_thread_id()
+    )
+    failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]
+    raise AllPanelistsFailed(failures, record)
+
+
+def _finish(
+    run: Run, joined: Joined, judgement: Judgement | None, written: Written, stack: Stack
+) -> dict[str, Any]:
+    record = build_record(
+        run,
+        stack.resume(_context(), run),
+        joined,
+        judgement,
+        answer=written.answer,
+        calls=written.calls,
+        degradations=written.degradations,
+        thread_id=_thread_id(),
+    )
+    total = record["usage"]["total"]
+    _emit(run)(
+        "fusion.completed",
+        status=record["status"],
+        degradations=[item["code"] for item in record["degradations"]],
+        cost_usd=total["cost_usd"],
+        calls=total["calls"],
+    )
+    message = AIMessage(
+        written.content,
+        id=written.message_id,
+        response_metadata={"fusion_status": record["status"]},
+    )
+    return {"messages": [message], "fusion": record}
+
+
+def _thread_id() -> str | None:
+    thread_id = get_config().get("configurable", {}).get("thread_id")
+    return str(thread_id) if thread_id is not None else None

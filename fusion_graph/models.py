@@ -1,0 +1,236 @@
+"""From `provider:model` to something that can be called, over shared connections.
+
+`openrouter`, `openai`, `ollama` and every `[providers.NAME]` speak the OpenAI protocol and go
+through `ChatOpenAI`; `offline` is this package's own; any other provider is LangChain's
+(`init_chat_model`). A LangChain chat model may be given instead of a string.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+
+from fusion_graph.config import Price, Provider, model_name
+from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
+from fusion_graph.loops import loop_owned
+from fusion_graph.presets.discovery import ollama_url
+from fusion_graph.usage import listed_cost, priced_cost, reported_cost
+
+if TYPE_CHECKING:
+    import httpx2
+
+DEPTH_HEADER = "x-fusion-depth"
+"""Sent with every call, so that a fusion served over HTTP can refuse to run inside another."""
+
+CONNECT_SECONDS = 10.0
+"""How long a connection may take. How long a reply may take is the stage's deadline."""
+
+FREE_PROVIDERS = frozenset({"offline", "ollama"})
+"""Providers that run on the user's own machine and bill nobody."""
+
+
+@dataclass
+class Model:
+    """A chat model ready to be called.
+
+    Attributes:
+        ref: As written: `openrouter:openai/gpt-5.5`.
+        provider: `openrouter`; for an instance, the provider LangChain sees in it.
+        chat: The LangChain model; never streams by itself.
+        protocol: Whether it takes the OpenAI protocol's parameters with each call.
+        price: The user's own price, if one was given.
+        refused: Parameters it has refused; they are left out from then on.
+    """
+
+    ref: str
+    provider: str
+    chat: BaseChatModel
+    protocol: bool
+    price: Price | None = None
+    refused: set[str] = field(default_factory=set)
+
+    def cost(self, message: AIMessage) -> float | None:
+        """What the call behind a reply cost in US dollars, or None if nobody knows."""
+        if self.provider in FREE_PROVIDERS:
+            return 0.0
+        metadata = message.response_metadata
+        cost = reported_cost(metadata.get("token_usage") or {})
+        usage = message.usage_metadata
+        if cost is not None or usage is None:
+            return cost
+        tokens = usage["input_tokens"], usage["output_tokens"]
+        if self.price is not None:
+            return priced_cost(self.price, *tokens)
+        name = str(metadata.get("model_name") or self.ref.partition(":")[2])
+        return listed_cost(self.provider, name, *tokens)
+
+    def takes(self, modality: str) -> bool:
+        """Whether it is known not to refuse `image`, `audio`, `file` or `video` (unknown: yes)."""
+        keys = {"file": "pdf_inputs"}
+        profile: Mapping[str, Any] = self.chat.profile or {}
+        return profile.get(keys.get(modality, f"{modality}_inputs")) is not False
+
+
+def providers(given: Mapping[str, Provider]) -> dict[str, Provider]:
+    """The OpenAI-compatible endpoints by name: built in, then the user's over them."""
+    return {
+        "openrouter": Provider(
+            base_url="https://openrouter.ai/api/v1",
+            api_key_env="OPENROUTER_API_KEY",
+            headers={"X-Title": "fusion-graph"},
+        ),
+        "openai": Provider(
+            base_url=os.environ.get("OPENAI_BASE_URL") or None, api_key_env="OPENAI_API_KEY"
+        ),
+        "ollama": Provider(base_url=f"{ollama_url()}/v1"),
+        **given,
+    }
+
+
+def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
+    """Find out, before anything is paid, that a model cannot be called.
+
+    Args:
+        ref: A `provider:model` string or a chat model.
+        given: The configuration's providers.
+
+    Raises:
+        MissingKey: Its provider wants a key that the environment does not hold.
+        UnknownProvider: Nobody knows its provider, or its package is not installed.
+    """
+    if not isinstance(ref, str):
+        return
+    provider_name, _, name = ref.partition(":")
+    if provider_name == "offline":
+        from fusion_graph.offline import offline_model  # noqa: PLC0415
+
+        try:
+            offline_model(name)
+        except ValueError as error:
+            raise ConfigurationError(f"Model '{ref}':", str(error)) from None
+        return
+    provider = providers(given).get(provider_name)
+    if provider is None:
+        _foreign(ref)
+        return
+    if provider.api_key_env and not os.environ.get(provider.api_key_env):
+        raise MissingKey(
+            f"Model '{ref}' needs an API key, and {provider.api_key_env} is not set.",
+            f"Set {provider.api_key_env}, or take --preset offline (preset='offline').",
+        )
+
+
+async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
+    """The model of a reference, on this event loop's connections.
+
+    Args:
+        ref: A `provider:model` string or a chat model.
+        given: The configuration's providers.
+
+    Raises:
+        ConfigurationError: As `check_model`.
+    """
+    if not isinstance(ref, str):
+        kind = str((ref._get_ls_params() or {}).get("ls_provider") or "custom")
+        chat = ref.model_copy(update={"disable_streaming": True})
+        return Model(model_name(ref), kind, chat, protocol=False)
+    check_model(ref, given)
+    provider_name, _, name = ref.partition(":")
+    if provider_name == "offline":
+        from fusion_graph.offline import offline_model  # noqa: PLC0415
+
+        return Model(ref, provider_name, offline_model(name), protocol=False)
+    provider = providers(given).get(provider_name)
+    if provider is None:
+        return Model(ref, provider_name, _foreign(ref), protocol=False)
+    key = os.environ.get(provider.api_key_env or "") or "none"
+    chats, client = await _connections()
+    identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
+    if identity not in chats:
+        chats[identity] = _protocol_chat(provider_name, name, provider, key, client)
+    return Model(ref, provider_name, chats[identity], True, provider.prices.get(name))
+
+
+def _protocol_chat(
+    provider_name: str, name: str, provider: Provider, key: str, client: httpx2.AsyncClient
+) -> BaseChatModel:
+    import httpx2  # noqa: PLC0415
+
+    from fusion_graph.openai_protocol import ProtocolChat  # noqa: PLC0415 - 2 s of imports
+
+    own = provider_name == "openai" and provider.base_url is None
+    return ProtocolChat(
+        model=name,
+        base_url=provider.base_url or "https://api.openai.com/v1",
+        api_key=key,  # type: ignore[arg-type]
+        default_headers={DEPTH_HEADER: "1", **provider.headers},
+        http_async_client=client,
+        http_client=_unused_sync_client(),
+        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        max_retries=0,  # calls.py decides what is tried again
+        disable_streaming=True,  # or `stream_mode="messages"` would stream every call
+        tokens_field="max_completion_tokens" if own else "max_tokens",
+    )
+
+
+def _foreign(ref: str) -> BaseChatModel:
+    """A model of a provider that LangChain knows."""
+    from langchain.chat_models import init_chat_model  # noqa: PLC0415
+
+    provider_name, _, name = ref.partition(":")
+    try:
+        chat = init_chat_model(name, model_provider=provider_name, disable_streaming=True)
+    except ImportError as error:
+        raise UnknownProvider(
+            f"Model '{ref}' needs a package that is not installed: {error}"
+        ) from None
+    except Exception as error:
+        # Integrations raise what they like for a missing key: pydantic's, their SDK's, ValueError.
+        if "Unsupported" in str(error) or "infer" in str(error):
+            raise UnknownProvider(
+                f"Nobody knows the provider of '{ref}'.",
+                f"Known: {', '.join([*providers({}), 'offline'])}, a [providers.{provider_name}] "
+                "table in a preset, or a provider of LangChain's init_chat_model.",
+            ) from None
+        raise MissingKey(f"Model '{ref}' cannot be set up: {str(error)[:300]}") from None
+    return chat  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """One TLS context for all clients: making one takes 43 ms."""
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.create_ssl_context()
+
+
+@lru_cache(maxsize=1)
+def _unused_sync_client() -> Any:
+    """ChatOpenAI builds a synchronous client of its own unless it is given one."""
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.Client(verify=_tls())
+
+
+async def _connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
+    """This loop's chat models by identity, and the HTTP client they share."""
+    import httpx2  # noqa: PLC0415
+
+    def make() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
+        return {}, httpx2.AsyncClient(
+            verify=_tls(),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            follow_redirects=True,
+        )
+
+    async def close(made: tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]) -> None:
+        await made[1].aclose()
+
+    return await loop_owned("models", make, close)

@@ -1,0 +1,64 @@
+"""join: the panel's answers under opaque labels, over one numbered list of sources."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from fusion_graph.evidence import merge_sources, rewrite_citations
+from fusion_graph.state import Joined, PanelAnswer
+
+LABELS = "ABCDEFGHIJKLMNOP"
+"""As many as a panel may have members."""
+
+
+def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
+    """Bring the panel's work together. Pure: the same answers and seed give the same record.
+
+    Answers are labelled in a shuffled order, so that a judge can read nothing from their order;
+    sources are numbered in that order too. Failed members keep their place in the panel, without
+    a label.
+
+    Args:
+        answers: In any order; parallel nodes finish as they will.
+        seed: Orders the labels.
+    """
+    panel = sorted(answers, key=lambda answer: answer["index"])
+    reading_order = [answer for answer in panel if answer["status"] == "ok"]
+    random.Random(seed).shuffle(reading_order)  # noqa: S311 - an order, not a secret
+    # Failed members come last: what they had read is kept, but numbers follow the readable.
+    rest = [answer for answer in panel if answer["status"] != "ok"]
+    order = [*reading_order, *rest]
+    sources, maps = merge_sources([answer["sources"] for answer in order])
+    joined: Joined = {"answers": [], "sources": sources, "degradations": []}
+    labelled: dict[int, PanelAnswer] = {}
+    for position, (answer, ids) in enumerate(zip(order, maps, strict=True)):
+        content, unknown = rewrite_citations(answer["content"], ids)
+        if unknown:
+            joined["degradations"].append(
+                {
+                    "code": "unknown_citation",
+                    "detail": f"{answer['name']} cited sources that no tool gave: {unknown}.",
+                }
+            )
+        if answer["failure"]:
+            joined["degradations"].append(
+                {
+                    "code": "panelist_failed",
+                    "detail": f"{answer['name']}: {answer['failure']['reason']}: "
+                    f"{answer['failure']['detail']}",
+                }
+            )
+        joined["degradations"] += answer["degradations"]
+        labelled[answer["index"]] = {
+            **answer,
+            "label": LABELS[position] if answer["status"] == "ok" else None,
+            "content": content,
+            "tool_calls": [
+                {**call, "source_ids": [ids[n] for n in call["source_ids"] if n in ids]}
+                for call in answer["tool_calls"]
+            ],
+            "sources": [],
+        }
+    joined["answers"] = [labelled[index] for index in sorted(labelled)]
+    return joined

@@ -1,0 +1,255 @@
+"""judge: one model compares the labelled answers; whatever it returns becomes an analysis or a
+typed degradation, and the run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+
+from fusion_graph.analysis import (
+    Analysis,
+    Unreadable,
+    Verdict,
+    name_panelists,
+    read_verdict,
+    wire_schema,
+)
+from fusion_graph.calls import Caller, CallFailed, Options
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.conversation import told, transcript
+from fusion_graph.errors import ConfigurationError, Degradation
+from fusion_graph.events import Emit
+from fusion_graph.models import Model, open_model
+from fusion_graph.prompts import judge_material, judge_system, repair
+from fusion_graph.research import Researcher, research
+from fusion_graph.run_scope import run_scope
+from fusion_graph.stack import Stack
+from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
+from fusion_graph.usage import CallRecord
+
+MATERIAL_CHARACTERS = 240_000
+"""Most characters of answers shown to a judge or writer: about 60,000 tokens, which fits every
+model of the shipped presets with room for the reply."""
+
+SHORTEST_CUT = 2_000
+"""No answer is cut below this many characters, however many there are."""
+
+RESPONSE_FORMATS = (
+    {
+        "type": "json_schema",
+        "json_schema": {"name": "analysis", "strict": True, "schema": wire_schema()},
+    },
+    {"type": "json_object"},
+)
+"""Ways to ask for JSON, strongest first; after the last comes plain text."""
+
+
+async def judge(
+    messages: Sequence[AnyMessage],
+    run: Run,
+    joined: Joined,
+    settings: ResolvedConfig,
+    stack: Stack,
+    emit: Emit,
+) -> Judgement:
+    """Compare the answers: the judge, its repair, then each fallback in turn.
+
+    Args:
+        messages: The conversation.
+        run: The run.
+        joined: The labelled answers and their sources.
+        settings: The run's settings.
+        stack: What the graph was made with.
+        emit: Sends progress events.
+    """
+    survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
+    if len(survivors) == 1:
+        if len(joined["answers"]) == 1:
+            return _nothing([], [])
+        lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
+        return _nothing([], [{"code": "single_survivor", "detail": lost}])
+    caller = Caller("judge", "judge", run["started"], emit)
+    answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
+    prompt: list[BaseMessage] = [
+        SystemMessage(judge_system(settings.criteria)),
+        HumanMessage(
+            judge_material(transcript(told(messages)), answers, joined["sources"], run["nonce"])
+        ),
+    ]
+    try:
+        async with asyncio.timeout(settings.judge_timeout):
+            for ref in [settings.judge, *settings.fallbacks]:
+                try:
+                    model = await open_model(ref, settings.providers)
+                    emit("analysis.in_progress", model=model.ref, answers=len(answers))
+                    verdict = await _verdict(model, prompt, caller, run, settings, stack)
+                except (Unreadable, ConfigurationError) as error:
+                    losses.append(_loss(error, ref, emit))
+                    continue
+                analysis, unknown = name_panelists(
+                    verdict,
+                    {str(a["label"]): a["name"] for a in survivors},
+                    [source["id"] for source in joined["sources"]],
+                )
+                if unknown:
+                    detail = f"The judge pointed at what does not exist: {', '.join(unknown)}."
+                    losses.append({"code": "judge_unknown_reference", "detail": detail})
+                losses += _left_out(model)
+                emit("analysis.completed", **analysis.counts())
+                return {
+                    "analysis": analysis.model_dump(),
+                    "calls": caller.calls,
+                    "degradations": losses,
+                }
+    except TimeoutError:
+        timeout = f"The judge took more than judge_timeout ({settings.judge_timeout:g} s)."
+        losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
+    return _nothing(caller.calls, losses)
+
+
+async def _verdict(
+    model: Model,
+    prompt: list[BaseMessage],
+    caller: Caller,
+    run: Run,
+    settings: ResolvedConfig,
+    stack: Stack,
+) -> Verdict:
+    """One judge's verdict, with one chance to mend what cannot be read.
+
+    Raises:
+        Unreadable: Neither its first nor its mended reply is a verdict.
+    """
+    options = Options(
+        temperature=0.0,
+        reasoning_effort=settings.reasoning_effort,
+        max_tokens=settings.max_completion_tokens,
+        response_formats=RESPONSE_FORMATS if model.protocol else (),
+    )
+    if settings.judge_tools and settings.max_tool_calls:
+        text = await _researched(model, prompt, caller, run, settings, stack, options)
+    else:
+        text = await _asked(model, prompt, caller, options)
+    try:
+        return read_verdict(text)
+    except Unreadable as first:
+        again = [*prompt, AIMessage(text or "(empty)"), HumanMessage(repair(first.detail))]
+        return read_verdict(await _asked(model, again, caller, options))
+
+
+async def _asked(
+    model: Model, prompt: list[BaseMessage], caller: Caller, options: Options
+) -> str:
+    try:
+        reply = await caller.ask(model, prompt, options)
+    except CallFailed as failed:
+        raise _upstream(failed) from None
+    return reply.message.text
+
+
+async def _researched(
+    model: Model,
+    prompt: list[BaseMessage],
+    caller: Caller,
+    run: Run,
+    settings: ResolvedConfig,
+    stack: Stack,
+    options: Options,
+) -> str:
+    async with run_scope(run["id"], settings, stack.tools) as scope:
+        who = Researcher(
+            caller=caller,
+            model=model,
+            options=options,
+            tools=scope.toolbox.tools(prompt[-1].text, run["nonce"]),
+            cap=settings.max_tool_calls,
+            nonce=run["nonce"],
+        )
+        finding = await research(who, prompt)  # type: ignore[arg-type]
+    if failure := finding["failure"]:
+        if failure["reason"] == "empty_answer":
+            return ""
+        raise Unreadable("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
+    return finding["text"]
+
+
+def fairly_cut(
+    answers: Sequence[PanelAnswer], budget: int
+) -> tuple[list[tuple[str, str]], list[Degradation]]:
+    """Labels and texts in label order, cut to fit a budget: long answers give, short ones do not.
+
+    Args:
+        answers: Labelled answers.
+        budget: Most characters of all texts together.
+
+    Returns:
+        `(label, text)` pairs, cut texts marked as such, and a degradation for each cut.
+    """
+    ordered = sorted(answers, key=lambda answer: str(answer["label"]))
+    limit, left, waiting = budget, budget, sorted(len(a["content"]) for a in ordered)
+    for count, length in enumerate(waiting):
+        limit = left // (len(waiting) - count)
+        if length > limit:
+            break
+        left -= length
+    else:
+        limit = max(waiting, default=0)
+    limit = max(limit, SHORTEST_CUT)
+    pairs, losses = [], list[Degradation]()
+    for answer in ordered:
+        text = answer["content"]
+        if len(text) > limit:
+            losses.append(
+                {
+                    "code": "answer_cut",
+                    "detail": f"{answer['name']}'s answer was cut from {len(text)} to {limit} "
+                    "characters for judge and writer.",
+                }
+            )
+            text = f"{text[:limit]}\n[cut here: {len(text) - limit} more characters]"
+        pairs.append((str(answer["label"]), text))
+    return pairs, losses
+
+
+def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:
+    """The analysis with labels for names, as the writer is to see it.
+
+    Args:
+        analysis: Over panelists' names.
+        labels: Name → label.
+    """
+    copy = analysis.model_copy(deep=True)
+    for item in [*copy.consensus, *copy.partial_coverage]:
+        item.models = sorted(labels.get(name, name) for name in item.models)
+    for clash in copy.contradictions:
+        for stance in clash.stances:
+            stance.model = labels.get(stance.model, stance.model)
+    for alone in copy.unique_insights:
+        alone.model = labels.get(alone.model, alone.model)
+    return copy
+
+
+def _upstream(failed: CallFailed) -> Unreadable:
+    failure = failed.failure
+    return Unreadable("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
+
+
+def _loss(error: Unreadable | ConfigurationError, ref: object, emit: Emit) -> Degradation:
+    code = error.code if isinstance(error, Unreadable) else "judge_upstream_error"
+    detail = f"{ref}: {error}" if isinstance(ref, str) else str(error)
+    emit("analysis.failed", code=code, detail=detail)
+    return {"code": code, "detail": detail}
+
+
+def _left_out(model: Model) -> list[Degradation]:
+    # A judge that cannot take a temperature is the rule among reasoning models, not a loss.
+    return [
+        {"code": "parameter_refused", "detail": f"The judge does not take {name}."}
+        for name in sorted(model.refused - {"temperature", "response_format"})
+    ]
+
+
+def _nothing(calls: list[CallRecord], losses: list[Degradation]) -> Judgement:
+    return {"analysis": None, "calls": calls, "degradations": losses}

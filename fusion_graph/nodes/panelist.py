@@ -1,0 +1,194 @@
+"""panelist: one member's work on the question, ending in an answer or a typed failure."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import UTC, datetime
+
+from langchain_core.messages import AnyMessage, SystemMessage
+
+from fusion_graph.calls import Caller, Options
+from fusion_graph.config import Panelist, ResolvedConfig, model_name
+from fusion_graph.conversation import modalities
+from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
+from fusion_graph.events import Emit
+from fusion_graph.evidence import SourceRecord, cited_ids
+from fusion_graph.models import open_model
+from fusion_graph.prompts import panel_system
+from fusion_graph.research import Finding, Researcher, research
+from fusion_graph.run_scope import RunScope, run_scope
+from fusion_graph.stack import Stack
+from fusion_graph.state import PanelAnswer, PanelTask
+
+logger = logging.getLogger(__name__)
+
+
+class UnsupportedInput(Exception):
+    """The conversation holds something the member's model does not take."""
+
+
+async def panelist(task: PanelTask, settings: ResolvedConfig, stack: Stack, emit: Emit) -> PanelAnswer:
+    """Let one member work. Never raises but when it is cancelled: a failure is an answer too.
+
+    Args:
+        task: Which member, in which run, on which conversation.
+        settings: The run's settings.
+        stack: What the graph was made with.
+        emit: Sends progress events.
+    """
+    run = task["run"]
+    member, name = settings.panel[task["index"]], run["members"][task["index"]]
+    caller = Caller("panel", name, run["started"], emit)
+    began = time.time()
+    emit("panel.added", name=name, model=model_name(member.model))
+    who: Researcher | None = None
+    try:
+        async with run_scope(run["id"], settings, stack.tools) as scope:
+            who = await _researcher(task, member, settings, scope, caller)
+            async with scope.at_work(settings.panelist_timeout):
+                finding = await research(who, _briefed(task["conversation"], member, who))
+            if finding["failure"] is None:
+                scope.answered()
+    except TimeoutError:
+        finding = _failed("timed_out", _why_late(settings, time.time() - began))
+    except ConfigurationError as error:
+        finding = _failed("invalid_model", str(error))
+    except UnsupportedInput as error:
+        finding = _failed("unsupported_input", str(error))
+    except Exception as error:
+        # A bug here must not cost the other members their paid work.
+        logger.exception("Panelist %s failed", name)
+        finding = _failed("internal_error", f"{type(error).__name__}: {error}")
+    answer = _answer(task["index"], name, member, finding, caller, who, began - run["started"])
+    _tell(emit, answer)
+    return answer
+
+
+async def _researcher(
+    task: PanelTask,
+    member: Panelist,
+    settings: ResolvedConfig,
+    scope: RunScope,
+    caller: Caller,
+) -> Researcher:
+    model = await open_model(member.model, settings.providers)
+    for kind in sorted(modalities(task["conversation"])):
+        if not model.takes(kind):
+            raise UnsupportedInput(
+                f"The conversation holds {kind} input, which {model.ref} does not take."
+            )
+    cap = settings.max_tool_calls if member.tools else 0
+    said = "\n".join(message.text for message in task["conversation"])
+    nonce = task["run"]["nonce"]
+    temperature = settings.temperature if member.temperature is None else member.temperature
+    return Researcher(
+        caller=caller,
+        model=model,
+        options=Options(
+            temperature=temperature,
+            reasoning_effort=member.reasoning_effort or settings.reasoning_effort,
+            max_tokens=settings.max_completion_tokens,
+        ),
+        tools=scope.toolbox.tools(said, nonce) if cap else [],
+        cap=cap,
+        nonce=nonce,
+    )
+
+
+def _briefed(
+    conversation: list[AnyMessage], member: Panelist, who: Researcher
+) -> list[AnyMessage]:
+    """The conversation under the panel's instructions and the application's own."""
+    today = datetime.now(UTC).date().isoformat()
+    system = panel_system(bool(who.by_name), who.cap, today, member.instructions)
+    rest = list(conversation)
+    if rest and isinstance(rest[0], SystemMessage):
+        # One system message: several providers take no second one.
+        system = f"{system}\n\n{rest.pop(0).text}"
+    return [SystemMessage(system), *rest]
+
+
+def _answer(
+    index: int,
+    name: str,
+    member: Panelist,
+    finding: Finding,
+    caller: Caller,
+    who: Researcher | None,
+    start: float,
+) -> PanelAnswer:
+    cited = set(cited_ids(finding["text"]))
+    sources: list[SourceRecord] = [
+        {
+            "id": entry["id"],
+            "url": entry["url"],
+            "title": entry["title"],
+            "retrieved_at": entry["retrieved_at"],
+            "fetched": entry["fetched"],
+            "cited_by": [name] if entry["id"] in cited else [],
+            "quotes": [],
+        }
+        for entry in (who.book.entries() if who else [])
+        if entry["fetched"] or entry["id"] in cited
+    ]
+    losses: list[Degradation] = []
+    if finding["truncated"]:
+        losses.append(
+            {"code": "answer_truncated", "detail": f"{name} ran into max_completion_tokens."}
+        )
+    for parameter in sorted(who.model.refused if who else ()):
+        losses.append(
+            {"code": "parameter_refused", "detail": f"{name} does not take {parameter}."}
+        )
+    return {
+        "index": index,
+        "name": name,
+        "model": model_name(member.model),
+        "label": None,
+        "status": "failed" if finding["failure"] else "ok",
+        "content": finding["text"],
+        "failure": finding["failure"],
+        "tool_calls": list(who.done) if who else [],
+        "sources": sources,
+        "calls": list(caller.calls),
+        "degradations": losses,
+        "start": round(start, 4),
+        "end": round(time.time() - caller.started, 4),
+    }
+
+
+def _failed(reason: FailureReason, detail: str) -> Finding:
+    failure: Failure = {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
+    return {"text": "", "failure": failure, "truncated": False}
+
+
+def _why_late(settings: ResolvedConfig, seconds: float) -> str:
+    if seconds < settings.panelist_timeout:
+        return (
+            f"Left behind after {seconds:.1f} s: {settings.quorum} others had answered and the "
+            f"grace of {settings.grace:g} s was over."
+        )
+    return f"No answer within panelist_timeout ({settings.panelist_timeout:g} s)."
+
+
+def _tell(emit: Emit, answer: PanelAnswer) -> None:
+    seconds = round(answer["end"] - answer["start"], 3)
+    if failure := answer["failure"]:
+        emit(
+            "panel.failed",
+            name=answer["name"],
+            model=answer["model"],
+            reason=failure["reason"],
+            detail=failure["detail"],
+            seconds=seconds,
+        )
+        return
+    emit(
+        "panel.completed",
+        name=answer["name"],
+        model=answer["model"],
+        characters=len(answer["content"]),
+        tool_calls=len(answer["tool_calls"]),
+        seconds=seconds,
+    )

@@ -1,0 +1,102 @@
+"""Sentences with their citations: written after quoting, and read back from an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fusion_graph.offline.quantities import quantities
+from fusion_graph.offline.text import content_stems, sentences
+
+QUOTE_WORDS = (4, 14)
+"""Fewest and most words of a quoted phrase: enough to be found again, short enough to read."""
+
+_CITATION = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)(?:\s*:\s*(?:\"[^\"]*\"|[^\]]*))?\](?!\()")
+_AFTER_STOP = re.compile(r"([.!?\u3002])\s*((?:\[\d[^\]]*\]\s*)+)")
+_FINAL = re.compile(r"[\s.!\u3002\u2026;,]+$")
+_MARKUP = re.compile(r"^\s*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
+_BULLET = re.compile(r"^\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of an answer without its citations, and the ids it cites."""
+
+    text: str
+    sources: tuple[int, ...]
+
+
+def cited(sentence: str, sources: Sequence[int | None], quote: str = "") -> str:
+    """The sentence with its citations before the full stop.
+
+    Args:
+        sentence: The sentence.
+        sources: Ids; None stands for a source without a number.
+        quote: Exact words of the first source, written into its citation.
+    """
+    ids = [n for n in dict.fromkeys(sources) if n is not None]
+    marks = [f"[{n}]" for n in ids]
+    if marks and quote:
+        marks[0] = f'[{ids[0]}: "{quote}"]'
+    stop = "\u3002" if sentence.endswith("\u3002") else "."
+    body = _FINAL.sub("", sentence)
+    return f"{body} {''.join(marks)}{stop}" if marks else f"{body}{stop}"
+
+
+def telling_phrase(sentence: str, page: str, terms: frozenset[str]) -> str:
+    """The part of a sentence that answers best and stands in the page word for word, or "".
+
+    Args:
+        sentence: As it will stand in the answer.
+        page: The page's text.
+        terms: Stems of the question.
+    """
+    fewest, most = QUOTE_WORDS
+    flat = " ".join(page.split())
+    candidates: list[str] = []
+    for clause in [_FINAL.sub("", sentence), *re.split(r"[,;]\s+", _FINAL.sub("", sentence))]:
+        words = clause.split()
+        if len(words) <= most:
+            candidates.append(clause)
+        else:
+            candidates += [" ".join(words[:most]), " ".join(words[-most:])]
+    fit = [
+        phrase
+        for phrase in candidates
+        if len(phrase.split()) >= fewest
+        and phrase in flat
+        and not re.search(r"[\"\[\]\u201c\u201d]", phrase)
+    ]
+    return max(
+        fit,
+        key=lambda p: (len(content_stems(p) & terms) + 2 * bool(quantities(p)), -len(p)),
+        default="",
+    )
+
+
+def claims(answer: str) -> list[Claim]:
+    """The sentences of an answer with what each cites, markup and headings left out."""
+    text = _MARKUP.sub("", answer)
+    text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", text)
+    found: list[Claim] = []
+    for line in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+\u2022]|\d{1,3}[.)])\s)", text):
+        line = " ".join(_BULLET.sub("", line).replace("**", "").split())
+        # A quote in a citation may hold full stops: citations wait outside while splitting.
+        marks: list[str] = []
+        line = _CITATION.sub(lambda m: _put_aside(m, marks), line)
+        for piece in sentences(line):
+            ids = [
+                int(n)
+                for place in re.findall("\ue000(\\d+)\ue001", piece)
+                for n in marks[int(place)].split(",")
+            ]
+            bare = re.sub("\\s*\ue000\\d+\ue001", "", piece).strip()
+            if any(char.isalnum() for char in bare):
+                found.append(Claim(bare, tuple(dict.fromkeys(ids))))
+    return found
+
+
+def _put_aside(match: re.Match[str], marks: list[str]) -> str:
+    marks.append(match[1])
+    return f"\ue000{len(marks) - 1}\ue001"

@@ -1,0 +1,223 @@
+"""Words, stems and sentences: how the offline models read a text of any language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from functools import lru_cache
+
+from fusion_graph.offline.lexicon import (
+    FOREIGN_STOP,
+    GLUE,
+    NEGATIONS,
+    RELATED,
+    STOP,
+)
+
+LONGEST_SENTENCE = 60
+"""Words. What is longer is a list or a table that lost its breaks, not a sentence to quote."""
+
+SHORTEST_SENTENCE = 4
+"""Words. What is shorter is a heading, a caption or a button."""
+
+_SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0e7f"
+_TOKEN = re.compile(
+    rf"[{_SPACELESS}]+|\d+(?:[.,]\d+)*|[^\W\d_{_SPACELESS}]+(?:['\u2019][^\W\d_]+)*"
+)
+_SPACELESS_START = re.compile(f"[{_SPACELESS}]")
+_PREFIX = 6
+"""Letters that stand for a word of an inflected language, where no ending is known."""
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|ca|approx|resp|no|nos|fig|figs|sec|dr|mr|mrs|ms|prof|st|jr|sr"
+    r"|inc|ltd|co|al|ed|eds|vol|pp|z\.b|bzw|usw|u\.s|u\.k|a\.m|p\.m)|\b[A-Z])\.$",
+    re.IGNORECASE,
+)
+_END = re.compile(
+    r"(?<=[.!?\u2026\u061f\u0964])[\"'\u201d\u2019)\]*_]*[ \t]+(?=\S)"
+    r"|(?<=[\u3002\uff01\uff1f])[\u300d\u300f\u201d]?\s*(?=\S)"
+)
+_LOWER_START = re.compile(r"[a-zß-öø-ÿа-я]")
+
+_FENCE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)[\s#]*$")
+_ITEM = re.compile(r"^\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+")
+_NOT_PROSE = re.compile(r"^\s*(?:\||[-=*_]{3,}\s*$|<|>\s*$|\[\d+\]:)| \| .* \| ")
+_MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+_BRACKETED_NUMBER = re.compile(r"\s*\[\s*\d[^\]\n]{0,300}\]|\s*\[(?:citation|edit|note)[^\]\n]*\]")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=[\w.!?])[*_](?!\w)")
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """A word without its ending: English by a few rules, other alphabets by their first letters.
+
+    Example:
+        >>> [stem(word) for word in ("judges", "judging", "studies", "scored", "waiting")]
+        ['judg', 'judg', 'study', 'scor', 'wait']
+    """
+    word = word.casefold()
+    if not word.isascii():
+        return word[:_PREFIX] if word.isalpha() else word
+    if len(word) <= 3 or not word.isalpha():
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ingly", "edly", "ing", "ed", "ly"):
+        rest = word[: -len(ending)]
+        if word.endswith(ending) and len(rest) >= 3 and re.search("[aeiouy]", rest):
+            word = rest
+            if word[-1] == word[-2] and word[-1] not in "lsz":
+                word = word[:-1]  # "running" → "run"
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+def tokens(text: str) -> list[str]:
+    """The words and numbers of a text, folded to lower case; `n't` is `not`, `'s` is dropped.
+
+    Runs of Chinese, Japanese, Korean or Thai are read as overlapping pairs of characters.
+    """
+    found: list[str] = []
+    for match in _TOKEN.finditer(text.casefold().replace("\u2019", "'")):
+        token = match[0]
+        if _SPACELESS_START.match(token):
+            found += [token[i : i + 2] for i in range(max(1, len(token) - 1))]
+        elif token.endswith("n't"):
+            found += [token[:-3], "not"]
+        else:
+            found.append(token.split("'")[0] if token.endswith("'s") else token)
+    return found
+
+
+def stop_words(text: str) -> frozenset[str]:
+    """The words of `text`'s language that say nothing: English, and others seen twice in it."""
+    words = set(tokens(text))
+    return STOP.union(*(stops for stops in FOREIGN_STOP.values() if len(words & stops) > 1))
+
+
+def content_stems(text: str, stops: frozenset[str] = STOP) -> frozenset[str]:
+    """Stems of the words that say something, numbers included."""
+    return frozenset(stem(token) for token in tokens(text) if token not in stops)
+
+
+def word_pairs(text: str) -> frozenset[tuple[str, str]]:
+    """Neighbouring stems, articles and auxiliaries between them overlooked.
+
+    They tell "not to use a panel" from a page that merely names panels.
+    """
+    row = [stem(token) for token in tokens(text) if token not in GLUE]
+    return frozenset(zip(row, row[1:], strict=False))
+
+
+def negations(text: str) -> int:
+    """How many words of a text deny."""
+    return sum(token in NEGATIONS for token in tokens(text))
+
+
+def _related() -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for line in RELATED:
+        group = {stem(word) for word in line.split()}
+        for member in group:
+            groups.setdefault(member, set()).update(group - {member})
+    return {member: frozenset(others) for member, others in groups.items()}
+
+
+RELATED_STEMS = _related()
+"""Stem → stems that a text may use for it."""
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of one paragraph of running text."""
+    found: list[str] = []
+    start = 0
+    for match in _END.finditer(text):
+        piece = text[start : match.end()].strip()
+        following = text[match.end() : match.end() + 1]
+        if _ABBREVIATION.search(piece.rstrip("\"')]\u201d\u2019*_ ")) or (
+            _LOWER_START.match(following) and not piece.endswith(("!", "?"))
+        ):
+            continue
+        found.append(piece)
+        start = match.end()
+    rest = text[start:].strip()
+    return [piece for piece in [*found, rest] if piece]
+
+
+def prose(text: str) -> Iterator[tuple[str, str]]:
+    """The sentences of a page with the heading each stands under ("" before the first).
+
+    Code, tables, rules and headings themselves are left out; list items are sentences of their
+    own; lines wrapped by hand are joined.
+    """
+    heading = ""
+    for block in _blocks(_FENCE.sub("\n", text)):
+        if match := _HEADING.match(block):
+            heading = match[1]
+            continue
+        for sentence in sentences(block):
+            if clean := cleaned(sentence):
+                yield clean, heading
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Paragraphs, list items and headings, each on one line."""
+    lines: list[str] = []
+    for line in [*text.split("\n"), ""]:
+        item = _ITEM.match(line)
+        breaks = not line.strip() or item or _HEADING.match(line) or _NOT_PROSE.search(line)
+        if breaks and lines:
+            yield " ".join(lines)
+            lines = []
+        if _HEADING.match(line):
+            yield line
+        elif line.strip() and not _NOT_PROSE.search(line):
+            lines.append((line[item.end() :] if item else line).strip().lstrip("> "))
+
+
+def cleaned(sentence: str) -> str:
+    """A page's sentence as it may stand in an answer: no markup, addresses or citation marks.
+
+    Numbers in brackets are the page's own notes; left in, they would pass for our citations.
+    """
+    sentence = _MARKDOWN_LINK.sub(r"\1", sentence)
+    sentence = _BRACKETED_NUMBER.sub("", sentence)
+    sentence = _EMPHASIS.sub("", _URL.sub("", sentence))
+    sentence = sentence.replace("[", "(").replace("]", ")")
+    return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(sentence.split()))
+
+
+def is_quotable(sentence: str) -> bool:
+    """Whether a sentence can stand in an answer: a statement of sensible length."""
+    words = tokens(sentence)
+    letters = sum(char.isalpha() or char.isspace() for char in sentence)
+    return (
+        SHORTEST_SENTENCE <= len(words) <= LONGEST_SENTENCE * 2
+        and len(sentence.split()) <= LONGEST_SENTENCE
+        and letters >= 0.6 * len(sentence)
+        and not sentence.rstrip("\"'\u201d)").endswith(("?", "\uff1f", "\u061f", ":", "\u2026"))
+        and not sentence.startswith("\u2026")
+    )
+
+
+def unique(items: Iterable[str]) -> list[str]:
+    """Each item once, in order of first appearance."""
+    return list(dict.fromkeys(items))
+
+
+def spoken_span(text: str, terms: Container[str]) -> str:
+    """The stretch of a question from its first telling word to its last, as it was written."""
+    telling = [
+        match
+        for match in _TOKEN.finditer(text)
+        if any(stem(token) in terms for token in tokens(match[0]))
+    ]
+    if not telling:
+        return "this"
+    return " ".join(text[telling[0].start() : telling[-1].end()].split())

@@ -1,0 +1,165 @@
+"""ChatOpenAI on a short path: one POST, plain JSON, nothing lost on the way.
+
+What it changes, and why:
+- The OpenAI SDK re-walks and re-validates the whole history on every call (28-30 % of a panel
+  run with tools); its client's `post` keeps auth, timeouts and typed errors without that.
+- Streaming through LangChain costs a callback round a token; here tokens go to a plain
+  function while the caller awaits one reply.
+- `usage.cost`, which OpenRouter reports, survives streaming.
+- HTTP 200 with an error body, and a stream that stops half-way, are errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatResult
+from langchain_openai import ChatOpenAI
+from openai import APIConnectionError, AsyncStream
+from pydantic import Field
+
+TokenSink = Callable[[str], None]
+"""Takes visible text as it arrives."""
+
+
+class ErrorReply(Exception):
+    """HTTP 200 whose body is an error, or not a completion at all.
+
+    Args:
+        message: The provider's words.
+        status_code: The status it names in the body, if any.
+        body: The error object.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None, body: Any = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.body = body
+
+
+class ProtocolChat(ChatOpenAI):
+    """`ChatOpenAI` for the panel's calls; streams only into `sink`, when there is one."""
+
+    sink: TokenSink | None = Field(default=None, exclude=True)
+    """Where the text of a streamed reply goes; None asks for the reply in one piece."""
+    tokens_field: str = "max_completion_tokens"
+    """What the endpoint calls the token limit; only OpenAI's own wants the new name."""
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        payload = self._get_request_payload(messages, stop=stop, **kwargs)
+        if self._use_responses_api(payload):
+            result = await super()._agenerate(messages, stop, run_manager, **kwargs)
+            if self.sink is not None:
+                self.sink(result.generations[0].message.text)
+            return result
+        payload.pop("stream", None)
+        payload.update(payload.pop("extra_body", None) or {})
+        if "max_completion_tokens" in payload:
+            payload[self.tokens_field] = payload.pop("max_completion_tokens")
+        body = await (self._complete(payload) if self.sink is None else self._stream_in(payload))
+        return self._create_chat_result(body)
+
+    async def _complete(self, payload: dict[str, Any]) -> dict[str, Any]:
+        response = await self.root_async_client.post(
+            "/chat/completions", cast_to=httpx2.Response, body=payload
+        )
+        try:
+            body = json.loads(response.content)
+        except ValueError:
+            raise ErrorReply(f"The reply is not JSON: {response.text[:200]!r}") from None
+        return _checked(body)
+
+    async def _stream_in(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Read a streamed completion, passing text on, and put the whole reply together."""
+        assert self.sink is not None
+        payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        stream = await self.root_async_client.post(
+            "/chat/completions",
+            cast_to=object,
+            body=payload,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        text: list[str] = []
+        calls: dict[int, dict[str, Any]] = {}
+        whole: dict[str, Any] = {}
+        finish = None
+        async with stream:
+            async for event in stream:
+                if not isinstance(event, dict):
+                    continue
+                if event.get("usage"):
+                    whole["usage"] = event["usage"]
+                whole.setdefault("model", event.get("model"))
+                whole.setdefault("id", event.get("id"))
+                for choice in event.get("choices") or ():
+                    finish = choice.get("finish_reason") or finish
+                    delta = choice.get("delta") or {}
+                    if piece := delta.get("content"):
+                        text.append(piece)
+                        self.sink(piece)
+                    for part in delta.get("tool_calls") or ():
+                        _add_call_part(calls, part)
+        if finish is None:
+            raise APIConnectionError(
+                message="The stream ended before the reply did.", request=stream.response.request
+            )
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(text)}
+        if calls:
+            message["tool_calls"] = [calls[index] for index in sorted(calls)]
+        whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
+        return whole
+
+
+def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> None:
+    call = calls.setdefault(
+        part.get("index") or 0,
+        {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
+    )
+    call["id"] = part.get("id") or call["id"]
+    said = part.get("function") or {}
+    call["function"]["name"] += said.get("name") or ""
+    call["function"]["arguments"] += said.get("arguments") or ""
+
+
+def _checked(body: Any) -> dict[str, Any]:
+    """The body, if it is a completion with a choice in it.
+
+    Raises:
+        ErrorReply: It is an error (OpenRouter and others send these with HTTP 200) or nonsense.
+    """
+    if not isinstance(body, dict):
+        raise ErrorReply(f"The reply is not a completion: {str(body)[:200]!r}")
+    if error := body.get("error"):
+        raise _error_reply(error)
+    choices = body.get("choices")
+    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+        raise ErrorReply(f"The reply holds no choices; its keys are {sorted(body)}.")
+    # OpenRouter reports an upstream failure inside the choice as well.
+    if error := choices[0].get("error"):
+        raise _error_reply(error)
+    if not isinstance(choices[0].get("message"), dict):
+        raise ErrorReply("The reply's choice holds no message.")
+    return body
+
+
+def _error_reply(error: Any) -> ErrorReply:
+    if not isinstance(error, dict):
+        return ErrorReply(str(error))
+    code = error.get("code") or error.get("status")
+    status = int(code) if isinstance(code, int) or str(code).isdigit() else None
+    return ErrorReply(str(error.get("message") or error), status, error)
+
+
+

@@ -1,0 +1,130 @@
+"""The record of a run as plain data: what `state["fusion"]` holds and the report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.errors import Degradation
+from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
+from fusion_graph.usage import CallRecord, summary, total
+
+PACKAGES = ("fusion-graph", "langgraph", "langchain-core", "langchain-openai", "openai")
+"""Packages whose versions a report names: those that shape a run."""
+
+
+def build_record(
+    run: Run,
+    settings: ResolvedConfig,
+    joined: Joined,
+    judgement: Judgement | None,
+    *,
+    answer: str,
+    calls: Sequence[CallRecord] = (),
+    degradations: Sequence[Degradation] = (),
+    failed: bool = False,
+    thread_id: str | None = None,
+) -> dict[str, Any]:
+    """Everything a run did, as JSON-able data with all keys present.
+
+    Args:
+        run: The run.
+        settings: Its settings.
+        joined: The panel's work.
+        judgement: The judge's, if there was one.
+        answer: The final answer; empty if there is none.
+        calls: The writer's calls.
+        degradations: What was lost while writing.
+        failed: Whether the run ended without an answer.
+        thread_id: The checkpointer's thread, if any.
+    """
+    paid = [*run["calls"], *(call for a in joined["answers"] for call in a["calls"])]
+    paid += [*(judgement["calls"] if judgement else ()), *calls]
+    lost = [*run["degradations"], *joined["degradations"]]
+    lost += [*(judgement["degradations"] if judgement else ()), *degradations]
+    answers = [_answer(a) for a in joined["answers"]]
+    return {
+        "status": "error" if failed else "degraded" if lost else "ok",
+        "degradations": lost,
+        "question": run["question"],
+        "answer": answer,
+        "invoked": run["invoked"],
+        "invocation_reason": run["invocation_reason"],
+        "preset": run["preset"],
+        "preset_reason": run["preset_reason"],
+        "config": settings.public(),
+        "analysis": judgement["analysis"] if judgement else None,
+        "answers": answers,
+        "sources": joined["sources"],
+        "failures": [
+            {"name": a["name"], "model": a["model"], **a["failure"]}
+            for a in answers
+            if a["failure"]
+        ],
+        "usage": summary(paid),
+        "timeline": _timeline(joined, paid),
+        "seed": run["seed"],
+        "versions": dict(_versions()),
+        "thread_id": thread_id,
+    }
+
+
+def _answer(answer: PanelAnswer) -> dict[str, Any]:
+    spent = total(answer["calls"])
+    return {
+        "name": answer["name"],
+        "model": answer["model"],
+        "label": answer["label"],
+        "status": answer["status"],
+        "content": answer["content"],
+        "failure": answer["failure"],
+        "tool_calls": [
+            {key: call[key] for key in ("name", "args", "status", "seconds", "source_ids")}
+            for call in answer["tool_calls"]
+        ],
+        "usage": {key: spent[key] for key in ("calls", "input_tokens", "output_tokens")},
+        "cost_usd": spent["cost_usd"],
+        "seconds": round(answer["end"] - answer["start"], 4),
+    }
+
+
+def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any]]:
+    """Every model and tool call by its start, seconds from the start of the run."""
+    rows = [
+        {
+            "stage": call["stage"],
+            "name": call["name"],
+            "what": call["model"],
+            "start": call["start"],
+            "end": call["end"],
+            "outcome": call["outcome"],
+        }
+        for call in calls
+    ]
+    rows += [
+        {
+            "stage": "panel",
+            "name": answer["name"],
+            "what": call["name"],
+            "start": call["start"],
+            "end": round(call["start"] + call["seconds"], 4),
+            "outcome": call["status"],
+        }
+        for answer in joined["answers"]
+        for call in answer["tool_calls"]
+    ]
+    return sorted(rows, key=lambda row: (row["start"], row["end"]))
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            found.append((package, "unknown"))
+    return tuple(found)

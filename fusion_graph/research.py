@@ -1,0 +1,317 @@
+"""A model at work with tools: the loop model ⇄ tools, which always comes to an end.
+
+Models ignore caps, forbidden tools and formats in many ways (`RESEARCH` survives each): they ask
+for five calls at a time, send arguments that are not JSON, name tools that do not exist, go on
+calling when told to stop, or fall silent. Every call they make is answered, every attempt
+counts, and after the cap they are asked twice for an answer: once with tools forbidden, once
+with no tools at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, TypedDict
+from uuid import uuid4
+
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolCall,
+    ToolMessage,
+)
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from fusion_graph.calls import CallFailed, Caller, Options, Reply
+from fusion_graph.errors import Failure
+from fusion_graph.failures import scrub
+from fusion_graph.models import Model
+from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
+from fusion_graph.state import ToolRecord
+from fusion_graph.toolbox import number_sources
+from fusion_tools.sources import SourceBook
+
+TOOL_SECONDS = 60.0
+"""How long one tool call may take; the web tools' own limits are lower."""
+
+Phase = Literal["research", "forbidden", "bare"]
+"""`research`: tools offered; `forbidden`: listed but not to be used; `bare`: none at all."""
+
+
+@dataclass
+class Researcher:
+    """One model with its tools and everything it has done so far.
+
+    Kept outside the loop's state, so that a researcher cut off half-way leaves its work behind.
+
+    Attributes:
+        caller: Calls the model and keeps the records.
+        model: The model.
+        options: What to ask of it, tools aside.
+        tools: What it may use.
+        cap: Most tool calls, parallel ones counted one by one.
+        nonce: The run's delimiter secret.
+        book: Its numbered sources.
+        done: Records of its tool calls.
+    """
+
+    caller: Caller
+    model: Model
+    options: Options
+    tools: Sequence[BaseTool]
+    cap: int
+    nonce: str
+    book: SourceBook = field(default_factory=SourceBook)
+    done: list[ToolRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
+        self.wire_tools = [convert_to_openai_tool(tool) for tool in self.by_name.values()]
+
+
+class Finding(TypedDict):
+    """How research ended: with text, or with a failure (and then without text)."""
+
+    text: str
+    failure: Failure | None
+    truncated: bool
+
+
+class Research(TypedDict):
+    """What the loop gives: how it ended. Messages stay inside."""
+
+    finding: Finding | None
+
+
+class WantedCall(TypedDict):
+    """A tool call a model made. `problem` says why it cannot be run, if so."""
+
+    id: str
+    name: str
+    args: dict[str, Any]
+    problem: str | None
+
+
+class ResearchState(TypedDict):
+    """The loop's state. A turn is a list, so that LangGraph's `messages` stream passes over it."""
+
+    conversation: list[AnyMessage]
+    turns: Annotated[list[list[BaseMessage]], operator.add]
+    pending: list[WantedCall]
+    used: int
+    phase: Phase
+    finding: Finding | None
+
+
+async def ask_model(
+    state: ResearchState, runtime: Runtime[Researcher]
+) -> dict[str, Any]:
+    """Ask the model, in the way its phase calls for, and decide what its reply means."""
+    who = runtime.context
+    phase = state["phase"]
+    messages: list[BaseMessage] = [*state["conversation"]]
+    for turn in state["turns"]:
+        messages += turn
+    options = who.options
+    if phase != "bare" and who.wire_tools:
+        choice = "none" if phase == "forbidden" else None
+        options = replace(options, tools=who.wire_tools, tool_choice=choice)
+    if phase == "bare":
+        messages.append(HumanMessage(ANSWER_NOW))
+    try:
+        reply = await who.caller.ask(who.model, messages, options)
+    except CallFailed as failed:
+        return {"finding": {"text": "", "failure": failed.failure, "truncated": False}}
+    wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
+    if phase == "research" and wants_tools and who.by_name:
+        message, pending = _wanted_calls(reply.message)
+        return {"turns": [[message]], "pending": pending}
+    if reply.text and not (wants_tools and phase == "forbidden"):
+        return {"finding": _answered(reply)}
+    if phase == "forbidden" or (phase == "research" and wants_tools):
+        return {"phase": "bare"}
+    return {"finding": _blank(reply)}
+
+
+async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
+    """Run as many of the wanted calls as the cap leaves, and answer every one."""
+    who = runtime.context
+    wanted = state["pending"]
+    left = who.cap - state["used"]
+    results = await asyncio.gather(*(_use_tool(who, call) for call in wanted[:left]))
+    results += [_refuse(who, call) for call in wanted[left:]]
+    used = state["used"] + min(left, len(wanted))
+    return {
+        "turns": [results],
+        "pending": [],
+        "used": used,
+        "phase": "forbidden" if used >= who.cap else "research",
+    }
+
+
+def after_model(state: ResearchState) -> Literal["tools", "model", "__end__"]:
+    """Where the loop goes after the model spoke."""
+    if state["finding"] is not None:
+        return END
+    return "tools" if state["pending"] else "model"
+
+
+def _build() -> Any:
+    graph = StateGraph(ResearchState, context_schema=Researcher, output_schema=Research)
+    graph.add_node("model", ask_model)
+    graph.add_node("tools", use_tools)
+    graph.add_edge(START, "model")
+    graph.add_conditional_edges("model", after_model, ["tools", "model", END])
+    graph.add_edge("tools", "model")
+    # A finished panelist is what a checkpoint keeps; its steps would only fill the database.
+    return graph.compile(checkpointer=False, name="research")
+
+
+RESEARCH = _build()
+"""The compiled loop; its context is a `Researcher`."""
+
+
+async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Finding:
+    """Let a researcher work on a conversation until it answers or fails.
+
+    Args:
+        who: The researcher; its records grow as it works.
+        conversation: System instructions and the conversation, as the model is to see it.
+    """
+    start: ResearchState = {
+        "conversation": list(conversation),
+        "turns": [],
+        "pending": [],
+        "used": 0,
+        "phase": "research",
+        "finding": None,
+    }
+    # Each round is two steps; the phases after the cap add three model calls.
+    limit = 2 * who.cap + 10
+    end = await RESEARCH.ainvoke(start, {"recursion_limit": limit}, context=who)
+    finding: Finding = end["finding"]
+    return finding
+
+
+def _answered(reply: Reply) -> Finding:
+    return {"text": reply.text, "failure": None, "truncated": reply.finish_reason == "length"}
+
+
+def _blank(reply: Reply) -> Finding:
+    if reply.finish_reason == "content_filter":
+        failure: Failure = {
+            "reason": "content_filter",
+            "detail": "The provider's filter withheld the reply.",
+            "http_status": None,
+            "attempts": 1,
+        }
+    else:
+        why = "It sent only reasoning." if reply.message.text.strip() else "The reply was blank."
+        if reply.finish_reason == "length":
+            why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
+        failure = {"reason": "empty_answer", "detail": why, "http_status": None, "attempts": 1}
+    return {"text": "", "failure": failure, "truncated": False}
+
+
+def _wanted_calls(message: AIMessage) -> tuple[AIMessage, list[WantedCall]]:
+    """The calls in a reply, and the reply as it can be sent back.
+
+    Providers refuse a history in which a call has no id, arguments that are not JSON, or no
+    result; so ids are made up where they are missing and malformed arguments become empty ones.
+    """
+    wanted: list[WantedCall] = [
+        {
+            "id": call["id"] or f"call_{uuid4().hex[:12]}",
+            "name": call["name"],
+            "args": call["args"],
+            "problem": None,
+        }
+        for call in message.tool_calls
+    ]
+    for bad in message.invalid_tool_calls:
+        said = (bad["args"] or "")[:200]
+        wanted.append(
+            {
+                "id": bad["id"] or f"call_{uuid4().hex[:12]}",
+                "name": bad["name"] or "unknown",
+                "args": {},
+                "problem": f"The arguments are not a JSON object: {said!r}",
+            }
+        )
+    sendable = AIMessage(
+        message.content,
+        tool_calls=[ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted],
+    )
+    return sendable, wanted
+
+
+async def _use_tool(who: Researcher, call: WantedCall) -> ToolMessage:
+    """Run one call; whatever happens becomes text for the model."""
+    began = time.time()
+    name, args = call["name"], call["args"]
+    who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args)
+    tool = who.by_name.get(name)
+    text, status, ids = "", "invalid_input", list[int]()
+    if call["problem"] is not None:
+        text = f"invalid_input: {call['problem']}. Send one JSON object."
+    elif tool is None:
+        text = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
+    else:
+        try:
+            async with asyncio.timeout(TOOL_SECONDS):
+                message = await tool.ainvoke(
+                    ToolCall(name=name, args=args, id=call["id"], type="tool_call")
+                )
+            text, status, ids = number_sources(message, who.book, who.nonce)
+        except TimeoutError:
+            text, status = f"unavailable: {name} took more than {TOOL_SECONDS:g} s.", "unavailable"
+        except Exception as error:  # a tool of the user's may raise anything
+            words = scrub(str(error))[:300] or type(error).__name__
+            text, status = f"unavailable: {name} failed: {words}", "unavailable"
+    record = _record(who, call, status, began, ids)
+    who.caller.emit(
+        "panel.tool.completed",
+        name=who.caller.name,
+        tool=name,
+        status=status,
+        seconds=record["seconds"],
+        found=len(ids),
+    )
+    return _answer_call(call, text, failed=status != "ok")
+
+
+def _refuse(who: Researcher, call: WantedCall) -> ToolMessage:
+    _record(who, call, "max_uses_exceeded", time.time(), [])
+    return _answer_call(call, CALL_REFUSED, failed=True)
+
+
+def _answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
+    return ToolMessage(
+        text,
+        tool_call_id=call["id"],
+        name=call["name"],
+        status="error" if failed else "success",
+    )
+
+
+def _record(
+    who: Researcher, call: WantedCall, status: str, began: float, ids: list[int]
+) -> ToolRecord:
+    record: ToolRecord = {
+        "name": call["name"],
+        "args": call["args"],
+        "status": status,
+        "start": round(began - who.caller.started, 4),
+        "seconds": round(time.time() - began, 4),
+        "source_ids": ids,
+    }
+    who.done.append(record)
+    return record

@@ -1,0 +1,69 @@
+"""The settings of a run, from the caller's layers and what the run has already decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from fusion_graph.config import FusionConfig, ResolvedConfig, coerce, combine
+from fusion_graph.presets import choose, load
+from fusion_graph.state import Run
+
+
+class Stack:
+    """What `create_fusion_graph` was given: the layer below a run's own context.
+
+    Args:
+        config: The caller's configuration.
+        tools: The caller's tools in place of the web tools.
+    """
+
+    def __init__(
+        self,
+        config: FusionConfig | Mapping[str, Any] | str | None,
+        tools: list[BaseTool] | None = None,
+    ) -> None:
+        self.given = coerce(config)
+        self.tools = tools
+        if name := self.given.get("preset"):
+            load(name)  # a wrong name should fail where it is written, not at the first question
+
+    def begin(self, context: Any) -> tuple[ResolvedConfig, dict[str, Any]]:
+        """Settings for a new run, and what of them has to be recorded for its later nodes.
+
+        Args:
+            context: The run's context, in any form LangGraph hands it over.
+
+        Raises:
+            ConfigurationError: Something in it cannot work.
+        """
+        layers = [coerce(context), self.given]
+        name, reason = next((n for x in layers if (n := x.get("preset"))), None), ""
+        whole = any(x.get("panel") for x in layers)
+        if name is None and not whole:
+            choice = choose()
+            name, reason = choice.name, choice.reason
+        preset = load(name) if name else None
+        fields = preset.stack() if preset else {}
+        stack = None
+        if preset and preset.discovers:
+            stack = {key: fields[key] for key in ("panel", "judge", "synthesizer")}
+        settings = combine(*layers, {**fields, "preset": name})
+        return settings, {"preset": name, "preset_reason": reason, "stack": stack}
+
+    def resume(self, context: Any, run: Run) -> ResolvedConfig:
+        """Settings for a later node of a run, or of a resumed or replayed one.
+
+        A context that names another preset wins: that is what replaying with another
+        configuration is for.
+        """
+        layers = [coerce(context), self.given]
+        name = next((n for x in layers if (n := x.get("preset"))), run["preset"])
+        fields: dict[str, Any] = {}
+        if name:
+            preset = load(name)
+            recorded = run["stack"] if name == run["preset"] else None
+            fields = {**preset.fields, **recorded} if recorded else preset.stack()
+        return combine(*layers, {**fields, "preset": name})

@@ -1,0 +1,127 @@
+"""What a run carries from node to node: plain data that any checkpointer can keep.
+
+One turn fills the keys from top to bottom; `fan_out` empties them for the next turn.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated, Any, Literal, TypedDict
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph.message import add_messages
+
+from fusion_graph.errors import Degradation, Failure
+from fusion_graph.evidence import SourceRecord
+from fusion_graph.usage import CallRecord
+
+
+class Run(TypedDict):
+    """What `fan_out` decides once, so that every later node and a resumed process agree.
+
+    Attributes:
+        id: Unique per turn.
+        started: Unix time in seconds; every other time in the state counts from it.
+        question: Text of the last human message.
+        preset: Name of the preset in force, or None when all models were given.
+        preset_reason: Why that preset, when it was chosen and not named.
+        stack: Panel, judge and writer that a discovering preset found on this machine.
+        members: Names of the panelists asked, in panel order.
+        invoked: Whether the panel was used.
+        invocation_reason: Why, or why not.
+        seed: Orders the answers before the judge sees them.
+        nonce: Marks untrusted text in this run's prompts; unknown to the pages quoted.
+        calls: Calls made before the panel (the `auto` decision).
+        degradations: What was lost before the panel.
+    """
+
+    id: str
+    started: float
+    question: str
+    preset: str | None
+    preset_reason: str
+    stack: dict[str, Any] | None
+    members: list[str]
+    invoked: bool
+    invocation_reason: str
+    seed: int
+    nonce: str
+    calls: list[CallRecord]
+    degradations: list[Degradation]
+
+
+class ToolRecord(TypedDict):
+    """One tool call of a panelist. `status` is `ok` or the tool's failure code; seconds."""
+
+    name: str
+    args: dict[str, Any]
+    status: str
+    start: float
+    seconds: float
+    source_ids: list[int]
+
+
+class PanelAnswer(TypedDict):
+    """What one panelist came to. Before `join`, ids in it are the panelist's own."""
+
+    index: int
+    name: str
+    model: str
+    label: str | None
+    status: Literal["ok", "failed"]
+    content: str
+    failure: Failure | None
+    tool_calls: list[ToolRecord]
+    sources: list[SourceRecord]
+    calls: list[CallRecord]
+    degradations: list[Degradation]
+    start: float
+    end: float
+
+
+class Joined(TypedDict):
+    """The panel's work brought together: labelled answers over one numbered source list."""
+
+    answers: list[PanelAnswer]
+    sources: list[SourceRecord]
+    degradations: list[Degradation]
+
+
+class Judgement(TypedDict):
+    """What the judge stage came to. `analysis` uses panelists' names; None if there is none."""
+
+    analysis: dict[str, Any] | None
+    calls: list[CallRecord]
+    degradations: list[Degradation]
+
+
+class PanelTask(TypedDict):
+    """What `fan_out` sends to one panelist: its place in the panel and the conversation."""
+
+    index: int
+    run: Run
+    conversation: list[AnyMessage]
+
+
+class FusionInput(TypedDict):
+    """What the graph takes: a conversation whose last human message is the question."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+class FusionOutput(TypedDict):
+    """What the graph gives: the conversation with the answer, and the run's report as data."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    fusion: dict[str, Any]
+
+
+class FusionState(TypedDict):
+    """Everything a run knows; keys are filled in the order of the nodes."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    run: Run
+    answers: Annotated[list[PanelAnswer], operator.add]
+    joined: Joined
+    judgement: Judgement
+    fusion: dict[str, Any]

@@ -1,0 +1,129 @@
+"""The tools a panel researches with: which, over what, and how their results are numbered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.errors import ConfigurationError
+from fusion_tools.ledger import UrlLedger
+from fusion_tools.normalise import normalise
+from fusion_tools.render import foreign_text, page_text, search_text
+from fusion_tools.results import PageFetcher, SearchProvider, is_artifact
+from fusion_tools.sharing import SharedFetch, SharedSearch
+from fusion_tools.sources import SourceBook
+from fusion_tools.tools import web_fetch_tool, web_search_tool
+
+
+def bundled_corpus() -> Path:
+    """Folder of the documents that come with the package."""
+    return Path(str(resources.files("fusion_graph.offline") / "corpus"))
+
+
+class Toolbox:
+    """A run's tools, over one shared search and one shared fetcher.
+
+    Args:
+        search: Where `web_search` looks; None for no search.
+        fetcher: What `web_fetch` reads with; None for no fetching.
+        own: The caller's tools, used instead of both.
+    """
+
+    def __init__(
+        self,
+        search: SearchProvider | None,
+        fetcher: PageFetcher | None,
+        own: Sequence[BaseTool] | None = None,
+    ) -> None:
+        self._search = SharedSearch(search) if search is not None else None
+        self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
+        self._own = own
+
+    @classmethod
+    def open(cls, settings: ResolvedConfig, own: Sequence[BaseTool] | None = None) -> Toolbox:
+        """The tools of a configuration.
+
+        Raises:
+            ConfigurationError: The search is not available here, or the folder cannot be read.
+        """
+        if own is not None:
+            return cls(None, None, own)
+        if settings.search == "none":
+            return cls(None, None)
+        if settings.search == "corpus":
+            from fusion_tools.corpus import CorpusError, open_corpus  # noqa: PLC0415
+
+            try:
+                corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
+            except CorpusError as error:
+                raise ConfigurationError(str(error)) from None
+            return cls(corpus, corpus)
+        from fusion_tools.fetch import WebFetcher  # noqa: PLC0415
+        from fusion_tools.search import UnknownSearch, search_provider  # noqa: PLC0415
+
+        domains = {
+            "allowed_domains": tuple(settings.allowed_domains),
+            "blocked_domains": tuple(settings.blocked_domains),
+        }
+        try:
+            return cls(search_provider(str(settings.search)), WebFetcher(**domains))
+        except (UnknownSearch, ValueError) as error:
+            raise ConfigurationError(str(error)) from None
+
+    def __bool__(self) -> bool:
+        return bool(self._own or self._search or self._fetcher)
+
+    def tools(self, conversation: str, nonce: str) -> list[BaseTool]:
+        """The tools for one researcher, with a ledger of the addresses it may fetch.
+
+        Args:
+            conversation: What was said so far; addresses in it may be fetched.
+            nonce: The run's delimiter secret.
+        """
+        if self._own is not None:
+            return list(self._own)
+        ledger = UrlLedger.from_text(conversation)
+        tools = []
+        if self._search is not None:
+            tools.append(web_search_tool(self._search, ledger=ledger, nonce=nonce))
+        if self._fetcher is not None:
+            tools.append(web_fetch_tool(self._fetcher, ledger=ledger, nonce=nonce))
+        return tools
+
+    async def aclose(self) -> None:
+        """Let go of what is still under way."""
+
+
+def number_sources(message: ToolMessage, book: SourceBook, nonce: str) -> tuple[str, str, list[int]]:
+    """A tool's result as the model is to read it, with its sources numbered.
+
+    Args:
+        message: The tool's message; the web tools' artifact says what was found, another tool's
+            is searched for addresses.
+        book: The researcher's sources so far; new ones are added.
+        nonce: The run's delimiter secret.
+
+    Returns:
+        The text, the outcome (`ok` or a failure code) and the ids of the sources in it.
+    """
+    artifact: Any = message.artifact
+    if is_artifact(artifact):
+        ids = book.note(artifact)
+        if artifact["failure"] is not None:
+            return message.text, artifact["failure"]["code"], []
+        if artifact["kind"] == "search":
+            return search_text(artifact, ids, nonce), "ok", ids
+        return page_text(artifact, ids[0] if ids else None, nonce), "ok", ids
+    if message.status == "error":
+        code = re.match(r"([a-z_]+): ", message.text)
+        return message.text, code[1] if code else "unavailable", []
+    results = normalise(message.content, artifact)
+    ids = book.note_results(results)
+    return foreign_text(message.text, results, ids, nonce), "ok", ids

@@ -1,0 +1,159 @@
+"""The tests' side of the scripted server: starts it, scripts its models, reads its log."""
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import ProxyHandler, Request, build_opener
+
+_ROOT = Path(__file__).parents[2]
+_PATIENCE = 60.0
+"""Seconds until a wait counts as a failure; nothing is ever this slow when it works."""
+
+# No proxy, whatever the environment says: the server is on this machine.
+_opener = build_opener(ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call the server received.
+
+    n: number of the call among those to this model, from 1.
+    body: the parsed request.
+    headers: lower-case names.
+    step: index of the step played (or that refused); None for an unknown model.
+    started, ended: seconds since the server started; ended is None during the call.
+    status: None as long as nothing was sent.
+    disconnected: the client went away before the reply was finished.
+    """
+
+    n: int
+    model: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    stream: bool
+    step: int | None
+    started: float
+    ended: float | None
+    status: int | None
+    disconnected: bool
+
+
+class Scope:
+    """One test's own models and log.
+
+    base_url: what an OpenAI client takes as its base URL.
+    """
+
+    def __init__(self, server_url: str, name: str) -> None:
+        self._url = f"{server_url}/{quote(name, safe='')}"
+        self.base_url = f"{self._url}/v1"
+
+    def script(self, model: str, *steps: str | Mapping[str, Any]) -> None:
+        """Gives a model its steps; the last one repeats for ever.
+
+        model: the name that requests will carry.
+        steps: see `behaviour.Step` for their keys; a string is short for its text.
+        Raises ValueError if the server cannot read them.
+        """
+        body = json.dumps({"model": model, "steps": steps}).encode()
+        _fetch("PUT", f"{self._url}/_script", body)
+
+    def calls(self, model: str | None = None, *, arrived: int = 0, ended: int = 0) -> list[Call]:
+        """The calls so far, in order of arrival.
+
+        model: only the calls to this one.
+        arrived: wait until so many of them have arrived (count).
+        ended: wait until so many of them were answered or given up by the client (count).
+        Raises TimeoutError after a minute of waiting.
+        """
+        query: dict[str, object] = {"arrived": arrived, "ended": ended}
+        if model is not None:
+            query["model"] = model
+        records = _fetch("GET", f"{self._url}/_log?{urlencode(query)}")
+        return [Call(**record) for record in records]
+
+    def clear(self) -> None:
+        """Forgets the scripts and the log."""
+        _fetch("DELETE", self._url)
+
+
+class ModelServer:
+    """A scripted server in a process of its own, which ends with this one at the latest.
+
+    url: http://127.0.0.1:PORT
+    process: the server's process.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        """Starts the process and waits until it listens.
+
+        port: TCP port; 0 takes a free one.
+        Raises RuntimeError if it does not come up; the reason is on stderr.
+        """
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.server", "--port", str(port)],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            self.close()
+            raise RuntimeError(f"the scripted server did not start on port {port}, see stderr")
+        self.url = f"http://{line.split()[-1]}"
+
+    def scope(self, name: str | None = None) -> Scope:
+        """A part of the server with models and a log of its own.
+
+        name: by default a new one; one that begins with "instant" answers for every model.
+        """
+        return Scope(self.url, name or f"scope-{secrets.token_hex(6)}")
+
+    def close(self) -> None:
+        """Ends the process, and waits for its end."""
+        try:
+            self.process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def start_server(port: int = 0) -> ModelServer:
+    """Starts a server; end it with `close()`, or use it in a `with` statement.
+
+    port: TCP port; 0 takes a free one.
+    """
+    return ModelServer(port)
+
+
+def _fetch(method: str, url: str, body: bytes | None = None) -> Any:
+    request = Request(url, body, {"content-type": "application/json"}, method=method)
+    try:
+        with cast("HTTPResponse", _opener.open(request, timeout=_PATIENCE)) as response:
+            return json.load(response)
+    except HTTPError as refusal:
+        with refusal:
+            message = json.load(refusal)["error"]["message"]
+        raise ValueError(message) from None

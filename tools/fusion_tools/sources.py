@@ -1,0 +1,106 @@
+"""The numbered sources of one researcher: what its `[n]` mean, and the text to check quotes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+from fusion_tools.normalise import normalise_url
+from fusion_tools.render import visible
+from fusion_tools.results import Artifact, PageArtifact, SearchResult
+
+
+class SourceEntry(TypedDict):
+    """A source as plain data.
+
+    `text` is what the researcher could have quoted: the whole page when `fetched`, else the
+    title and the snippets. `retrieved_at` is None for a page that was never fetched.
+    """
+
+    id: int
+    url: str
+    title: str
+    retrieved_at: str | None
+    text: str
+    fetched: bool
+
+
+class SourceBook:
+    """Sources numbered from 1 in the order in which one researcher met them.
+
+    The same artifacts in the same order give the same numbers, so a resumed run has them too.
+
+    Args:
+        artifacts: Artifacts to note at once.
+    """
+
+    def __init__(self, artifacts: Iterable[Artifact] = ()) -> None:
+        self._entries: list[SourceEntry] = []
+        self._id_by_url: dict[str, int] = {}
+        for artifact in artifacts:
+            self.note(artifact)
+
+    def note(self, artifact: Artifact) -> list[int]:
+        """Register what a tool brought; the ids of its results in their order, or of its page.
+
+        A failure brings nothing and gives [].
+        """
+        if artifact["failure"] is not None:
+            return []
+        if artifact["kind"] == "search":
+            return self.note_results(artifact["results"])
+        return [self._note_page(artifact)]
+
+    def note_results(self, results: Sequence[SearchResult]) -> list[int]:
+        """Register hits, such as `normalise` finds in another package's tool answer."""
+        return [self._note_result(result) for result in results]
+
+    def entries(self) -> list[SourceEntry]:
+        """Copies of all sources by id, as plain data."""
+        return [entry.copy() for entry in self._entries]
+
+    def _note_result(self, result: SearchResult) -> int:
+        key = normalise_url(result["url"])
+        known = self._id_by_url.get(key)
+        snippet = visible(result["snippet"])
+        if known is None:
+            title = visible(result["title"])
+            return self._add(key, result["url"], title, f"{title}\n{snippet}".strip())
+        entry = self._entries[known - 1]
+        if not entry["fetched"] and snippet not in entry["text"]:
+            entry["text"] += f"\n{snippet}"  # the model saw both, and may quote either
+        return known
+
+    def _note_page(self, page: PageArtifact) -> int:
+        keys = [normalise_url(url) for url in (page["url"], page["final_url"]) if url]
+        ids = [self._id_by_url[key] for key in keys if key in self._id_by_url]
+        if not ids:
+            ids = [self._add(keys[0], page["url"], "", "")]
+        for key in keys:
+            self._id_by_url.setdefault(key, ids[0])
+        for id in ids:  # two hits may turn out to be one page behind a redirect
+            self._fill(self._entries[id - 1], page)
+        return ids[0]
+
+    def _add(self, key: str, url: str, title: str, text: str) -> int:
+        id = len(self._entries) + 1
+        self._entries.append(
+            {
+                "id": id,
+                "url": url,
+                "title": title,
+                "retrieved_at": None,
+                "text": text,
+                "fetched": False,
+            }
+        )
+        self._id_by_url[key] = id
+        return id
+
+    @staticmethod
+    def _fill(entry: SourceEntry, page: PageArtifact) -> None:
+        entry["url"] = page["final_url"] or page["url"]
+        entry["title"] = visible(page["title"]) or entry["title"]
+        entry["retrieved_at"] = page["retrieved_at"]
+        entry["text"] = visible(page["text"])
+        entry["fetched"] = True
