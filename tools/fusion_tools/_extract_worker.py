@@ -65,7 +65,7 @@ def main() -> None:
 
         from fusion_tools._readers import Document, read_document
     except Exception as error:  # noqa: BLE001 - the parent says it to whoever can mend it
-        write_frame(replies, {"crash": f"{type(error).__name__}: {error}"[:300]})
+        write_frame(replies, {"crash": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
         return
     _limit_resources(config["memory_bytes"])
     frames: SimpleQueue[Frame] = SimpleQueue()

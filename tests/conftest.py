@@ -1,0 +1,82 @@
+"""Fixtures: a model server in its own process, and configurations that ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.scripted_models import ModelServer, start_server
+from tests.scripted_models.client import Scope
+
+KEYS = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "OLLAMA_HOST")
+
+VERDICT = {
+    "consensus": [{"point": "Water is wet.", "labels": ["A", "B"], "sources": []}],
+    "contradictions": [
+        {
+            "topic": "How wet",
+            "stances": [
+                {"label": "A", "stance": "very", "sources": []},
+                {"label": "C", "stance": "little", "sources": []},
+            ],
+        }
+    ],
+    "partial_coverage": [{"point": "Ice is dry.", "labels": ["B", "C"], "sources": []}],
+    "unique_insights": [{"insight": "Steam rises.", "label": "C", "sources": []}],
+    "blind_spots": ["Salt water"],
+}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """No key and no preset of the machine's owner reaches a test."""
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+    # Port 9 (discard) answers nowhere, so no Ollama of the machine's owner is found.
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(tmp_path / "config"))
+    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ModelServer]:
+    """The scripted models, over HTTP, in a process of their own."""
+    with start_server() as server:
+        yield server
+
+
+@pytest.fixture
+def models(model_server: ModelServer) -> Iterator[Scope]:
+    """A scope of the model server that only this test sees."""
+    scope = model_server.scope()
+    yield scope
+    scope.clear()
+
+
+@pytest.fixture
+def panel_config(models: Scope) -> Callable[..., dict[str, Any]]:
+    """`panel_config(**fields)`: three scripted panelists a, b, c, a judge j and a writer w.
+
+    All five answer sensibly until a test scripts them otherwise.
+    """
+    for name in "abc":
+        models.script(name, {"text": f"The answer of {name}.", "cost": 0.001})
+    models.script("j", {"text": json.dumps(VERDICT), "cost": 0.002})
+    models.script("w", {"text": "The final answer of the writer.", "cost": 0.003})
+
+    def make(**fields: Any) -> dict[str, Any]:
+        return {
+            "panel": ["scripted:a", "scripted:b", "scripted:c"],
+            "judge": "scripted:j",
+            "synthesizer": "scripted:w",
+            "search": "none",
+            "providers": {"scripted": {"base_url": models.base_url}},
+            "seed": 7,
+            **fields,
+        }
+
+    return make
