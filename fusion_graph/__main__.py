@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from fusion_graph.cli import main as run  # noqa: PLC0415 - keeps `import` light
+    from fusion_graph.cli import main as run
 
     run()
 

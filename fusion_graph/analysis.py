@@ -57,7 +57,10 @@ class Insight(BaseModel):
 
 
 class Analysis(BaseModel):
-    """What the panel agreed on, differed over, half covered, said alone, and missed."""
+    """What the panel agreed on, differed over, half covered, said alone, and missed.
+
+    A `model` is empty, and `models` are, where the judge did not say whose point it is.
+    """
 
     consensus: list[Point] = []
     contradictions: list[Contradiction] = []
@@ -121,7 +124,7 @@ def _texts(value: Any) -> Any:
             else item
             for item in value
         ]
-    return [value] if isinstance(value, str) and value.strip() else [] if not value else value
+    return [value] if isinstance(value, str) and value.strip() else value or []
 
 
 def _wrapped(key: str) -> Any:
@@ -271,7 +274,7 @@ def _objects(text: str) -> Iterable[Mapping[str, Any]]:
             yield data
     decoder = json.JSONDecoder(strict=False)
     start, tries = text.find("{"), 0
-    while start != -1 and tries < 50:  # noqa: PLR2004 - prose full of braces must not cost minutes
+    while start != -1 and tries < 50:
         tries += 1
         try:
             data, end = decoder.raw_decode(text, start)
@@ -308,7 +311,7 @@ def name_panelists(
     lost: list[str] = []
 
     def named(labels: Sequence[str]) -> list[str]:
-        lost.extend(label or "(none)" for label in labels if label not in names)
+        lost.extend(label for label in labels if label and label not in names)
         return list(dict.fromkeys(names[label] for label in labels if label in names))
 
     def cited(ids: Sequence[int]) -> list[int]:
@@ -330,16 +333,17 @@ def name_panelists(
                 )
     for clash in verdict.contradictions:
         stances = [
-            Stance(model=models[0], stance=s.stance, sources=cited(s.sources))
+            Stance(model="".join(named([s.label])), stance=s.stance, sources=cited(s.sources))
             for s in clash.stances
-            if (models := named([s.label]))
+            if not s.label or s.label in names or named([s.label])
         ]
         if stances:
             analysis.contradictions.append(Contradiction(topic=clash.topic, stances=stances))
     for alone in verdict.unique_insights:
-        if models := named([alone.label]):
+        models = named([alone.label])
+        if models or not alone.label:
             analysis.unique_insights.append(
-                Insight(insight=alone.insight, model=models[0], sources=cited(alone.sources))
+                Insight(insight=alone.insight, model="".join(models), sources=cited(alone.sources))
             )
     return analysis, list(dict.fromkeys(lost))
 

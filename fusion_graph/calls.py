@@ -68,7 +68,8 @@ class Options:
         """The options after a model refused the parameter `name` of `failures.PARAMETERS`."""
         if name == "response_format":
             return replace(self, response_formats=self.response_formats[1:])
-        return replace(self, **{name: None})
+        cleared: dict[str, Any] = {name: None}
+        return replace(self, **cleared)
 
     def parameters(self) -> dict[str, Any]:
         """The parameters that can be refused and are set, by their wire names."""
@@ -183,7 +184,7 @@ class Caller:
             ) from error
         if wait is None:
             base = BACKOFF_SECONDS * 2 ** (attempt - 1)
-            wait = base + random.uniform(0, base)  # noqa: S311 - jitter, not a secret
+            wait = base + random.uniform(0, base)
         self.emit(
             "call.retried",
             stage=self.stage,
@@ -270,7 +271,7 @@ async def _send_protocol(
     parameters = options.parameters()
     if options.tools:
         parameters["tools"] = list(options.tools)
-    if "openrouter" == model.provider:
+    if model.provider == "openrouter":
         # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
         parameters["extra_body"] = {"usage": {"include": True}}
     reply = await chat.ainvoke(list(messages), config, **parameters)

@@ -191,7 +191,7 @@ class FusionConfig(_Strict):
 class ResolvedConfig(FusionConfig):
     """A configuration in which panel, judge, writer and search are decided."""
 
-    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] = Field(  # type: ignore[assignment]
+    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] = Field(
         min_length=1, max_length=MAX_PANEL
     )
     judge: ModelRef
@@ -238,6 +238,26 @@ def coerce(given: FusionConfig | Mapping[str, Any] | str | None) -> dict[str, An
         f"A configuration of type {type(given).__name__} cannot be read.",
         "Give a FusionConfig, a dict of its fields, or a preset's name.",
     )
+
+
+def inherited(context: Any) -> dict[str, Any]:
+    """The fields a run's context sets, in any form LangGraph hands it over.
+
+    A context given to this graph has become a `FusionConfig`. Anything else comes from a parent
+    graph, whose context may be about other things: of a dict the fields known here are taken,
+    and of any other object nothing.
+
+    Args:
+        context: What the node's runtime holds.
+
+    Raises:
+        ConfigurationError: A known field has a wrong value.
+    """
+    if isinstance(context, FusionConfig):
+        return context.given()
+    if not isinstance(context, Mapping):
+        return {}
+    return coerce({k: v for k, v in context.items() if k in FusionConfig.model_fields})
 
 
 def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:

@@ -56,7 +56,7 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
         if isinstance(message, ToolMessage):
             continue
         if isinstance(message, AIMessage) and message.tool_calls:
-            lines = [message.text] if message.text else []
+            lines = [str(message.text)] if message.text else []
             lines += [_tell(call, results.get(call["id"] or "")) for call in message.tool_calls]
             out.append(AIMessage("\n\n".join(lines)))
         else:

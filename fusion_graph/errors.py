@@ -1,14 +1,14 @@
 """Typed failures: what a caller may catch, and what a report records.
 
-    FusionError
-    ├── ConfigurationError (also a ValueError)
-    │   ├── UnknownPreset
-    │   ├── PresetFileError
-    │   ├── UnknownProvider
-    │   └── MissingKey
-    ├── EmptyQuestion (also a ValueError)
-    ├── FusionRecursion
-    └── AllPanelistsFailed
+FusionError
+├── ConfigurationError (also a ValueError)
+│   ├── UnknownPreset
+│   ├── PresetFileError
+│   ├── UnknownProvider
+│   └── MissingKey
+├── EmptyQuestion (also a ValueError)
+├── FusionRecursion
+└── AllPanelistsFailed
 """
 
 from __future__ import annotations

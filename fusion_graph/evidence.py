@@ -60,8 +60,8 @@ def merge_sources(
                 known = {**source, "id": len(merged) + 1, "cited_by": [], "quotes": []}
                 merged[key] = known
             elif source["fetched"] and not known["fetched"]:
-                known.update(title=source["title"], retrieved_at=source["retrieved_at"])
-                known["fetched"] = True
+                known["title"], known["fetched"] = source["title"], True
+                known["retrieved_at"] = source["retrieved_at"]
             known["cited_by"] += [n for n in source["cited_by"] if n not in known["cited_by"]]
             known["quotes"] += [q for q in source["quotes"] if q not in known["quotes"]]
             renumbered[source["id"]] = known["id"]

@@ -51,7 +51,7 @@ def status_of(error: BaseException) -> int | None:
             return status
     body = getattr(error, "body", None)
     code = body.get("code") if isinstance(body, Mapping) else None
-    return int(code) if isinstance(code, int) or str(code).isdigit() else None
+    return int(str(code)) if str(code).isdigit() else None
 
 
 def words_of(error: BaseException) -> str:
@@ -145,6 +145,12 @@ def _is_transport(error: BaseException) -> bool:
     names = {cls.__name__ for cls in type(error).__mro__}
     return bool(
         names
-        & {"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError",
-           "TimeoutError", "ErrorReply"}
+        & {
+            "APIConnectionError",
+            "TransportError",
+            "ConnectionError",
+            "ClientConnectionError",
+            "TimeoutError",
+            "ErrorReply",
+        }
     )

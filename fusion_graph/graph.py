@@ -82,8 +82,7 @@ def create_fusion_graph(
         if not run["invoked"]:
             return Command(update=update, goto="direct")
         sends = [
-            Send("panelist", task)
-            for task in tasks(run, state["messages"], len(settings.panel))
+            Send("panelist", task) for task in tasks(run, state["messages"], len(settings.panel))
         ]
         return Command(update=update, goto=sends)
 
@@ -160,7 +159,7 @@ def _emit(run: Run) -> Emit:
 
 def _say(message_id: str, text: str) -> None:
     """Send a piece of the answer to `stream_mode="messages"`, as the writer's alone."""
-    push_message(AIMessageChunk(text, id=message_id), state_key=None)
+    push_message(AIMessageChunk(content=text, id=message_id), state_key=None)
 
 
 def _need_an_answer(run: Run, joined: Joined, stack: Stack) -> None:

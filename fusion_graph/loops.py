@@ -14,9 +14,7 @@ T = TypeVar("T")
 _per_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Any]] = WeakKeyDictionary()
 
 
-async def loop_owned(
-    key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]
-) -> T:
+async def loop_owned(key: str, make: Callable[[], T], close: Callable[[T], Awaitable[None]]) -> T:
     """One object per running event loop, closed with the loop.
 
     HTTP connections cannot move between loops, and a notebook, a test suite or `asyncio.run`

@@ -109,7 +109,7 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
         return
     provider_name, _, name = ref.partition(":")
     if provider_name == "offline":
-        from fusion_graph.offline import offline_model  # noqa: PLC0415
+        from fusion_graph.offline import offline_model
 
         try:
             offline_model(name)
@@ -144,7 +144,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
     check_model(ref, given)
     provider_name, _, name = ref.partition(":")
     if provider_name == "offline":
-        from fusion_graph.offline import offline_model  # noqa: PLC0415
+        from fusion_graph.offline import offline_model
 
         return Model(ref, provider_name, offline_model(name), protocol=False)
     provider = providers(given).get(provider_name)
@@ -161,15 +161,15 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
 def _protocol_chat(
     provider_name: str, name: str, provider: Provider, key: str, client: httpx2.AsyncClient
 ) -> BaseChatModel:
-    import httpx2  # noqa: PLC0415
+    import httpx2
 
-    from fusion_graph.openai_protocol import ProtocolChat  # noqa: PLC0415 - 2 s of imports
+    from fusion_graph.openai_protocol import ProtocolChat
 
     own = provider_name == "openai" and provider.base_url is None
     return ProtocolChat(
         model=name,
         base_url=provider.base_url or "https://api.openai.com/v1",
-        api_key=key,  # type: ignore[arg-type]
+        api_key=key,
         default_headers={DEPTH_HEADER: "1", **provider.headers},
         http_async_client=client,
         http_client=_unused_sync_client(),
@@ -182,7 +182,7 @@ def _protocol_chat(
 
 def _foreign(ref: str) -> BaseChatModel:
     """A model of a provider that LangChain knows."""
-    from langchain.chat_models import init_chat_model  # noqa: PLC0415
+    from langchain.chat_models import init_chat_model
 
     provider_name, _, name = ref.partition(":")
     try:
@@ -200,13 +200,13 @@ def _foreign(ref: str) -> BaseChatModel:
                 "table in a preset, or a provider of LangChain's init_chat_model.",
             ) from None
         raise MissingKey(f"Model '{ref}' cannot be set up: {str(error)[:300]}") from None
-    return chat  # type: ignore[return-value]
+    return chat
 
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
     """One TLS context for all clients: making one takes 43 ms."""
-    import httpx2  # noqa: PLC0415
+    import httpx2
 
     return httpx2.create_ssl_context()
 
@@ -214,14 +214,14 @@ def _tls() -> ssl.SSLContext:
 @lru_cache(maxsize=1)
 def _unused_sync_client() -> Any:
     """ChatOpenAI builds a synchronous client of its own unless it is given one."""
-    import httpx2  # noqa: PLC0415
+    import httpx2
 
     return httpx2.Client(verify=_tls())
 
 
 async def _connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
     """This loop's chat models by identity, and the HTTP client they share."""
-    import httpx2  # noqa: PLC0415
+    import httpx2
 
     def make() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
         return {}, httpx2.AsyncClient(

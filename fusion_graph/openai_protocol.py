@@ -158,8 +158,5 @@ def _error_reply(error: Any) -> ErrorReply:
     if not isinstance(error, dict):
         return ErrorReply(str(error))
     code = error.get("code") or error.get("status")
-    status = int(code) if isinstance(code, int) or str(code).isdigit() else None
+    status = int(str(code)) if str(code).isdigit() else None
     return ErrorReply(str(error.get("message") or error), status, error)
-
-
-

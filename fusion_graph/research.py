@@ -30,7 +30,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from fusion_graph.calls import CallFailed, Caller, Options, Reply
+from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.errors import Failure
 from fusion_graph.failures import scrub
 from fusion_graph.models import Model
@@ -111,9 +111,7 @@ class ResearchState(TypedDict):
     finding: Finding | None
 
 
-async def ask_model(
-    state: ResearchState, runtime: Runtime[Researcher]
-) -> dict[str, Any]:
+async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
     """Ask the model, in the way its phase calls for, and decide what its reply means."""
     who = runtime.context
     phase = state["phase"]
@@ -157,7 +155,7 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     }
 
 
-def after_model(state: ResearchState) -> Literal["tools", "model", "__end__"]:
+def after_model(state: ResearchState) -> str:
     """Where the loop goes after the model spoke."""
     if state["finding"] is not None:
         return END

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 
-from fusion_graph.config import FusionConfig, ResolvedConfig, coerce, combine
+from fusion_graph.config import FusionConfig, ResolvedConfig, coerce, combine, inherited
 from fusion_graph.presets import choose, load
 from fusion_graph.state import Run
 
@@ -39,7 +39,7 @@ class Stack:
         Raises:
             ConfigurationError: Something in it cannot work.
         """
-        layers = [coerce(context), self.given]
+        layers = [inherited(context), self.given]
         name, reason = next((n for x in layers if (n := x.get("preset"))), None), ""
         whole = any(x.get("panel") for x in layers)
         if name is None and not whole:
@@ -59,7 +59,7 @@ class Stack:
         A context that names another preset wins: that is what replaying with another
         configuration is for.
         """
-        layers = [coerce(context), self.given]
+        layers = [inherited(context), self.given]
         name = next((n for x in layers if (n := x.get("preset"))), run["preset"])
         fields: dict[str, Any] = {}
         if name:

@@ -58,22 +58,21 @@ class Toolbox:
         if settings.search == "none":
             return cls(None, None)
         if settings.search == "corpus":
-            from fusion_tools.corpus import CorpusError, open_corpus  # noqa: PLC0415
+            from fusion_tools.corpus import CorpusError, open_corpus
 
             try:
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
             except CorpusError as error:
                 raise ConfigurationError(str(error)) from None
             return cls(corpus, corpus)
-        from fusion_tools.fetch import WebFetcher  # noqa: PLC0415
-        from fusion_tools.search import UnknownSearch, search_provider  # noqa: PLC0415
+        from fusion_tools.fetch import WebFetcher
+        from fusion_tools.search import UnknownSearch, search_provider
 
-        domains = {
-            "allowed_domains": tuple(settings.allowed_domains),
-            "blocked_domains": tuple(settings.blocked_domains),
-        }
         try:
-            return cls(search_provider(str(settings.search)), WebFetcher(**domains))
+            fetcher = WebFetcher(
+                allowed_domains=settings.allowed_domains, blocked_domains=settings.blocked_domains
+            )
+            return cls(search_provider(str(settings.search)), fetcher)
         except (UnknownSearch, ValueError) as error:
             raise ConfigurationError(str(error)) from None
 
@@ -101,7 +100,9 @@ class Toolbox:
         """Let go of what is still under way."""
 
 
-def number_sources(message: ToolMessage, book: SourceBook, nonce: str) -> tuple[str, str, list[int]]:
+def number_sources(
+    message: ToolMessage, book: SourceBook, nonce: str
+) -> tuple[str, str, list[int]]:
     """A tool's result as the model is to read it, with its sources numbered.
 
     Args:

@@ -77,7 +77,7 @@ def listed_cost(provider: str, model: str, input_tokens: int, output_tokens: int
     provider_id = LISTED_PROVIDERS.get(provider)
     if provider_id is None or model.startswith("~"):
         return None
-    from genai_prices import Usage, calc_price  # noqa: PLC0415 - heavy, and not always needed
+    from genai_prices import Usage, calc_price
 
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
     try:

@@ -11,7 +11,13 @@ import pytest
 from tests.scripted_models import ModelServer, start_server
 from tests.scripted_models.client import Scope
 
-KEYS = ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "OLLAMA_HOST")
+KEYS = (
+    "OPENROUTER_API_KEY",
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GOOGLE_API_KEY",
+    "OLLAMA_HOST",
+)
 
 VERDICT = {
     "consensus": [{"point": "Water is wet.", "labels": ["A", "B"], "sources": []}],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable
 
 from fusion_graph.loops import run_blocking
 
@@ -24,7 +24,7 @@ class Node(Runnable[Any, Any]):
         self._run = run
         self.name = run.__name__
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **_: Any) -> Any:
+    def invoke(self, input: Any, *_: Any, **__: Any) -> Any:
         """Run the node from synchronous code."""
 
         async def work() -> Any:
@@ -32,6 +32,6 @@ class Node(Runnable[Any, Any]):
 
         return run_blocking(work())
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **_: Any) -> Any:
+    async def ainvoke(self, input: Any, *_: Any, **__: Any) -> Any:
         """Run the node."""
         return await self._run(input)

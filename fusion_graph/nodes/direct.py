@@ -32,5 +32,3 @@ async def direct(
     answer = await panelist(task, alone, stack, emit)  # type: ignore[arg-type]
     calls = [{**call, "stage": "direct"} for call in answer["calls"]]
     return {**answer, "calls": calls}  # type: ignore[typeddict-item]
-
-

@@ -107,7 +107,7 @@ async def _decide(
         run["invocation_reason"] = PANEL_REASON_ALWAYS
         return
     if settings.invocation == "never":
-        run.update(invoked=False, invocation_reason=DIRECT_REASON_NEVER)
+        run["invoked"], run["invocation_reason"] = False, DIRECT_REASON_NEVER
         return
     caller = Caller("route", "router", run["started"], emit)
     end = transcript(told(messages))[-ROUTER_CHARACTERS:]

@@ -25,7 +25,7 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
     """
     panel = sorted(answers, key=lambda answer: answer["index"])
     reading_order = [answer for answer in panel if answer["status"] == "ok"]
-    random.Random(seed).shuffle(reading_order)  # noqa: S311 - an order, not a secret
+    random.Random(seed).shuffle(reading_order)
     # Failed members come last: what they had read is kept, but numbers follow the readable.
     rest = [answer for answer in panel if answer["status"] != "ok"]
     order = [*reading_order, *rest]

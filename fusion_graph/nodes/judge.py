@@ -139,9 +139,7 @@ async def _verdict(
         return read_verdict(await _asked(model, again, caller, options))
 
 
-async def _asked(
-    model: Model, prompt: list[BaseMessage], caller: Caller, options: Options
-) -> str:
+async def _asked(model: Model, prompt: list[BaseMessage], caller: Caller, options: Options) -> str:
     try:
         reply = await caller.ask(model, prompt, options)
     except CallFailed as failed:

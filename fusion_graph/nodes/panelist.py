@@ -28,7 +28,9 @@ class UnsupportedInput(Exception):
     """The conversation holds something the member's model does not take."""
 
 
-async def panelist(task: PanelTask, settings: ResolvedConfig, stack: Stack, emit: Emit) -> PanelAnswer:
+async def panelist(
+    task: PanelTask, settings: ResolvedConfig, stack: Stack, emit: Emit
+) -> PanelAnswer:
     """Let one member work. Never raises but when it is cancelled: a failure is an answer too.
 
     Args:
@@ -96,9 +98,7 @@ async def _researcher(
     )
 
 
-def _briefed(
-    conversation: list[AnyMessage], member: Panelist, who: Researcher
-) -> list[AnyMessage]:
+def _briefed(conversation: list[AnyMessage], member: Panelist, who: Researcher) -> list[AnyMessage]:
     """The conversation under the panel's instructions and the application's own."""
     today = datetime.now(UTC).date().isoformat()
     system = panel_system(bool(who.by_name), who.cap, today, member.instructions)
@@ -138,9 +138,7 @@ def _answer(
             {"code": "answer_truncated", "detail": f"{name} ran into max_completion_tokens."}
         )
     for parameter in sorted(who.model.refused if who else ()):
-        losses.append(
-            {"code": "parameter_refused", "detail": f"{name} does not take {parameter}."}
-        )
+        losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
     return {
         "index": index,
         "name": name,

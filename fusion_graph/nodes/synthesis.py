@@ -288,7 +288,7 @@ def pass_on(
 
 
 def _most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> PanelAnswer:
-    """The survivor that stands in the most points of consensus; never the longest for its length."""
+    """The survivor that stands in the most points of consensus; length counts for nothing."""
     points = (judgement["analysis"] or {}).get("consensus", [])
     return max(
         sorted(survivors, key=lambda answer: str(answer["label"])),

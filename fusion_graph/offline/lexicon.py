@@ -72,12 +72,14 @@ NEGATIONS = frozenset(
 RELATED = (
     "cost price expensive fee bill charge dear spend",
     "cheap inexpensive affordable",
-    "long duration time timeout deadline wait grace",
+    "long duration timeout deadline wait grace",
     "slow late delay latency",
     "fast quick speed rapid",
     "beat outperform exceed better win best surpass match",
     "benefit advantage help gain improve improvement lift",
     "drawback disadvantage downside weakness harm waste",
+    "panel panelist",
+    "judge jury",
     "single solo alone lone",
     "score grade rate mark point",
     "see show hide hidden reveal",
@@ -88,6 +90,7 @@ RELATED = (
     "small little tiny",
     "error mistake fault wrong",
     "safe secure safety",
+    "broken invalid malformed truncated repair",
 )
 """Groups of words that a question and its answer may use for one another."""
 
@@ -206,10 +209,9 @@ ASKS_FOR = (
     (r"\bhow (?:far|tall|high|wide|deep)\b", "length"),
     (r"\bhow (?:heavy|much does .* weigh)\b", "mass"),
     (r"\bhow (?:often|likely)\b|\bshare\b|\brate\b", "percent times"),
-    (r"\bscores?d?\b|\bbenchmarks?\b", "point percent"),
-    (r"\bhow many\b", "*"),
+    (r"\b(?:what|which|highest|best|how high an?) scores?\b|\bpoints\b", "point percent"),
 )
-"""Patterns of questions → the kinds of quantity that would answer them; `*` is any."""
+"""Patterns of questions → the kinds of quantity that would answer them."""
 
 SEARCH_WORDS = {
     "time": "seconds minutes hours",

@@ -13,7 +13,14 @@ from fusion_graph.offline.chat import ExtractiveModel, Offered, Reply, offered
 from fusion_graph.offline.citing import cited, telling_phrase
 from fusion_graph.offline.lexicon import AVOIDANCE, SEARCH_WORDS
 from fusion_graph.offline.reading import Document, Hit, Reading, read
-from fusion_graph.offline.relevance import Passage, Question, Relevance, ask, passages
+from fusion_graph.offline.relevance import (
+    Passage,
+    Question,
+    Relevance,
+    ask,
+    named_question,
+    passages,
+)
 from fusion_graph.offline.selection import (
     Rank,
     by_centrality,
@@ -22,7 +29,7 @@ from fusion_graph.offline.selection import (
     choose,
     in_reading_order,
 )
-from fusion_graph.offline.text import STOP, spoken_span, stem, tokens
+from fusion_graph.offline.text import STOP, listed, stem, tokens
 from fusion_tools.normalise import normalise_url
 
 FIGURE_WORDS = "cost percent points seconds"
@@ -105,12 +112,15 @@ def best_hits(question: Question, reading: Reading) -> list[Hit]:
         for page, hit in enumerate(hits)
     ]
     relevance = Relevance(question, seen)
-    ranks: Counter[str] = Counter()
+    ranks: dict[str, float] = {}
     for search in reading.searches:
         for rank, hit in enumerate(search):
-            ranks[normalise_url(hit.url)] += 1 / (rank + 2)  # type: ignore[assignment]
+            url = normalise_url(hit.url)
+            ranks[url] = ranks.get(url, 0.0) + 1 / (rank + 2)
     worth = {
-        hit.url: relevance.score(passage) + ranks[normalise_url(hit.url)]
+        hit.url: relevance.score(passage)
+        + ranks[normalise_url(hit.url)]
+        + relevance.is_about(hit.title)
         for hit, passage in zip(hits, seen, strict=True)
     }
     return sorted(hits, key=lambda hit: -worth[hit.url])
@@ -131,7 +141,8 @@ def answer(question: Question, reading: Reading, method: Method) -> str:
             terms = frozenset(question.terms)
             quote = telling_phrase(passage.text, passage.document.text, terms)
         lines.append(cited(passage.text, [passage.document.number], quote))
-    return " ".join(lines + [_gap(word) for word in relevance.missing()[:2]])
+    missing = relevance.missing()
+    return " ".join([*lines, *([_gap(missing)] if missing else [])])
 
 
 NOTHING_ABOUT = "The documents searched say nothing about"
@@ -146,11 +157,11 @@ def nothing_found(question: Question, reading: Reading) -> str:
         )
     if reading.failures and not reading.documents():
         return f"Nothing could be searched: the tools failed ({', '.join(reading.failures)})."
-    return f"{NOTHING_ABOUT} {spoken_span(question.text, question.terms)}."
+    return f"{NOTHING_ABOUT} {named_question(question)}."
 
 
-def _gap(word: str) -> str:
-    return f"{NOTHING_ABOUT} \u201c{word}\u201d."
+def _gap(words: Sequence[str]) -> str:
+    return f"{NOTHING_ABOUT} {listed(words)}."
 
 
 def _as_document(hit: Hit) -> Document:

@@ -25,7 +25,9 @@ _FIGURE = re.compile(
 )
 _NEXT = re.compile(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
 _BEFORE = re.compile(r"([\w.-]+)\s*$")
-_NUMBERED = frozenset("arxiv version no number step chapter section status http page figure".split())
+_NUMBERED = frozenset(
+    "arxiv version no number step chapter section status http page figure".split()
+)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _TOLERANCE = 0.03
 """Figures this close are the same figure rounded."""

@@ -136,9 +136,7 @@ def read(messages: Sequence[BaseMessage]) -> Reading:
     place = next((i for i, m in enumerate(messages) if m is last), -1)
     since, before = messages[place + 1 :], messages[: max(place, 0)]
     question, pasted = _split_request(last.text if last else "")
-    calls = [
-        call for m in since if isinstance(m, AIMessage) for call in m.tool_calls
-    ]
+    calls = [call for m in since if isinstance(m, AIMessage) for call in m.tool_calls]
     results = {m.tool_call_id: m.text for m in since if isinstance(m, ToolMessage)}
     searches, pages, texts = _sorted_results(list(results.values()))
     return Reading(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rapidfuzz import fuzz
 
-from fusion_graph.offline.relevance import Passage, Relevance
+from fusion_graph.offline.relevance import ON_TOPIC_AT_BEST, Passage, Relevance
 
 Ranked = list[tuple[float, Passage]]
 """Passages with their scores, best first; all on topic."""
@@ -30,6 +30,12 @@ SAME_PAGE = 0.88
 WEAKEST = 0.4
 """Share of the best score below which a sentence is padding."""
 
+WEAKEST_OF_FEW = 0.2
+"""The same while an answer has fewer than `FEWEST` sentences."""
+
+LIKENESS_COST = 0.6
+"""How much a sentence loses by having its words in common with one already chosen."""
+
 CENTRAL_SENTENCES = 120
 """Sentences compared with one another: pairs grow with the square."""
 
@@ -45,9 +51,7 @@ def by_keywords(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
 def by_figures(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
     """Sentences with figures first, above all of the kind the question asks for."""
     return _sorted(
-        (relevance.score(p) * _figure_bonus(relevance, p), p)
-        for p in read
-        if relevance.on_topic(p)
+        (relevance.score(p) * _figure_bonus(relevance, p), p) for p in read if relevance.on_topic(p)
     )
 
 
@@ -80,18 +84,21 @@ def choose(relevance: Relevance, ranked: Ranked, most: int = MOST) -> list[Passa
     Each choice lowers the worth of the question terms it covers and of its page, so that the
     parts of a question and the pages read all get their turn.
     """
-    if not ranked:
+    if max((relevance.topicality(p) for _, p in ranked), default=0.0) < ON_TOPIC_AT_BEST:
         return []
-    floor = ranked[0][0] * WEAKEST
+    top = ranked[0][0]
     left = list(ranked)
     chosen: list[Passage] = []
     used: Counter[str] = Counter()
     pages: Counter[int] = Counter()
     while left and len(chosen) < most:
-        worth = [_worth(relevance, score, p, used, pages) for score, p in left]
+        worth = [
+            _worth(relevance, score, p, used, pages) * (1 - LIKENESS_COST * _overlap(p, chosen))
+            for score, p in left
+        ]
         best = max(range(len(left)), key=worth.__getitem__)
         score, passage = left.pop(best)
-        if score < floor and len(chosen) >= 1:
+        if score < top * (WEAKEST_OF_FEW if len(chosen) < FEWEST else WEAKEST):
             continue
         if any(alike(passage.text, other.text) for other in chosen):
             continue
@@ -137,6 +144,17 @@ def _worth(
         for term, share in credit.items()
     )
     return score * (0.5 + 0.5 * fresh / full) * SAME_PAGE ** pages.get(passage.page, 0)
+
+
+def _overlap(passage: Passage, chosen: Sequence[Passage]) -> float:
+    """Largest share of words in common with a chosen passage (Jaccard)."""
+    return max(
+        (
+            len(passage.stems & other.stems) / max(len(passage.stems | other.stems), 1)
+            for other in chosen
+        ),
+        default=0.0,
+    )
 
 
 def _likeness(vectors: Sequence[Mapping[str, float]]) -> list[dict[int, float]]:

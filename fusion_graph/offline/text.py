@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from fusion_graph.offline.lexicon import (
     FOREIGN_STOP,
@@ -13,6 +14,8 @@ from fusion_graph.offline.lexicon import (
     RELATED,
     STOP,
 )
+
+T = TypeVar("T")
 
 LONGEST_SENTENCE = 60
 """Words. What is longer is a list or a table that lost its breaks, not a sentence to quote."""
@@ -93,6 +96,18 @@ def tokens(text: str) -> list[str]:
         else:
             found.append(token.split("'")[0] if token.endswith("'s") else token)
     return found
+
+
+def capitalised(text: str) -> frozenset[str]:
+    """Words, folded, that stand with a capital inside a sentence: names, in most languages.
+
+    In text that capitalises most words (headlines, German) capitals tell nothing: then none.
+    """
+    words = re.findall(r"(?<![.!?:\u201c\"] )(?<!^)\b[^\W\d_][\w'\u2019-]*", text)
+    names = [word for word in words if word[0].isupper() and word.lower() not in STOP]
+    if len(names) * 2 > len(words):
+        return frozenset()
+    return frozenset(token for name in names for token in tokens(name))
 
 
 def stop_words(text: str) -> frozenset[str]:
@@ -206,7 +221,7 @@ def is_quotable(sentence: str) -> bool:
     )
 
 
-def unique(items: Iterable[str]) -> list[str]:
+def unique(items: Iterable[T]) -> list[T]:
     """Each item once, in order of first appearance."""
     return list(dict.fromkeys(items))
 
@@ -221,3 +236,8 @@ def spoken_span(text: str, terms: Container[str]) -> str:
     if not telling:
         return "this"
     return " ".join(text[telling[0].start() : telling[-1].end()].split())
+
+
+def listed(words: Sequence[str], most: int = 3) -> str:
+    """Words in quotation marks, joined by "or"."""
+    return " or ".join(f"\u201c{word}\u201d" for word in words[:most])

@@ -68,7 +68,7 @@ def ollama_url() -> str:
         host = f"http://{host}"
     scheme, _, rest = host.partition("://")
     # 0.0.0.0 is where a server listens, not where a client connects.
-    rest = rest.replace("0.0.0.0", "127.0.0.1")
+    rest = rest.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
     return f"{scheme}://{rest}" if ":" in rest else f"{scheme}://{rest}:11434"
 
 
@@ -103,7 +103,8 @@ def installed_stack(name: str) -> dict[str, Any]:
         )
     chat.sort(key=lambda m: -int(m.get("size") or 0))
     seen: set[str] = set()
-    firsts, others = [], []
+    firsts: list[str] = []
+    others: list[str] = []
     for model in chat:
         family = str((model.get("details") or {}).get("family") or model["name"])
         (others if family in seen else firsts).append(f"ollama:{model['name']}")

@@ -74,7 +74,7 @@ def user_folder() -> Path:
     """Folder of the user's own presets; it need not exist."""
     if override := os.environ.get(CONFIG_DIR_ENV):
         return Path(override).expanduser() / "presets"
-    from platformdirs import user_config_path  # noqa: PLC0415 - only when no override is set
+    from platformdirs import user_config_path
 
     return user_config_path("fusion-graph") / "presets"
 

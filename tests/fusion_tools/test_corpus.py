@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fusion_tools.corpus import Corpus, CorpusError, open_corpus
 from fusion_tools.results import ToolError
 
@@ -65,7 +66,16 @@ async def test_a_query_without_a_usable_word_finds_nothing(folder: Path, query: 
 
 @pytest.mark.parametrize(
     "query",
-    ['moon" OR "', "moon AND NOT NEAR(", "title:moon", "moon*", "-moon", "{moon}", "moon\0", "moon's"],
+    [
+        'moon" OR "',
+        "moon AND NOT NEAR(",
+        "title:moon",
+        "moon*",
+        "-moon",
+        "{moon}",
+        "moon\0",
+        "moon's",
+    ],
 )
 async def test_search_syntax_in_a_query_is_only_words(folder: Path, query: str) -> None:
     assert "corpus:///page.html" in await urls_found(open_corpus(folder), query)
@@ -167,9 +177,7 @@ async def test_big_files_are_left_out_with_a_note(folder: Path) -> None:
         (b"", ""),
     ],
 )
-async def test_texts_are_read_in_their_own_encoding(
-    tmp_path: Path, data: bytes, text: str
-) -> None:
+async def test_texts_are_read_in_their_own_encoding(tmp_path: Path, data: bytes, text: str) -> None:
     (tmp_path / "text.txt").write_bytes(data)
     assert (await open_corpus(tmp_path).fetch("corpus:///text.txt"))["text"] == text
 
@@ -304,5 +312,7 @@ def test_importing_the_corpus_is_light() -> None:
         "heavy = {'langchain_core', 'ddgs', 'trafilatura', 'lxml', 'httpx2'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert result.stdout == "[]\n"

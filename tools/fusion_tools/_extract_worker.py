@@ -64,7 +64,7 @@ def main() -> None:
         import trafilatura  # noqa: F401
 
         from fusion_tools._readers import Document, read_document
-    except Exception as error:  # noqa: BLE001 - the parent says it to whoever can mend it
+    except Exception as error:  # the parent says it to whoever can mend it
         write_frame(replies, {"crash": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
         return
     _limit_resources(config["memory_bytes"])
@@ -82,7 +82,7 @@ def main() -> None:
             # What is left of the heap is not worth keeping.
             write_frame(replies, {"crash": "it needed more memory than it may have"})
             os._exit(1)
-        except Exception as error:  # noqa: BLE001 - pages provoke every kind
+        except Exception as error:  # pages provoke every kind
             write_frame(replies, {"crash": f"it raised {type(error).__name__}"})
 
 

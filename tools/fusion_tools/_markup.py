@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin
 
-from lxml import etree, html  # type: ignore[import-untyped,unused-ignore]
+from lxml import etree, html
 
 if TYPE_CHECKING:
-    from lxml.html import HtmlElement  # type: ignore[import-untyped,unused-ignore]
+    from lxml.html import HtmlElement
 
 _HIDING_STYLE = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|font-size:0(?:\.0*)?[a-z%]*)"
@@ -18,11 +18,13 @@ _HIDING_STYLE = re.compile(
 _CSS_NOISE = re.compile(r"/\*.*?\*/|\s+", re.DOTALL)
 _HIDDEN = etree.XPath("//*[@hidden or @style or @aria-hidden='true' or self::template]")
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "head", "iframe", "object"})
-_INLINE = frozenset(
-    ("a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "dfn", "em", "font", "i", "img", "kbd")
-    + ("label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time")
-    + ("tt", "u", "var", "wbr")
-)
+# fmt: off
+_INLINE = frozenset({
+    "a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "dfn", "em", "font", "i", "img", "kbd",
+    "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time",
+    "tt", "u", "var", "wbr",
+})
+# fmt: on
 
 
 def parse(text: str) -> HtmlElement | None:

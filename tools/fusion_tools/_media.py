@@ -82,7 +82,7 @@ def parse_content_type(header: str) -> MediaType:
     return MediaType(name.strip().lower(), found[1] if found else None)
 
 
-def announced_kind(name: str) -> Kind | None | Literal["unreadable"]:
+def announced_kind(name: str) -> Kind | Literal["unreadable"] | None:
     """The kind a content type announces; None when only the bytes can tell."""
     if name in _UNKNOWN:
         return None

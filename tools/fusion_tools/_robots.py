@@ -60,9 +60,6 @@ class RobotsRules:
         return best.allowed
 
 
-NOTHING_ALLOWED = RobotsRules([_Rule("/", allowed=False)])
-
-
 def parse_robots(text: str, agent: str) -> RobotsRules:
     """The rules for `agent` (a product token, as in `fusion-graph`), else those for `*`."""
     groups: dict[str, list[_Rule]] = {}
@@ -103,10 +100,16 @@ class Robots:
         self._asking: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = {}
 
     async def check(self, url: CheckedUrl) -> None:
-        """Raise `ToolError` (`url_not_allowed`) when the site's robots.txt keeps `url` out."""
-        rules = self._sites.get(url.origin) or await self._ask(url)
+        """Raise `ToolError` (`url_not_allowed`) when the site's robots.txt keeps `url` out.
+
+        A site that has none allows everything, one that cannot answer allows nothing
+        (RFC 9309, 2.3.1).
+        """
         path = url.url[len(url.origin) :]
-        if path != "/robots.txt" and not rules.allow(path):
+        if path == "/robots.txt":
+            return
+        rules = self._sites.get(url.origin) or await self._ask(url)
+        if not rules.allow(path):
             raise ToolError(
                 "url_not_allowed",
                 f"The robots.txt of {url.host} does not allow this page; use another source.",
@@ -114,22 +117,24 @@ class Robots:
 
     async def _ask(self, url: CheckedUrl) -> RobotsRules:
         key = (asyncio.get_running_loop(), url.origin)
-        lock = self._asking.setdefault(key, asyncio.Lock())
-        async with lock:
-            if url.origin not in self._sites:
-                self._sites[url.origin] = await self._rules(url)
-                while len(self._sites) > _KEPT_SITES:
-                    self._sites.popitem(last=False)
-        self._asking.pop(key, None)
-        return self._sites.get(url.origin, NOTHING_ALLOWED)
-
-    async def _rules(self, url: CheckedUrl) -> RobotsRules:
-        target = CheckedUrl(
-            f"{url.origin}/robots.txt", url.scheme, url.host, url.port, "/robots.txt"
-        )
-        try:
-            text = await self._get(target)
-        except ToolError:
-            # RFC 9309, 2.3.1.4: a site that cannot answer is taken to allow nothing.
-            return NOTHING_ALLOWED
-        return RobotsRules() if text is None else parse_robots(text, self._agent)
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            if (rules := self._sites.get(url.origin)) is not None:
+                return rules
+            try:
+                text = await self._get(
+                    CheckedUrl(
+                        f"{url.origin}/robots.txt", url.scheme, url.host, url.port, "/robots.txt"
+                    )
+                )
+            except ToolError as error:
+                raise ToolError(
+                    "url_not_allowed",
+                    f"The robots.txt of {url.host} could not be read, so its pages are not "
+                    "fetched; use another source.",
+                ) from error
+            rules = RobotsRules() if text is None else parse_robots(text, self._agent)
+            self._sites[url.origin] = rules
+            while len(self._sites) > _KEPT_SITES:
+                self._sites.popitem(last=False)
+            self._asking.pop(key, None)
+            return rules

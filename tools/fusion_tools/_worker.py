@@ -32,15 +32,17 @@ _PACKAGE = str(Path(__file__).resolve().parent)
 
 # Enough for an interpreter to start and find its libraries. Nothing else: the environment is
 # where API keys are, and this process reads hostile pages.
-_KEPT_VARIABLES = frozenset(
-    ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
-    + ("TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR")
-)
+# fmt: off
+_KEPT_VARIABLES = frozenset({
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
+    "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR",
+})
+# fmt: on
 
 _DOCUMENT_FIELDS = tuple(field.name for field in fields(Document) if field.name != "body")
 
 
-class WorkerFailed(Exception):
+class WorkerError(Exception):
     """A worker gave no answer; the text says why, fit to stand in brackets."""
 
 
@@ -51,7 +53,7 @@ class Worker:
         memory_bytes: Its address space.
 
     Raises:
-        WorkerFailed: No process could be started.
+        WorkerError: No process could be started.
     """
 
     def __init__(self, memory_bytes: int) -> None:
@@ -60,9 +62,9 @@ class Worker:
         self._memory_bytes = memory_bytes
         if not sys.executable or getattr(sys, "frozen", False):
             # In a frozen program `sys.executable` is the program: it would start itself.
-            raise WorkerFailed("there is no interpreter to start a worker process with")
+            raise WorkerError("there is no interpreter to start a worker process with")
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
                 [sys.executable, "-I", "-c", _BOOT, _PACKAGE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -72,8 +74,9 @@ class Worker:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            raise WorkerFailed(f"no worker process could be started: {error.strerror}") from error
-        assert self._process.stdin is not None and self._process.stdout is not None
+            raise WorkerError(f"no worker process could be started: {error.strerror}") from error
+        assert self._process.stdin
+        assert self._process.stdout
         self._requests, self._replies = self._process.stdin, self._process.stdout
         self.pid = self._process.pid
 
@@ -86,13 +89,13 @@ class Worker:
         """Configure the process and wait until its libraries are loaded.
 
         Raises:
-            WorkerFailed: It did not come up.
+            WorkerError: It did not come up.
         """
         config = {"parent": os.getpid(), "memory_bytes": self._memory_bytes, "path": _search_path()}
         reply, _ = self._ask(config, b"", START_SECONDS)
         if "crash" in reply:
             self.usable = False
-            raise WorkerFailed(f"the worker process could not start: {reply['crash']}")
+            raise WorkerError(f"the worker process could not start: {reply['crash']}")
 
     def read(self, document: Document, seconds: float) -> Extracted:
         """Have a document read.
@@ -103,7 +106,7 @@ class Worker:
 
         Raises:
             ToolError: The document has no readable text.
-            WorkerFailed: The process gave no answer; `usable` says whether it still may.
+            WorkerError: The process gave no answer; `usable` says whether it still may.
         """
         header = {name: getattr(document, name) for name in _DOCUMENT_FIELDS}
         self.pages += 1
@@ -111,7 +114,7 @@ class Worker:
         if "failure" in reply:
             raise ToolError(reply["failure"]["code"], reply["failure"]["detail"])
         if "crash" in reply:
-            raise WorkerFailed(reply["crash"])
+            raise WorkerError(reply["crash"])
         return Extracted(text=body.decode(), **reply)
 
     def _ask(self, header: dict[str, Any], body: bytes, seconds: float) -> Frame:
@@ -131,8 +134,8 @@ class Worker:
         except (EOFError, OSError, ValueError) as error:
             self.usable = False
             if expired.is_set():
-                raise WorkerFailed(f"it took longer than {seconds:g} s") from error
-            raise WorkerFailed("the worker process ended") from error
+                raise WorkerError(f"it took longer than {seconds:g} s") from error
+            raise WorkerError("the worker process ended") from error
         finally:
             timer.cancel()
             if expired.is_set():

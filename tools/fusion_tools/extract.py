@@ -23,7 +23,7 @@ from functools import cache
 
 from fusion_tools._limits import FetchLimits
 from fusion_tools._readers import Document, Extracted, read_plainly
-from fusion_tools._worker import Worker, WorkerFailed
+from fusion_tools._worker import Worker, WorkerError
 from fusion_tools.results import ToolError
 
 logger = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Extractor:
     def _settle(self, job: _Job, seat: _Seat) -> None:
         try:
             extracted = self._read(job, seat)
-        except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is
+        except BaseException as error:  # the caller gets it, whatever it is
             job.future.set_exception(error)
         else:
             job.future.set_result(extracted)
@@ -180,7 +180,7 @@ class Extractor:
         try:
             worker = self._worker(seat)
             return worker.read(job.document, limits.extract_seconds)
-        except WorkerFailed as failed:
+        except WorkerError as failed:
             logger.info("extraction of %s failed: %s", job.document.url, failed)
             return self._plainly(job, f" ({failed})")
 
@@ -190,15 +190,15 @@ class Extractor:
             return seat.worker
         self._release(seat)
         if time.monotonic() < self._broken_until:
-            raise WorkerFailed(self._broken_reason)
+            raise WorkerError(self._broken_reason)
         with self._lock:
             if self._closed:
-                raise WorkerFailed("the page reader was closed")
+                raise WorkerError("the page reader was closed")
             seat.worker = Worker(self._memory_bytes)
             self._workers.add(seat.worker)
         try:
             seat.worker.greet()
-        except WorkerFailed as failed:
+        except WorkerError as failed:
             self._broken_until = time.monotonic() + self._idle_seconds
             self._broken_reason = str(failed)
             raise

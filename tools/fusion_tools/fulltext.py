@@ -25,16 +25,17 @@ _WIDE = f"{_SPACELESS}\u3000-\u303f\uff00-\uffef"
 _SPACELESS_GAP = re.compile(f"(?<=[{_WIDE}]) {{1,2}}(?=[{_WIDE}])")
 """What `_spaced` put between two characters; a space of the text's own makes it three."""
 
-STOP_WORDS = frozenset(
-    "a about above after again against all also am an and any are as at be because been before "
-    "being between both but by can cannot could did do does doing don down during each else ever "
-    "few find for from further get give had has have having he her here hers him his how however "
-    "i if in into is it its just let like ll m many may me might more most much must my no nor "
-    "not now of off on once one only or other our out over own please re s same shall she should "
-    "show so some such t tell than that the their theirs them then there these they this those "
-    "through to too under until up us use used using ve very was we were what when where whether "
-    "which while who whom whose why will with without would you your yours".split()
-)
+_STOP_WORDS = """
+a about above after again against all also am an and any are as at be because been before being
+between both but by can cannot could did do does doing don down during each else ever few find for
+from further get give had has have having he her here hers him his how however i if in into is it
+its just let like ll m many may me might more most much must my no nor not now of off on once one
+only or other our out over own please re s same shall she should show so some such t tell than
+that the their theirs them then there these they this those through to too under until up us use
+used using ve very was we were what when where whether which while who whom whose why will with
+without would you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 """English words that say nothing about a subject; questions are made of them."""
 
 

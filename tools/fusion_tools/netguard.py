@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import httpcore2
 import httpx2
 
+from fusion_tools._resolve import Resolver, system_resolver
 from fusion_tools.address import WEB_PORTS, Allow, check_address
 from fusion_tools.results import ToolError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, Iterator
-
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port to IP addresses. Raises `OSError` when there are none."""
 
 HEAD_START_SECONDS = 0.25
 """Between connection attempts to a host's addresses (RFC 8305: 250 ms)."""
@@ -37,38 +34,6 @@ MAX_CHUNKS = 50_000
 """Pieces in which one body may come. Five megabytes byte by byte cost minutes of CPU time."""
 
 _CHUNKS_AT_A_STRETCH = 32
-
-
-async def system_resolver(host: str, port: int) -> list[str]:
-    """Resolve with the operating system, in a thread of its own.
-
-    The event loop's executor will not do: a dozen slow names would fill it, and the host
-    application with them.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(addresses: list[str] | None, error: Exception | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(addresses or [])
-
-    def look_up() -> None:
-        addresses: list[str] | None = None
-        failure: Exception | None = None
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        except (OSError, UnicodeError) as error:
-            failure = error
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, addresses, failure)
-
-    threading.Thread(target=look_up, name="fusion-resolve", daemon=True).start()
-    return await answer
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -96,7 +61,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
@@ -115,12 +80,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(f"no connection within {timeout:g} s") from error
 
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
         """Refuse: a socket in the file system is never a public web site."""
         raise ToolError("url_not_allowed", "Unix sockets cannot be fetched from.")
 
