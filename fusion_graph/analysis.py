@@ -332,11 +332,14 @@ def name_panelists(
                     Insight(insight=item.point, model=models[0], sources=sources)
                 )
     for clash in verdict.contradictions:
-        stances = [
-            Stance(model="".join(named([s.label])), stance=s.stance, sources=cited(s.sources))
-            for s in clash.stances
-            if not s.label or s.label in names or named([s.label])
-        ]
+        stances = []
+        for side in clash.stances:
+            models = named([side.label])
+            if models or not side.label:
+                stance = side.stance
+                stances.append(
+                    Stance(model="".join(models), stance=stance, sources=cited(side.sources))
+                )
         if stances:
             analysis.contradictions.append(Contradiction(topic=clash.topic, stances=stances))
     for alone in verdict.unique_insights:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-STOP = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+STOP = _words(
     "a about above across after again against ago all almost along already also although always am "
     "among an and another any anyone anything are around as at away back be became because become "
     "been before being below between both but by called can cannot come could did do does doing "
@@ -19,53 +24,53 @@ STOP = frozenset(
     "toward towards under unless until up upon us use used uses using usually very via want wants "
     "was way we well went were what whatever when whenever where whereas wherever whether which "
     "while who whoever whole whom whose why will with within without would yes yet you your yours "
-    "yourself explain describe give list summarise summarize compare d ll m re s t ve".split()
+    "yourself explain describe give list summarise summarize compare d ll m re s t ve"
 )
 """English words that say nothing about a subject."""
 
-GLUE = frozenset(
+GLUE = _words(
     "a an the do does did is are was were be been to of in on at by i we you they he she it my our "
     "your their its his her should would could can may might must will shall than as for with and "
-    "or s there that this please".split()
+    "or s there that this please"
 )
 """Words that may stand between two others without parting them: "use a panel" is use + panel."""
 
 FOREIGN_STOP = {
-    "de": frozenset(
+    "de": _words(
         "der die das den dem des ein eine einer eines einem einen und oder aber ist sind war wird "
         "werden wie was wer wo wann warum welche welcher welches viel viele lange soll sollte kann "
         "man ich wir sie er es nicht kein keine mit von zu zum zur im in auf für bei als auch nur "
-        "noch um aus nach über hat haben dass sich".split()
+        "noch um aus nach über hat haben dass sich"
     ),
-    "fr": frozenset(
+    "fr": _words(
         "le la les un une des du de et ou est sont que qui quoi quel quelle quels quelles combien "
         "comment pourquoi quand dans sur pour par avec sans ne pas plus au aux ce cette ces il "
-        "elle on nous vous ils elles se son sa ses faut doit être a ont".split()
+        "elle on nous vous ils elles se son sa ses faut doit être a ont"
     ),
-    "es": frozenset(
+    "es": _words(
         "el la los las un una unos unas de del y o es son que qué quién cuál cuáles cuánto cuánta "
         "cuántos cómo por para con sin no más en al se su sus lo le debe hay ser está cuando "
-        "cuándo dónde".split()
+        "cuándo dónde"
     ),
-    "it": frozenset(
+    "it": _words(
         "il lo la i gli le un uno una di del della dei e o è sono che chi quale quali quanto come "
-        "perché quando dove per con senza non più in al si su deve essere ha hanno".split()
+        "perché quando dove per con senza non più in al si su deve essere ha hanno"
     ),
-    "pt": frozenset(
+    "pt": _words(
         "o a os as um uma de do da dos das e ou é são que quem qual quais quanto como por para com "
-        "sem não mais em ao se sua seu deve ser está quando onde".split()
+        "sem não mais em ao se sua seu deve ser está quando onde"
     ),
-    "nl": frozenset(
+    "nl": _words(
         "de het een en of is zijn was wat wie waar wanneer waarom welke hoe veel lang moet kan ik "
         "we ze hij niet geen met van te op voor bij als ook nog om uit naar over heeft hebben "
-        "dat".split()
+        "dat"
     ),
 }
 """Stop words of other languages; a list counts only where two of its words stand together."""
 
-NEGATIONS = frozenset(
+NEGATIONS = _words(
     "no not never none nobody nothing neither nor cannot without hardly kein keine nicht nie "
-    "niemals ohne aucun jamais sans nunca jamás sin não nem senza mai geen niet не нет".split()
+    "niemals ohne aucun jamais sans nunca jamás sin não nem senza mai geen niet не нет"
 )
 """Words that turn a statement round; `n't` is read as `not`."""
 
@@ -123,11 +128,20 @@ OPPOSITES = (
 )
 """Pairs of which one in each of two otherwise equal sentences makes them contradict."""
 
+DENIAL = "\u00ac"
+"""Stands for any word that denies, as a term of questions like "when should I not …"."""
+
+VERBS = _words("use need help work make")
+"""Verbs too common to look for, unless the question has little else ("not use a panel")."""
+
+NUMBERED = _words("arxiv version no number step chapter section status http page figure")
+"""Words before a number that is a name, not a figure."""
+
 AVOIDANCE = "avoid enough instead waste unnecessary"
 """What pages say where a question asks when *not* to do something."""
 
-MONTHS = frozenset(
-    "january february march april may june july august september october november december".split()
+MONTHS = _words(
+    "january february march april may june july august september october november december"
 )
 
 NUMBER_WORDS = {

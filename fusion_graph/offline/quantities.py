@@ -9,6 +9,7 @@ from fusion_graph.offline.lexicon import (
     FACTORS,
     MONTHS,
     MULTIPLES,
+    NUMBERED,
     NUMBER_WORDS,
     STOP,
     UNITS,
@@ -25,7 +26,6 @@ _FIGURE = re.compile(
 )
 _NEXT = re.compile(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
 _BEFORE = re.compile(r"([\w.-]+)\s*$")
-_NUMBERED = frozenset(
     "arxiv version no number step chapter section status http page figure".split()
 )
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
@@ -135,7 +135,7 @@ def _is_part_of_name(text: str, match: re.Match[str]) -> bool:
     following = text[match.end() :].lstrip().split(" ", 1)[0].strip(".,;:").lower()
     if previous.lower() in MONTHS or following in MONTHS:
         return True
-    if previous.lower() in _NUMBERED:
+    if previous.lower() in NUMBERED:
         return True
     # "Only 3 members" and "Roughly 3 members" begin sentences without being names.
     is_adverb = previous.lower() in STOP or previous.endswith("ly")

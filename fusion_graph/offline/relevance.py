@@ -9,32 +9,39 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fusion_graph.offline.lexicon import ASKS_FOR, NEGATIONS, UNITS
+from fusion_graph.offline.lexicon import DENIAL, VERBS
 from fusion_graph.offline.quantities import Quantity, quantities
+from fusion_graph.offline.question import Question
 from fusion_graph.offline.reading import Document
 from fusion_graph.offline.text import (
     RELATED_STEMS,
-    capitalised,
     content_stems,
     is_quotable,
     negations,
     prose,
     spoken_span,
     stem,
-    stop_words,
     tokens,
     word_pairs,
 )
 
-SHORT_QUESTION = 2
-"""Terms. A question with fewer leans on what was asked before ("and its cost?")."""
-
-EARLIER_WEIGHT = 0.5
 RELATED_WEIGHT = 0.6
 """A related word ("price" for "cost") counts a little less than the word itself."""
 
 DEFINITION = 1.5
 """What a sentence gains that says what the thing is, where that is asked."""
+
+FIGURE = 1.25
+"""What a sentence gains by a figure of the kind asked for."""
+
+PAIR = 0.25
+"""What it gains by a pair of neighbouring words in common with the question; three count."""
+
+LEANING = 0.7
+"""What is left of a sentence that starts by pointing at the one before it ("This …")."""
+
+LONG = 30
+"""Words from which a sentence's worth falls with its length."""
 
 HEADING_WEIGHT = 0.5
 """A term that stands in the title or heading only counts half for a sentence below it."""
@@ -43,21 +50,8 @@ ON_TOPIC = 0.34
 """Least share of the question's weight that a sentence must cover to be quoted. A rare word
 that nothing covers weighs most, so one common word in common with the question is too little."""
 
-DENIAL = "\u00ac"
-"""Stands for any word that denies, as a term of questions like "when should I not …"."""
-
-VERB_WEIGHT = 0.5
-VERBS = frozenset("use need help work make".split())
-"""Verbs too common to look for, unless the question has little else ("not use a panel")."""
-
-NAME_WEIGHT = 2.0
-"""A name weighs double: "best time to visit Japan" is about Japan, not about best times."""
-
 ON_TOPIC_AT_BEST = 0.42
 """Least share that the best sentence must cover; else the pages are about something else."""
-
-MAX_TERMS = 14
-"""Terms of a question that count; the rest of a long request is its wording."""
 
 _INJECTION = re.compile(
     r"^\W*(?:please\s+)?(?:ignore|disregard|forget|override)\b.{0,60}"
@@ -67,8 +61,13 @@ _INJECTION = re.compile(
 _ADDRESSED = re.compile(r"\b(?:you are now|system prompt|as an ai)\b", re.IGNORECASE)
 
 
-_DEFINED = re.compile(
-    r"\W*(?:what|who) (?:is|are|was|were) (?:an? |the )?(.*?)(?:\?| and |,|$)", re.IGNORECASE
+_DEFINES = re.compile(
+    r"(?:an? |the )?(.{2,60}?) (?:is|are|was|were|means|refers to) ", re.IGNORECASE
+)
+_LEANS = re.compile(
+    r"^(?:it|this|that|these|those|they|he|she|such|both|here|there|however|but|and|so|thus|also"
+    r"|then|instead|moreover|furthermore|therefore|as a result|for example|for instance)\b",
+    re.IGNORECASE,
 )
 
 
@@ -103,87 +102,6 @@ class Passage:
         return quantities(self.text)
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question as terms to look for.
-
-    Attributes:
-        text: As asked.
-        terms: Stem → weight, 1 for the question's own and less for earlier turns'.
-        written: Stem → the word as it was written.
-        kinds: The kinds of quantity that would answer it; empty when no figure is asked for.
-        counts: Stems of what "how many" asks to count.
-        defines: Stems that the question asks to have explained ("what is X").
-        negated: It asks when or why *not*.
-    """
-
-    text: str
-    terms: dict[str, float]
-    written: dict[str, str]
-    kinds: frozenset[str]
-    counts: frozenset[str]
-    defines: frozenset[str]
-    negated: bool
-
-    @cached_property
-    def pairs(self) -> frozenset[tuple[str, str]]:
-        """Neighbouring words of it that say something."""
-        return frozenset(
-            pair
-            for pair in word_pairs(self.text)
-            if any(part in self.terms or part in NEGATIONS for part in pair)
-        )
-
-    @property
-    def wants_figures(self) -> bool:
-        """Whether a figure would answer it."""
-        return bool(self.kinds or self.counts)
-
-    def wants(self, figure: Quantity) -> bool:
-        """Whether a figure is of the kind that would answer it."""
-        counted = {figure.kind, figure.also}
-        return figure.kind in self.kinds or bool(self.counts and self.counts <= counted)
-
-
-def ask(text: str, earlier: Sequence[str] = ()) -> Question:
-    """The question in `text`, with terms of earlier ones where it is too short to stand alone."""
-    terms: dict[str, float] = {}
-    written: dict[str, str] = {}
-    for turn, weight in [(text, 1.0), *((t, EARLIER_WEIGHT) for t in reversed(earlier))]:
-        if weight < 1 and len(terms) >= SHORT_QUESTION:
-            break
-        stops, names = stop_words(turn), capitalised(turn)
-        for token in tokens(turn):
-            if token not in stops and len(terms) < MAX_TERMS:
-                named = NAME_WEIGHT if token in names else 1.0
-                terms.setdefault(stem(token), weight * named)
-                written.setdefault(stem(token), token)
-    if len(terms) <= SHORT_QUESTION:
-        terms |= {stem(token): VERB_WEIGHT for token in tokens(text) if token in VERBS}
-        if NEGATIONS & set(tokens(text)):
-            terms[DENIAL] = 1.0
-    lowered = text.casefold()
-    kinds = {
-        kind
-        for pattern, answered_in in ASKS_FOR
-        if re.search(pattern, lowered)
-        for kind in answered_in.split()
-    }
-    counted = re.search(r"\bhow many ([^\W\d]+(?: [^\W\d]+)?)", lowered)
-    units = [UNITS.get(w.removesuffix("s")) for w in counted[1].split()[:1]] if counted else []
-    kinds.update(unit[0] for unit in units if unit)
-    defined = _DEFINED.match(lowered)
-    return Question(
-        text=text,
-        terms=terms,
-        written=written,
-        kinds=frozenset(kinds),
-        counts=content_stems(counted[1]) if counted and not any(units) else frozenset(),
-        defines=content_stems(defined[1]) & terms.keys() if defined else frozenset(),
-        negated=bool(NEGATIONS & set(tokens(text))),
-    )
-
-
 def passages(documents: Iterable[Document]) -> list[Passage]:
     """The sentences of documents that can stand in an answer, each wording once."""
     found: dict[str, Passage] = {}
@@ -205,6 +123,7 @@ class Relevance:
     def __init__(self, question: Question, read: Sequence[Passage]) -> None:
         self.question = question
         self._count = max(len(read), 1)
+        self._rarity: dict[str, float] = {}
         self._seen = Counter(term for passage in read for term in passage.stems)
         self._pairs_seen = Counter(
             pair for passage in read for pair in passage.pairs & question.pairs
@@ -214,7 +133,11 @@ class Relevance:
 
     def rarity(self, term: str) -> float:
         """Inverse document frequency over the sentences read: high where few have the term."""
-        return math.log(1 + self._count / (self._seen[term] + 0.5))
+        known = self._rarity.get(term)
+        if known is None:
+            known = math.log(1 + self._count / (self._seen[term] + 0.5))
+            self._rarity[term] = known
+        return known
 
     def credit(self, passage: Passage) -> dict[str, float]:
         """Question term → how much of it the passage covers, 0 to 1; terms it lacks left out."""
@@ -235,10 +158,8 @@ class Relevance:
 
     def on_topic(self, passage: Passage) -> bool:
         """Whether the passage may be quoted for the question at all."""
-        own = any(
-            term in passage.stems or RELATED_STEMS.get(term, frozenset()) & passage.stems
-            for term in self.weights
-        )
+        # The title alone is not enough: every page has sentences about something else.
+        own = any(share > HEADING_WEIGHT for share in self.credit(passage).values())
         return own and self.topicality(passage) >= ON_TOPIC
 
     def topicality(self, passage: Passage) -> float:
@@ -251,14 +172,14 @@ class Relevance:
             min(1.0, math.log(1 + self._count / (self._pairs_seen[pair] + 0.5)) / 3)
             for pair in passage.pairs & self.question.pairs
         )
-        score = self.topicality(passage) * (1 + 0.25 * min(pairs, 3.0))
+        score = self.topicality(passage) * (1 + PAIR * min(pairs, 3.0))
         if self.answers_in_figures(passage):
-            score *= 1.25
+            score *= FIGURE
         if self._defines(passage):
             score *= DEFINITION
-        if leans_on_others(passage.text):
-            score *= 0.7
-        return score / (1 + max(0, len(passage.text.split()) - 30) / 60)
+        if _LEANS.match(passage.text):
+            score *= LEANING
+        return score / (1 + max(0, len(passage.text.split()) - LONG) / (2 * LONG))
 
     def answers_in_figures(self, passage: Passage) -> bool:
         """Whether it holds a figure of the kind asked for."""
@@ -276,24 +197,15 @@ class Relevance:
         ]
 
     def is_about(self, title: str) -> bool:
-        """Whether a title names just what the question asks to have explained: "DRACO: the data"."""
+        """Whether a title names just what is to be explained, as "DRACO: the data" does."""
         subject = re.split(r"[:|(\u2013\u2014]| - ", title)[0]
         return bool(self.question.defines) and content_stems(subject) == self.question.defines
 
     def _defines(self, passage: Passage) -> bool:
         if not self.question.defines:
             return False
-        match = re.match(
-            r"(?:an? |the )?(.{2,60}?) (?:is|are|was|were|means|refers to) ", passage.text.lower()
-        )
-        return bool(match) and content_stems(match[1] if match else "") == self.question.defines
-
-
-_LEANS = re.compile(
-    r"^(?:it|this|that|these|those|they|he|she|such|both|here|there|however|but|and|so|thus|also"
-    r"|then|instead|moreover|furthermore|therefore|as a result|for example|for instance)\b",
-    re.IGNORECASE,
-)
+        match = _DEFINES.match(passage.text)
+        return match is not None and content_stems(match[1]) == self.question.defines
 
 
 def _stems_and_denial(text: str) -> frozenset[str]:
@@ -303,20 +215,3 @@ def _stems_and_denial(text: str) -> frozenset[str]:
         | {stem(v) for v in VERBS & set(tokens(text))}
         | ({DENIAL} if negations(text) else set())
     )
-
-
-def leans_on_others(sentence: str) -> bool:
-    """Whether a sentence starts by pointing at the one before it."""
-    return bool(_LEANS.match(sentence))
-
-
-LONGEST_NAMED = 16
-"""Words. A longer question is named by its telling part."""
-
-
-def named_question(question: Question) -> str:
-    """A question as it may be spoken of in a sentence."""
-    asked = " ".join(question.text.split())
-    if len(asked.split()) > LONGEST_NAMED or not asked:
-        asked = " ".join(question.written.values()) or "this"
-    return f"\u201c{asked}\u201d"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TypeVar
 
 from fusion_graph.offline.lexicon import (
@@ -127,7 +128,7 @@ def word_pairs(text: str) -> frozenset[tuple[str, str]]:
     They tell "not to use a panel" from a page that merely names panels.
     """
     row = [stem(token) for token in tokens(text) if token not in GLUE]
-    return frozenset(zip(row, row[1:], strict=False))
+    return frozenset(pairwise(row))
 
 
 def negations(text: str) -> int:

@@ -34,8 +34,8 @@ def article(title: str = "On panels", paragraphs: int = 6) -> str:
     )
 
 
-def gzip_bomb(size: int = 512 * MIB) -> bytes:
-    """About half a megabyte that unpacks to `size` bytes."""
+def gzip_bomb(size: int = 32 * MIB) -> bytes:
+    """A thousandth of `size`, that unpacks to `size` bytes."""
     packer = zlib.compressobj(9, wbits=31)
     start = packer.compress(b"<html><body><p>")
     return start + b"".join(

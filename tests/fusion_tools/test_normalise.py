@@ -93,10 +93,11 @@ def test_artifacts_of_every_shape(artifact: object) -> None:
     assert normalise("ignored https://other.example/", artifact) == [HIT]
 
 
-def test_json_in_the_content() -> None:
+def test_json_or_python_in_the_content() -> None:
     hits = [{"title": "A", "link": "https://a.example/", "snippet": "about a"}]
     assert normalise(json.dumps(hits), None) == [HIT]
     assert normalise(json.dumps({"query": "q", "items": hits}), []) == [HIT]
+    assert normalise(str(hits), None) == [HIT]
     assert normalise([{"type": "text", "text": json.dumps(hits)}], None) == [HIT]
     assert normalise(hits, None) == [HIT]
 
@@ -155,6 +156,7 @@ class Broken:
         ("", {}),
         (17, object()),
         ("[" * 100_000, None),
+        ("[{'a':" + "-" * 100_000 + "1}]", None),
         ('{"results": [{"url": 5}, {"url": ["x"]}, null]}', None),
         ("", [{"url": "javascript:alert(1)"}, {"url": "https://a b.example/"}, {"url": "/a"}]),
         (b"https://", {"results": {"results": {"results": {}}}}),

@@ -26,11 +26,11 @@ EXCERPT_CHARS = 200
 _RATE_LIMIT = re.compile(r"\b429\b|rate.?limit|too many requests", re.IGNORECASE)
 
 
-class UnknownSearch(ValueError):  # noqa: N818
+class UnknownSearch(ValueError):
     """A search that nobody knows; the message names the choices."""
 
 
-class SearchNotSetUp(ValueError):  # noqa: N818
+class SearchNotSetUp(ValueError):
     """A search whose package, key or address is missing; the message says which."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
@@ -18,6 +19,9 @@ MAX_RESULTS = 50
 
 MAX_SNIPPET_CHARS = 2000
 """Some tools put whole pages in the snippet; a page belongs to `web_fetch`."""
+
+MAX_LITERAL_CHARS = 200_000
+"""Python's parser takes memory by the hundredfold of its text."""
 
 CONTEXT_CHARS = 300
 """Text around a bare URL that serves as its snippet."""
@@ -110,7 +114,7 @@ def _trim(url: str) -> str:
 def normalise(content: Any, artifact: Any) -> list[SearchResult]:
     """Search results out of a tool's answer; [] when there are none to be found. Never raises.
 
-    Looks in the artifact, then in JSON in the content, then for URLs in the text. Results are
+    Looks in the artifact, then for lists and dicts in the content, then for URLs in the text. Results are
     de-duplicated by `normalise_url`, in order, at most `MAX_RESULTS`.
 
     Args:
@@ -123,7 +127,7 @@ def normalise(content: Any, artifact: Any) -> list[SearchResult]:
             found = _unique(_items(content, 0))
         if not found:
             text = _text_of(content)
-            found = _unique(_items(_json(text), 0)) or _unique(_from_text(text))
+            found = _unique(_items(_data(text), 0)) or _unique(_from_text(text))
     except Exception:  # other people's objects: a property of theirs may raise anything
         return []
     return found
@@ -215,13 +219,20 @@ def _block_text(block: Any) -> str:
     return block if isinstance(block, str) else ""
 
 
-def _json(text: str) -> Any:
+def _data(text: str) -> Any:
+    """The lists and dicts that a tool's text writes out, as JSON or as Python does."""
     stripped = text.strip()
     if not stripped.startswith(("[", "{")):
         return None
     try:
         return json.loads(stripped)
     except (ValueError, RecursionError):
+        pass
+    if len(stripped) > MAX_LITERAL_CHARS:
+        return None
+    try:
+        return ast.literal_eval(stripped)  # langchain-community's SearXNG tool gives str(results)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

@@ -1,0 +1,1 @@
+"""Faces for other software: each calls the graph and translates."""
