@@ -1,22 +1,32 @@
-"""Sources and citations: one numbered list for the whole panel, and every `[n]` on it."""
+"""Sources and citations: one numbered list for the whole panel, and every `[n]` on it.
+
+Models cite `[n]` and quote `[n: "exact words"]`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypedDict
 
+from fusion_graph.quotes import Verdict, check_quote
 from fusion_tools.normalise import normalise_url
+from fusion_tools.sources import SourceEntry
 
-CITATION = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\](?!\()")
-"""`[3]` or `[3, 5]`, but not the text of a Markdown link."""
+CITATION = re.compile(
+    r"\[(?P<ids>\d{1,4}(?:\s*,\s*\d{1,4})*)"
+    r"(?:\s*:\s*[\"\u201c\u201d\u201e\u00ab](?P<quote>[^\n]{1,2000}?)[\"\u201d\u201c\u00bb]\s*)?"
+    r"\](?!\()"
+)
+"""`[3]`, `[3, 5]` or `[3: "exact words"]`, but not the text of a Markdown link."""
 
 
 class QuoteRecord(TypedDict):
     """A quoted passage and what became of checking it against the page."""
 
     text: str
-    verdict: str
+    verdict: Verdict
 
 
 class SourceRecord(TypedDict):
@@ -33,8 +43,48 @@ class SourceRecord(TypedDict):
 
 def cited_ids(text: str) -> list[int]:
     """The ids a text cites, each once, in order of first appearance."""
-    found = (int(n) for match in CITATION.finditer(text) for n in match[1].split(","))
+    found = (n for match in CITATION.finditer(text) for n in _ids(match))
     return list(dict.fromkeys(found))
+
+
+def quotes_in(text: str) -> list[tuple[int, str]]:
+    """The quotes in a text, as `(id, words)`, in order."""
+    return [
+        (n, match["quote"].strip())
+        for match in CITATION.finditer(text)
+        if match["quote"]
+        for n in _ids(match)
+    ]
+
+
+def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[SourceRecord]:
+    """What of a researcher's sources is kept: pages read, and whatever the answer cites.
+
+    Quotes are checked here, against the full text of the page; the text itself is not kept.
+
+    Args:
+        name: The researcher.
+        text: Its answer.
+        entries: All sources it met.
+    """
+    cited = set(cited_ids(text))
+    quotes = quotes_in(text)
+    return [
+        {
+            "id": entry["id"],
+            "url": entry["url"],
+            "title": entry["title"],
+            "retrieved_at": entry["retrieved_at"],
+            "fetched": entry["fetched"],
+            "cited_by": [name] if entry["id"] in cited else [],
+            "quotes": [
+                {"text": words, "verdict": check_quote(words, entry["text"])}
+                for words in dict.fromkeys(w for n, w in quotes if n == entry["id"])
+            ],
+        }
+        for entry in entries
+        if entry["fetched"] or entry["id"] in cited
+    ]
 
 
 def merge_sources(
@@ -73,36 +123,86 @@ def rewrite_citations(text: str, ids: Mapping[int, int]) -> tuple[str, list[int]
     """The text with its citations renumbered, and the ids that stood for nothing.
 
     A citation that `ids` does not know is taken out: a number that points nowhere (or, after
-    renumbering, at somebody else's page) is worse than none.
+    renumbering, at somebody else's page) is worse than none. Words quoted with it stay, as an
+    ordinary quotation.
     """
-    unknown: list[int] = []
 
-    def renumber(match: re.Match[str]) -> str:
-        new: list[int] = []
-        for old in (int(part) for part in match[1].split(",")):
-            if old in ids:
-                new.append(ids[old])
-            else:
-                unknown.append(old)
-        return "".join(f"[{n}]" for n in dict.fromkeys(new))
+    def cite(known: list[int], quote: str | None) -> str:
+        if quote and known:
+            return "".join(f'[{n}: "{quote}"]' for n in known)
+        return "".join(f"[{n}]" for n in known) or (f'"{quote}"' if quote else "")
 
-    rewritten = CITATION.sub(renumber, text)
-    if unknown:
-        rewritten = re.sub(r"[ \t]+([.,;:!?])", r"\1", rewritten)
-    return rewritten, list(dict.fromkeys(unknown))
+    return _rewritten(text, ids, cite)
 
 
-def keep_known(text: str, known: Collection[int]) -> tuple[str, list[int]]:
-    """The text without citations of sources that do not exist, and those ids."""
-    return rewrite_citations(text, {n: n for n in known})
+def plain_citations(text: str, known: Collection[int]) -> tuple[str, list[int]]:
+    """The text with `[n: "words"]` as `"words" [n]`, without citations of unknown sources.
+
+    Returns:
+        The text, and the ids that do not exist.
+    """
+
+    def cite(ids: list[int], quote: str | None) -> str:
+        marks = "".join(f"[{n}]" for n in ids)
+        return f'"{quote}" {marks}'.strip() if quote else marks
+
+    return _rewritten(text, {n: n for n in known}, cite)
+
+
+def quote_verdict(sources: Sequence[SourceRecord], id: int, words: str) -> Verdict | None:
+    """The verdict on a quote the panel made, or None for one nobody checked."""
+    wanted = " ".join(words.split()).casefold()
+    for source in sources:
+        if source["id"] == id:
+            for quote in source["quotes"]:
+                if " ".join(quote["text"].split()).casefold() == wanted:
+                    return quote["verdict"]
+    return None
 
 
 def source_list(sources: Sequence[SourceRecord], text: str) -> str:
     """The list of cited sources that stands under an answer, or an empty string."""
     by_id = {source["id"]: source for source in sources}
     lines = [
-        f"[{n}] {by_id[n]['title'] or by_id[n]['url']} — {by_id[n]['url']}"
+        f"[{n}] {' '.join(by_id[n]['title'].split()) or by_id[n]['url']} — "
+        f"{by_id[n]['url']}{_checked(by_id[n])}"
         for n in sorted(cited_ids(text))
         if n in by_id
     ]
     return "Sources:\n" + "\n".join(lines) if lines else ""
+
+
+def _checked(source: SourceRecord) -> str:
+    """What was verified of a source, in brackets, or nothing if nothing was quoted from it."""
+    counts = Counter(quote["verdict"] for quote in source["quotes"])
+    said = {
+        "verified": "{} verified",
+        "near": "{} nearly",
+        "not_found": "{} not on the page",
+    }
+    parts = [words.format(counts[verdict]) for verdict, words in said.items() if counts[verdict]]  # type: ignore[index]
+    if parts:
+        noun = "quote" if counts.total() == 1 else "quotes"
+        return f" ({noun}: {', '.join(parts)})"
+    return "" if source["fetched"] else " (search result, page not read)"
+
+
+def _ids(match: re.Match[str]) -> list[int]:
+    return [int(n) for n in match["ids"].split(",")]
+
+
+def _rewritten(
+    text: str, ids: Mapping[int, int], cite: Callable[[list[int], str | None], str]
+) -> tuple[str, list[int]]:
+    unknown: list[int] = []
+
+    def replace(match: re.Match[str]) -> str:
+        old = _ids(match)
+        unknown.extend(n for n in old if n not in ids)
+        known = list(dict.fromkeys(ids[n] for n in old if n in ids))
+        return cite(known, match["quote"])
+
+    rewritten = CITATION.sub(replace, text)
+    if unknown:
+        rewritten = re.sub(r"[ \t]+([.,;:!?])", r"\1", rewritten)
+    return rewritten, list(dict.fromkeys(unknown))

@@ -73,7 +73,7 @@ class ReportedQuote(_Record):
     """A quoted passage and what became of checking it."""
 
     text: str
-    verdict: str
+    verdict: Literal["verified", "near", "not_found"]
 
 
 class ReportedSource(_Record):

@@ -13,7 +13,7 @@ from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import modalities
 from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Emit
-from fusion_graph.evidence import SourceRecord, cited_ids
+from fusion_graph.evidence import used_sources
 from fusion_graph.models import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
@@ -118,20 +118,6 @@ def _answer(
     who: Researcher | None,
     start: float,
 ) -> PanelAnswer:
-    cited = set(cited_ids(finding["text"]))
-    sources: list[SourceRecord] = [
-        {
-            "id": entry["id"],
-            "url": entry["url"],
-            "title": entry["title"],
-            "retrieved_at": entry["retrieved_at"],
-            "fetched": entry["fetched"],
-            "cited_by": [name] if entry["id"] in cited else [],
-            "quotes": [],
-        }
-        for entry in (who.book.entries() if who else [])
-        if entry["fetched"] or entry["id"] in cited
-    ]
     losses: list[Degradation] = []
     if finding["truncated"]:
         losses.append(
@@ -148,7 +134,7 @@ def _answer(
         "content": finding["text"],
         "failure": finding["failure"],
         "tool_calls": list(who.done) if who else [],
-        "sources": sources,
+        "sources": used_sources(name, finding["text"], who.book.entries() if who else []),
         "calls": list(caller.calls),
         "degradations": losses,
         "start": round(start, 4),

@@ -15,7 +15,7 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import told
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
-from fusion_graph.evidence import keep_known, source_list
+from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
 from fusion_graph.models import open_model
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
@@ -85,7 +85,8 @@ async def synthesis(
             losses.append(_loss(model_name(ref), error, settings))
             draft.void(losses[-1]["detail"])
             continue
-        answer, unknown = keep_known(text, known)
+        losses += _unchecked_quotes(text, joined)
+        answer, unknown = plain_citations(text, known)
         if unknown:
             detail = f"The writer cited sources that do not exist, taken out: {unknown}."
             losses.append({"code": "unknown_citation", "detail": detail})
@@ -282,9 +283,22 @@ def pass_on(
         losses: What was lost on the way.
     """
     message_id = f"fusion-{uuid4()}"
+    content, _ = plain_citations(answer["content"], [s["id"] for s in joined["sources"]])
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
-    say(message_id, note + answer["content"])
-    return _finished(message_id, note, answer["content"], joined, say, calls, losses)
+    say(message_id, note + content)
+    return _finished(message_id, note, content, joined, say, calls, losses)
+
+
+def _unchecked_quotes(text: str, joined: Joined) -> list[Degradation]:
+    """Words the writer put into a source's mouth that no check has found there."""
+    return [
+        {
+            "code": "unverified_quote",
+            "detail": f'The writer quotes [{n}] with words that were not verified: "{words[:200]}"',
+        }
+        for n, words in quotes_in(text)
+        if quote_verdict(joined["sources"], n, words) not in ("verified", "near")
+    ]
 
 
 def _most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> PanelAnswer:

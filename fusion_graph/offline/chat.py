@@ -107,8 +107,8 @@ class ExtractiveModel(BaseChatModel):
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
         message = self.message(messages, **kwargs)
@@ -117,8 +117,8 @@ class ExtractiveModel(BaseChatModel):
     async def _agenerate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
         # In a thread: ranking long pages must not hold up a server's other runs.
@@ -185,7 +185,7 @@ def _callable(tools: Any, choice: Any) -> list[Mapping[str, Any]]:
     """The tools that `tool_choice` leaves."""
     if not tools or choice == "none":
         return []
-    described = [convert_to_openai_tool(tool) for tool in tools]
+    described: list[Mapping[str, Any]] = [convert_to_openai_tool(tool) for tool in tools]
     wanted = choice["function"]["name"] if _names_function(choice) else choice
     only = [tool for tool in described if tool["function"]["name"] == wanted]
     return only or described

@@ -12,8 +12,9 @@ from rapidfuzz import fuzz
 from fusion_graph.offline.citing import claims
 from fusion_graph.offline.lexicon import MONTHS, OPPOSITES, STOP, UNITS
 from fusion_graph.offline.quantities import Quantity, quantities, without_figures
+from fusion_graph.offline.question import Question
 from fusion_graph.offline.reading import Document
-from fusion_graph.offline.relevance import Passage, Question, Relevance
+from fusion_graph.offline.relevance import Passage, Relevance
 from fusion_graph.offline.text import content_stems, negations, stem, tokens
 
 MOST_STATEMENTS = 320

@@ -10,7 +10,8 @@ from fusion_graph.offline.citing import cited
 from fusion_graph.offline.comparison import Statement, title_of
 from fusion_graph.offline.judge import Material, judge
 from fusion_graph.offline.panelist import NOTHING_ABOUT
-from fusion_graph.offline.relevance import Relevance, ask, named_question
+from fusion_graph.offline.question import ask, named_question
+from fusion_graph.offline.relevance import Relevance
 from fusion_graph.offline.selection import alike
 from fusion_graph.offline.text import unique
 

@@ -12,8 +12,8 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from fusion_graph.offline.chat import ExtractiveModel, Reply
 from fusion_graph.offline.comparison import Comparison, Shared, statements
+from fusion_graph.offline.question import Question, ask, named_question
 from fusion_graph.offline.reading import Fence, fences
-from fusion_graph.offline.relevance import Question, ask, named_question
 from fusion_graph.offline.text import listed
 
 MOST_UNIQUE = 40

@@ -11,16 +11,10 @@ from langchain_core.messages import BaseMessage
 
 from fusion_graph.offline.chat import ExtractiveModel, Offered, Reply, offered
 from fusion_graph.offline.citing import cited, telling_phrase
-from fusion_graph.offline.lexicon import AVOIDANCE, SEARCH_WORDS
+from fusion_graph.offline.lexicon import AVOIDANCE, SEARCH_WORDS, STOP
+from fusion_graph.offline.question import Question, ask, named_question
 from fusion_graph.offline.reading import Document, Hit, Reading, read
-from fusion_graph.offline.relevance import (
-    Passage,
-    Question,
-    Relevance,
-    ask,
-    named_question,
-    passages,
-)
+from fusion_graph.offline.relevance import Passage, Relevance, passages
 from fusion_graph.offline.selection import (
     Rank,
     by_centrality,
@@ -29,7 +23,7 @@ from fusion_graph.offline.selection import (
     choose,
     in_reading_order,
 )
-from fusion_graph.offline.text import STOP, listed, stem, tokens
+from fusion_graph.offline.text import listed, stem, tokens
 from fusion_tools.normalise import normalise_url
 
 FIGURE_WORDS = "cost percent points seconds"
@@ -86,7 +80,7 @@ def next_calls(
         # Of few calls, one is kept for reading: a page says more than a second search.
         spare = 1 if tools.fetch is not None and left > 1 else 0
         queries = [q for q in method.queries(question, reading) if q not in reading.queries]
-        if reading.queries and left < 3:  # noqa: PLR2004 - a search, and two pages
+        if reading.queries and left < 3:
             queries = []
         if not queries and not reading.hits:
             queries = _second_try(question, reading)
@@ -187,7 +181,7 @@ def _figure_queries(question: Question, reading: Reading) -> list[str]:
 
 def _central_queries(question: Question, reading: Reading) -> list[str]:
     if not reading.queries:
-        short = len(question.text) <= LONGEST_QUERY and len(question.text.split()) > 2  # noqa: PLR2004
+        short = len(question.text) <= LONGEST_QUERY and len(question.text.split()) > 2
         return [question.text if short else _key_terms(question)]
     if len(reading.queries) > 1 or not reading.hits:
         return []
@@ -201,7 +195,7 @@ def _strong_terms(question: Question, hits: Sequence[Hit]) -> list[str]:
     for hit in hits:
         words = {stem(w): w for w in tokens(f"{hit.title} {hit.snippet}") if w not in STOP}
         for root, word in words.items():
-            if root not in question.terms and word.isalpha() and len(word) > 3:  # noqa: PLR2004
+            if root not in question.terms and word.isalpha() and len(word) > 3:
                 shared[root] += 1
                 written.setdefault(root, word)
     strongest = sorted(shared, key=lambda root: (-shared[root], root))
@@ -213,7 +207,7 @@ def _second_try(question: Question, reading: Reading) -> list[str]:
     words = sorted(question.written.values(), key=lambda word: (-len(word), word))[:2]
     query = " ".join(words)
     tried = [*reading.queries]
-    return [query] if tried and query not in tried and len(question.written) > 2 else []  # noqa: PLR2004
+    return [query] if tried and query not in tried and len(question.written) > 2 else []
 
 
 METHODS = {

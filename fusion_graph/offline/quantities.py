@@ -9,8 +9,8 @@ from fusion_graph.offline.lexicon import (
     FACTORS,
     MONTHS,
     MULTIPLES,
-    NUMBERED,
     NUMBER_WORDS,
+    NUMBERED,
     STOP,
     UNITS,
 )
@@ -26,8 +26,6 @@ _FIGURE = re.compile(
 )
 _NEXT = re.compile(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
 _BEFORE = re.compile(r"([\w.-]+)\s*$")
-    "arxiv version no number step chapter section status http page figure".split()
-)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _TOLERANCE = 0.03
 """Figures this close are the same figure rounded."""

@@ -329,9 +329,13 @@ def test_an_allowed_site_is_exempt_from_the_address_and_port_rules_only() -> Non
 URLS = st.builds(
     "{}://{}{}{}{}".format,
     st.sampled_from(["http", "https", "HTTP"]),
-    st.sampled_from(["example.com", "EXAMPLE.com.", "1.1.1.1", "[2600::1]", "bücher.example", "a_b.c"]),
+    st.sampled_from(
+        ["example.com", "EXAMPLE.com.", "1.1.1.1", "[2600::1]", "bücher.example", "a_b.c"]
+    ),
     st.sampled_from(["", ":80", ":8443", ":443"]),
-    st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), max_size=30).map("/{}".format),
+    st.text(st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), max_size=30).map(
+        "/{}".format
+    ),
     st.sampled_from(["", "?", "?a=b&c=%20", "?ü", "#x", "?a#b"]),
 )
 

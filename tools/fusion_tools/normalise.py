@@ -114,8 +114,8 @@ def _trim(url: str) -> str:
 def normalise(content: Any, artifact: Any) -> list[SearchResult]:
     """Search results out of a tool's answer; [] when there are none to be found. Never raises.
 
-    Looks in the artifact, then for lists and dicts in the content, then for URLs in the text. Results are
-    de-duplicated by `normalise_url`, in order, at most `MAX_RESULTS`.
+    Looks in the artifact, then for lists and dicts in the content, then for URLs in the text.
+    Results are de-duplicated by `normalise_url`, in order, at most `MAX_RESULTS`.
 
     Args:
         content: The tool message's content: text, content blocks, or decoded JSON.
