@@ -61,6 +61,31 @@ ModelRef = Annotated[
 """`provider:model`, or a LangChain chat model."""
 
 
+SEARCHES = ("ddgs", "corpus", "tavily", "searxng", "brave", "wikipedia", "none")
+"""What `search` may be called, besides being a tool."""
+
+
+def _check_search(value: Any) -> Any:
+    if isinstance(value, str) and value not in SEARCHES:
+        raise ValueError(f"search is one of {', '.join(SEARCHES)}, or a LangChain tool")
+    if not isinstance(value, str) and not callable(getattr(value, "ainvoke", None)):
+        raise ValueError(f"search is one of {', '.join(SEARCHES)}, or a LangChain tool")
+    return value
+
+
+def _search_name(search: Any) -> str:
+    return search if isinstance(search, str) else str(getattr(search, "name", "tool"))
+
+
+SearchRef = Annotated[
+    Any,
+    BeforeValidator(_check_search),
+    PlainSerializer(_search_name, return_type=str),
+    WithJsonSchema({"type": "string", "enum": list(SEARCHES)}),
+]
+"""The name of a search, or a LangChain search tool."""
+
+
 class _Strict(BaseModel):
     """Unknown fields are refused, and a wrong value is a `ConfigurationError` in one line."""
 
@@ -136,10 +161,9 @@ class FusionConfig(_Strict):
     """Models tried in turn when the judge or the writer fails."""
     invocation: Invocation = Field(default="always", title="When to use the panel")
     """always: the panel answers; never: one model answers; auto: one short call decides."""
-    search: Literal["ddgs", "corpus", "tavily", "searxng", "brave", "wikipedia", "none"] | None = (
-        Field(default=None, title="Search")
-    )
-    """Where web_search looks. Unset: `corpus` when a folder is given, else `ddgs`."""
+    search: SearchRef | None = Field(default=None, title="Search")
+    """Where web_search looks: a name, or any LangChain search tool. Unset: `corpus` when a folder
+    is given, else `ddgs`."""
     corpus: str | None = Field(default=None, title="Corpus folder")
     """Folder of Markdown, text or HTML files that `search = "corpus"` looks in."""
     max_tool_calls: int = Field(default=8, ge=0, le=MAX_TOOL_CALLS, title="Tool calls per panelist")

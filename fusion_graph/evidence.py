@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypedDict
 
-from fusion_graph.quotes import Verdict, check_quote
+from fusion_graph.quotes import Verdict, check_quotes
 from fusion_tools.normalise import normalise_url
 from fusion_tools.sources import SourceEntry
 
@@ -69,22 +69,27 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
     """
     cited = set(cited_ids(text))
     quotes = quotes_in(text)
-    return [
-        {
-            "id": entry["id"],
-            "url": entry["url"],
-            "title": entry["title"],
-            "retrieved_at": entry["retrieved_at"],
-            "fetched": entry["fetched"],
-            "cited_by": [name] if entry["id"] in cited else [],
-            "quotes": [
-                {"text": words, "verdict": check_quote(words, entry["text"])}
-                for words in dict.fromkeys(w for n, w in quotes if n == entry["id"])
-            ],
-        }
-        for entry in entries
-        if entry["fetched"] or entry["id"] in cited
-    ]
+    used: list[SourceRecord] = []
+    for entry in entries:
+        if not entry["fetched"] and entry["id"] not in cited:
+            continue
+        words = list(dict.fromkeys(words for n, words in quotes if n == entry["id"]))
+        verdicts = check_quotes(words, entry["text"])
+        used.append(
+            {
+                "id": entry["id"],
+                "url": entry["url"],
+                "title": entry["title"],
+                "retrieved_at": entry["retrieved_at"],
+                "fetched": entry["fetched"],
+                "cited_by": [name] if entry["id"] in cited else [],
+                "quotes": [
+                    {"text": quote, "verdict": verdict}
+                    for quote, verdict in zip(words, verdicts, strict=True)
+                ],
+            }
+        )
+    return used
 
 
 def merge_sources(

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Literal
 
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 Verdict = Literal["verified", "near", "not_found"]
 """`verified`: the words stand on the page, but for case, spacing, punctuation marks and markup.
 `near`: almost, with the same figures and negations. `not_found`: neither."""
 
 NEAR_SCORE = 90.0
-"""Least `partial_ratio` of a near match: in measurements, quotes with two words changed scored 75
-to 98 and random words of the same page at most 60."""
+"""`partial_ratio` from which a match is near: random words of a page scored at most 60."""
+
+CANDIDATE_SCORE = 70.0
+"""Least `partial_ratio` of a passage worth comparing word by word: quotes with two words changed
+scored 75 to 98 in measurements, the longer the words the lower."""
+
+CHANGED_WORDS = 1 / 6
+"""Most of a quote's words that may differ in a near match: two in a sentence of twelve."""
 
 SHORTEST_NEAR = 20
 """Shorter quotes (characters) are found exactly or not at all: fuzzy scores of a few words mean
 nothing."""
+
+EDGE_WORDS = 4
+"""How many words at each end of a passage may not belong to the match."""
 
 _FOLDED = str.maketrans(
     {
@@ -50,31 +61,41 @@ def normalised(text: str) -> str:
 
 
 def check_quote(quote: str, page: str) -> Verdict:
-    """Whether a quote stands on a page.
+    """Whether one quote stands on a page; see `check_quotes`."""
+    return check_quotes([quote], page)[0]
+
+
+def check_quotes(quotes: Sequence[str], page: str) -> list[Verdict]:
+    """Whether quotes stand on a page.
 
     A fuzzy score does not see a changed figure or a dropped "not", so a near match must also
     hold the quote's figures and negations, no more and no fewer.
 
     Args:
-        quote: The quoted words. Dots that stand for left-out words split it: every part must be
-            there, in order.
-        page: The full text of the page, normalised or not.
+        quotes: The quoted words. Dots that stand for left-out words split a quote: every part
+            must be there, in order.
+        page: The full text of the page.
     """
-    wanted = normalised(quote).strip(" .,;:\"'")
+    text = normalised(page) if quotes else ""
+    return [_check(normalised(quote).strip(" .,;:\"'"), text) for quote in quotes]
+
+
+def _check(wanted: str, text: str) -> Verdict:
     if not wanted:
         return "not_found"
-    text = normalised(page)
     if _stands_in(wanted, text) or _parts_in_order(wanted, text):
         return "verified"
     if len(wanted) < SHORTEST_NEAR:
         return "not_found"
-    found = fuzz.partial_ratio_alignment(wanted, text, score_cutoff=NEAR_SCORE)
+    found = fuzz.partial_ratio_alignment(wanted, text, score_cutoff=CANDIDATE_SCORE)
     if found is None or len(wanted) > len(text):
         return "not_found"
-    window = _whole_words(text, found.dest_start, found.dest_end)
-    if _figures(window) != _figures(wanted) or _negations(window) != _negations(wanted):
+    words = wanted.split()
+    window, changed = _closest(words, _words_around(text, found.dest_start, found.dest_end))
+    if _figures(window) != _figures(words) or _negations(window) != _negations(words):
         return "not_found"
-    return "near"
+    near = found.score >= NEAR_SCORE or changed <= len(words) * CHANGED_WORDS
+    return "near" if near else "not_found"
 
 
 def _stands_in(wanted: str, text: str) -> bool:
@@ -103,17 +124,33 @@ def _parts_in_order(wanted: str, text: str) -> bool:
     return True
 
 
-def _whole_words(text: str, start: int, end: int) -> str:
+def _words_around(text: str, start: int, end: int) -> list[str]:
+    """The words that a passage touches."""
     while start > 0 and not text[start - 1].isspace():
         start -= 1
     while end < len(text) and not text[end].isspace():
         end += 1
-    return text[start:end]
+    return text[start:end].split()
 
 
-def _figures(text: str) -> list[str]:
-    return sorted(figure.strip(".,:/") for figure in _FIGURE.findall(text))
+def _closest(wanted: list[str], passage: list[str]) -> tuple[list[str], int]:
+    """The part of a passage most like the wanted words, and how many words differ.
+
+    The passage is as many characters long as the quote, so where words were exchanged for longer
+    or shorter ones it holds a few too many or too few at its ends.
+    """
+    parts = (
+        passage[first : len(passage) - last]
+        for first in range(EDGE_WORDS + 1)
+        for last in range(EDGE_WORDS + 1)
+    )
+    scored = ((part, Levenshtein.distance(wanted, part)) for part in parts)
+    return min(scored, key=lambda pair: pair[1])
 
 
-def _negations(text: str) -> int:
-    return len(_NEGATION.findall(text))
+def _figures(words: list[str]) -> list[str]:
+    return sorted(figure.strip(".,:/") for figure in _FIGURE.findall(" ".join(words)))
+
+
+def _negations(words: list[str]) -> int:
+    return len(_NEGATION.findall(" ".join(words)))

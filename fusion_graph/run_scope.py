@@ -92,4 +92,3 @@ async def run_scope(
         scope.members -= 1
         if not scope.members:
             _open.pop(key, None)
-            await scope.toolbox.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,11 @@ class Toolbox:
             except CorpusError as error:
                 raise ConfigurationError(str(error)) from None
             return cls(corpus, corpus)
-        from fusion_tools.fetch import WebFetcher
         from fusion_tools.search import UnknownSearch, search_provider
 
         try:
-            fetcher = WebFetcher(
-                allowed_domains=settings.allowed_domains, blocked_domains=settings.blocked_domains
-            )
-            return cls(search_provider(str(settings.search)), fetcher)
+            fetcher = _web_fetcher(tuple(settings.allowed_domains), tuple(settings.blocked_domains))
+            return cls(search_provider(settings.search or "ddgs"), fetcher)
         except (UnknownSearch, ValueError) as error:
             raise ConfigurationError(str(error)) from None
 
@@ -96,8 +94,13 @@ class Toolbox:
             tools.append(web_fetch_tool(self._fetcher, ledger=ledger, nonce=nonce))
         return tools
 
-    async def aclose(self) -> None:
-        """Let go of what is still under way."""
+
+@lru_cache(maxsize=64)
+def _web_fetcher(allowed: tuple[str, ...], blocked: tuple[str, ...]) -> PageFetcher:
+    """One fetcher for all runs of the same domains, so that its limits hold for the process."""
+    from fusion_tools.fetch import WebFetcher
+
+    return WebFetcher(allowed_domains=allowed, blocked_domains=blocked)
 
 
 def number_sources(

@@ -105,15 +105,15 @@ async def test_run_blocking_works_where_a_loop_is_already_running():
 
 
 def test_threads_share_one_background_loop_and_run_side_by_side():
-    everyone = threading.Barrier(8)
+    everyone = threading.Barrier(4)
 
     async def work() -> int:
-        # Passes only if eight coroutines of eight threads are under way at once.
+        # Passes only if four coroutines of four threads are under way at once.
         await asyncio.to_thread(everyone.wait, 30)
         return id(asyncio.get_running_loop())
 
-    with ThreadPoolExecutor(8) as pool:
-        loops = list(pool.map(lambda _: run_blocking(work()), range(8)))
+    with ThreadPoolExecutor(4) as pool:
+        loops = list(pool.map(lambda _: run_blocking(work()), range(4)))
     assert len(set(loops)) == 1
 
 

@@ -19,6 +19,10 @@ _MARKUP = re.compile(r"^\s*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+", re.MULTILINE)
 
 
+_BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+\u2022]|\d{1,3}[.)])\s)")
+_PLACE = re.compile("\\s*\ue000(\\d+)\ue001")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence of an answer without its citations, and the ids it cites."""
@@ -77,26 +81,24 @@ def telling_phrase(sentence: str, page: str, terms: frozenset[str]) -> str:
 
 def claims(answer: str) -> list[Claim]:
     """The sentences of an answer with what each cites, markup and headings left out."""
-    text = _MARKUP.sub("", answer)
-    text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", text)
+    text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", _MARKUP.sub("", answer))
+    # A quote in a citation may hold full stops: citations wait outside while splitting.
+    cited_there: list[str] = []
+
+    def put_aside(match: re.Match[str]) -> str:
+        cited_there.append(match[1])
+        return f"\ue000{len(cited_there) - 1}\ue001"
+
+    text = _CITATION.sub(put_aside, text)
     found: list[Claim] = []
-    for line in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+\u2022]|\d{1,3}[.)])\s)", text):
-        line = " ".join(_BULLET.sub("", line).replace("**", "").split())
-        # A quote in a citation may hold full stops: citations wait outside while splitting.
-        marks: list[str] = []
-        line = _CITATION.sub(lambda m: _put_aside(m, marks), line)
-        for piece in sentences(line):
+    for block in _BLOCK.split(text):
+        for piece in sentences(" ".join(_BULLET.sub("", block).replace("**", "").split())):
             ids = [
                 int(n)
-                for place in re.findall("\ue000(\\d+)\ue001", piece)
-                for n in marks[int(place)].split(",")
+                for place in _PLACE.findall(piece)
+                for n in cited_there[int(place)].split(",")
             ]
-            bare = re.sub("\\s*\ue000\\d+\ue001", "", piece).strip()
+            bare = _PLACE.sub("", piece).strip()
             if any(char.isalnum() for char in bare):
                 found.append(Claim(bare, tuple(dict.fromkeys(ids))))
     return found
-
-
-def _put_aside(match: re.Match[str], marks: list[str]) -> str:
-    marks.append(match[1])
-    return f"\ue000{len(marks) - 1}\ue001"

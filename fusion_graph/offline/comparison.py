@@ -37,11 +37,13 @@ REVERSED = 0.7
 FOCUSED = 0.45
 """Share of the question that a sentence must cover to count as an answer in figures to it."""
 
-ABSENCE = re.compile(
-    r"^(?:the documents searched say nothing about|nothing could be searched|nothing was found)",
+_SAYS_NOTHING = re.compile(
+    r"^(?:the documents searched say nothing about|nothing could be searched|nothing was found"
+    r"|\(?compiled by extraction|\[cut here)|://|\?$|:$",
     re.IGNORECASE,
 )
-"""How the offline panelists say that they found nothing: no claim about the subject."""
+"""Sentences that claim nothing about the subject: that nothing was found, notes, addresses,
+questions, and what only announces a list."""
 
 _NAME = re.compile(r"[^\W\d_a-z][\w.'\u2019-]*(?:\s+\d+(?:\.\d+)*\b)?")
 _UNIT_STEMS = frozenset(stem(unit) for unit in UNITS if unit.isalpha())
@@ -99,6 +101,11 @@ class Statement:
         )
 
     @cached_property
+    def denies(self) -> bool:
+        """Whether it denies something; two denials cancel each other."""
+        return negations(self.text) % 2 == 1
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """All its words, folded to lower case."""
         return frozenset(tokens(self.text))
@@ -145,7 +152,7 @@ def statements(
     share = max(FEWEST_PER_ANSWER, MOST_STATEMENTS // max(len(answers), 1))
     found: list[Statement] = []
     for label, text in answers:
-        made = [c for c in claims(text) if not ABSENCE.match(c.text) and c.text[-1] != "?"]
+        made = [claim for claim in claims(text) if not _SAYS_NOTHING.search(claim.text)]
         found += [
             Statement(label, claim.text, claim.sources, place, title_of(claim.sources, titles))
             for place, claim in enumerate(made[:share])
@@ -188,10 +195,6 @@ class Comparison:
                 told.update(map(id, fresh))
         return found
 
-    def uncovered(self) -> list[str]:
-        """Words of the question that no statement has."""
-        return self.relevance.missing()
-
     def by_relevance(self, points: Iterable[Shared]) -> list[Shared]:
         """Points in the order of what they have to do with the question."""
         return sorted(points, key=lambda p: -self.relevance.score(p.first.passage))
@@ -212,7 +215,7 @@ class Comparison:
         if not (
             _one_within(one.numbers, two.numbers)
             and _one_within(one.names, two.names)
-            and negations(one.text) % 2 == negations(two.text) % 2
+            and one.denies == two.denies
             and not _opposite(one, two)
         ):
             return False
@@ -230,7 +233,7 @@ class Comparison:
         shared = self._shared(one.subject, two.subject)
         if shared >= SAME_SUBJECT and _figures_disagree(one.figures, two.figures):
             return True
-        denied = negations(one.text) % 2 != negations(two.text) % 2
+        denied = one.denies != two.denies
         return shared >= REVERSED and one.numbers == two.numbers and (denied != _opposite(one, two))
 
     def _shared(self, one: frozenset[str], two: frozenset[str]) -> float:

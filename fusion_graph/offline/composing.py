@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fusion_graph.analysis import Unreadable, Verdict, VerdictContradiction, read_verdict
+from pydantic import ValidationError
+
+from fusion_graph.analysis import (
+    Analysis,
+    Contradiction,
+    Unreadable,
+    Verdict,
+    name_panelists,
+    read_verdict,
+)
 from fusion_graph.offline.citing import cited
 from fusion_graph.offline.comparison import Statement, title_of
-from fusion_graph.offline.judge import Material, judge
+from fusion_graph.offline.judge import judge
+from fusion_graph.offline.material import Material
 from fusion_graph.offline.panelist import NOTHING_ABOUT
 from fusion_graph.offline.question import ask, named_question
 from fusion_graph.offline.relevance import Relevance
 from fusion_graph.offline.selection import alike
-from fusion_graph.offline.text import unique
 
 COMPILED = "(Compiled by extraction from the sources, not written by a language model.)"
 """The answer's last line: nobody should take stitched sentences for a model's judgement."""
@@ -22,6 +31,8 @@ MOST_AGREED = 5
 MOST_DISPUTES = 2
 MOST_STANCES = 4
 MOST_OPEN = 2
+"""How much of each part goes in: more is a list, not an answer."""
+
 MOST_SENTENCES = 9
 """Sentences of an answer before what stays open; a dispute counts as one."""
 
@@ -37,18 +48,26 @@ SINGLES = 3
 WEAK = 0.5
 """Share of the best contribution's score below which a single one is left out."""
 
-PER_ANSWER_MORE = 0.15
+BACKING = 0.15
 """What a point gains in rank for each further answer that makes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an answer is made of."""
+    """What an answer is made of, each part in reading order."""
 
     agreed: list[Statement]
     disputes: list[list[Statement]]
     singles: list[Statement]
     open: list[str]
+
+    def __len__(self) -> int:
+        return len(self.agreed) + len(self.disputes) + len(self.singles)
+
+    def sources(self) -> set[int]:
+        """The ids cited."""
+        said = [*self.agreed, *self.singles, *(s for side in self.disputes for s in side)]
+        return {n for statement in said for n in statement.sources}
 
 
 def compose(material: Material) -> str:
@@ -60,80 +79,91 @@ def compose(material: Material) -> str:
         _running(parts.singles),
         " ".join(f"What stays open: {cited(text, [])}" for text in parts.open),
     ]
-    if not (parts.agreed or parts.disputes or parts.singles):
+    if not len(parts):
         question = ask(material.question, material.earlier)
         paragraphs = [f"{NOTHING_ABOUT} {named_question(question)}."]
     return "\n\n".join([*filter(None, paragraphs), COMPILED])
 
 
 def chosen_parts(material: Material) -> Parts:
-    """What of the comparison goes into the answer, in reading order."""
-    verdict = _verdict(material)
+    """What of the comparison goes into the answer."""
+    analysis = _analysis(material)
     titles = material.titles
 
     def statement(text: str, sources: Iterable[int]) -> Statement:
-        known = tuple(unique(n for n in sources if titles is None or n in titles))
-        return Statement("", text, known, title=title_of(known, titles))
+        ids = tuple(n for n in dict.fromkeys(sources) if titles is None or n in titles)
+        return Statement("", text, ids, title=title_of(ids, titles))
 
     disputes = [
-        [statement(text, sources) for text, sources in _sides(clash).items()][:MOST_STANCES]
-        for clash in verdict.contradictions[:MOST_DISPUTES]
+        [statement(text, ids) for text, ids in _sides(clash).items()][:MOST_STANCES]
+        for clash in analysis.contradictions[:MOST_DISPUTES]
     ]
-    disputed = [s for stances in disputes for s in stances]
-    shared = [
-        (statement(p.point, p.sources), len(p.labels))
-        for p in [*verdict.consensus, *verdict.partial_coverage]
-    ]
-    alone = [statement(u.insight, u.sources) for u in verdict.unique_insights]
-    everything = [*disputed, *(s for s, _ in shared), *alone]
-    relevance = Relevance(ask(material.question, material.earlier), [s.passage for s in everything])
-    backing = {s.text: 1 + PER_ANSWER_MORE * (count - 1) for s, count in shared}
-    worth = {s.text: relevance.score(s.passage) * backing.get(s.text, 1.0) for s in everything}
-    agreed = _ordered(_new((s for s, _ in shared), disputed), worth)
-    singles = _ordered(_new(alone, [*agreed, *disputed]), worth)
-    taken, added = _taken(agreed, singles, disputes, worth)
-    return Parts(taken, disputes, added, verdict.blind_spots[:MOST_OPEN])
-
-
-def _taken(
-    agreed: Sequence[Statement],
-    singles: Sequence[Statement],
-    disputes: Sequence[Sequence[Statement]],
-    worth: Mapping[str, float],
-) -> tuple[list[Statement], list[Statement]]:
-    """The agreed points and single contributions that go in, best first.
-
-    The best of each; then whatever brings further sources, until there are enough of them.
-    """
+    shared = [*analysis.consensus, *analysis.partial_coverage]
+    backed = {p.point: 1 + BACKING * (len(p.models) - 1) for p in shared}
+    agreed = [statement(p.point, p.sources) for p in shared]
+    alone = [statement(u.insight, u.sources) for u in analysis.unique_insights]
+    disputed = [s for side in disputes for s in side]
+    relevance = Relevance(
+        ask(material.question, material.earlier),
+        [s.passage for s in (*disputed, *agreed, *alone)],
+    )
+    worth = {
+        s.text: relevance.score(s.passage) * backed.get(s.text, 1.0)
+        for s in (*disputed, *agreed, *alone)
+    }
+    agreed = _new(_ordered(agreed, worth), disputed)
+    alone = _new(_ordered(alone, worth), [*agreed, *disputed])
+    parts = Parts(agreed[:MOST_AGREED], disputes, [], analysis.blind_spots[:MOST_OPEN])
     top = max(worth.values(), default=0.0)
-    taken = list(agreed[:MOST_AGREED])
-    room = MOST_SENTENCES - len(disputes) - len(taken)
-    strong = [s for s in singles if worth[s.text] >= WEAK * top]
-    wanted = min(room, max(SINGLES, FEWEST_SENTENCES - len(taken) - len(disputes)))
-    fewest = max(0, FEWEST_SENTENCES - len(taken) - len(disputes))
-    added = [*strong, *(s for s in singles if s not in strong)][: max(len(strong), fewest)]
-    added = added[:wanted]
-    sources = {n for s in [*taken, *added, *sum(map(list, disputes), [])] for n in s.sources}
-    for more in [*agreed[MOST_AGREED:], *singles]:
-        full = len(taken) + len(added) + len(disputes) > MOST_SENTENCES
-        if full or len(sources) >= ENOUGH_SOURCES:
-            break
-        if set(more.sources) - sources:
-            (taken if more in agreed else added).append(more)
-            sources.update(more.sources)
-    return taken, added
+    strong = [s for s in alone if worth[s.text] >= WEAK * top]
+    _add_singles(parts, strong, alone)
+    _add_sources(parts, agreed[MOST_AGREED:], alone)
+    return parts
 
 
-def _verdict(material: Material) -> Verdict:
+def _add_singles(parts: Parts, strong: Sequence[Statement], alone: Sequence[Statement]) -> None:
+    """Take in the best single contributions; weak ones only where there is little else."""
+    short = max(0, FEWEST_SENTENCES - len(parts))
+    room = min(max(SINGLES, short), MOST_SENTENCES - len(parts))
+    parts.singles.extend(strong[:room] if len(strong) >= short else alone[:short])
+
+
+def _add_sources(
+    parts: Parts, more_agreed: Sequence[Statement], alone: Sequence[Statement]
+) -> None:
+    """Take in what brings further sources, until there are enough of them."""
+    for statements, part in ((more_agreed, parts.agreed), (alone, parts.singles)):
+        for statement in statements:
+            sources = parts.sources()
+            if len(sources) >= ENOUGH_SOURCES or len(parts) > MOST_SENTENCES:
+                return
+            if statement not in part and set(statement.sources) - sources:
+                part.append(statement)
+
+
+def _analysis(material: Material) -> Analysis:
+    """The comparison over labels: the judge's, in either of its shapes, or one made here."""
     if material.analysis is not None:
         try:
-            return read_verdict(material.analysis)
+            return Analysis.model_validate_json(material.analysis)
+        except ValidationError:
+            pass  # over labels, as a judge writes it
+        try:
+            return _over_labels(read_verdict(material.analysis), material)
         except Unreadable:
             pass  # the answers are still there to be compared
-    return Verdict.model_validate(judge(material))
+    return _over_labels(Verdict.model_validate(judge(material)), material)
 
 
-def _sides(clash: VerdictContradiction) -> dict[str, list[int]]:
+def _over_labels(verdict: Verdict, material: Material) -> Analysis:
+    labels = {label: label for label, _ in material.answers}
+    ids = {n for point in (*verdict.consensus, *verdict.partial_coverage) for n in point.sources}
+    ids |= {n for clash in verdict.contradictions for s in clash.stances for n in s.sources}
+    ids |= {n for insight in verdict.unique_insights for n in insight.sources}
+    return name_panelists(verdict, labels, ids)[0]
+
+
+def _sides(clash: Contradiction) -> dict[str, list[int]]:
     """The sides of a contradiction, each wording once with all that was cited for it."""
     sides: dict[str, list[int]] = {}
     for stance in clash.stances:

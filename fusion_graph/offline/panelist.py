@@ -122,10 +122,12 @@ def best_hits(question: Question, reading: Reading) -> list[Hit]:
 
 def answer(question: Question, reading: Reading, method: Method) -> str:
     """The best sentences of what was read, with citations, or plainly that there are none."""
-    found = passages(reading.documents())
-    relevance = Relevance(question, found)
-    chosen = choose(relevance, method.rank(relevance, found))
-    if not chosen:
+    for documents in (reading.documents(), reading.told):
+        found = passages(documents)
+        relevance = Relevance(question, found)
+        if chosen := choose(relevance, method.rank(relevance, found)):
+            break
+    else:
         return nothing_found(question, reading)
     quoted = next((p for p in chosen if p.document.number is not None), None)
     lines = []
@@ -144,7 +146,7 @@ NOTHING_ABOUT = "The documents searched say nothing about"
 
 def nothing_found(question: Question, reading: Reading) -> str:
     """What is said where there is nothing to quote."""
-    if not (reading.queries or reading.tried or reading.documents()):
+    if not (reading.queries or reading.tried or reading.documents() or reading.told):
         return (
             "Nothing could be searched: no search tool was at hand, and the conversation holds no "
             "text to quote from."

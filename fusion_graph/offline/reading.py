@@ -69,7 +69,8 @@ class Reading:
     Attributes:
         question: What is asked.
         earlier: What the person asked before, oldest first.
-        material: What the conversation itself holds to quote from, without numbers.
+        pasted: Text that came with the question.
+        told: What was said before, to quote from when there is nothing else.
         queries: Searches made for this question.
         searches: The hits of each search that found something, best first.
         pages: Pages read.
@@ -83,7 +84,8 @@ class Reading:
 
     question: str
     earlier: tuple[str, ...] = ()
-    material: tuple[Document, ...] = ()
+    pasted: tuple[Document, ...] = ()
+    told: tuple[Document, ...] = ()
     queries: tuple[str, ...] = ()
     searches: tuple[tuple[Hit, ...], ...] = ()
     pages: tuple[Document, ...] = ()
@@ -105,11 +107,12 @@ class Reading:
         return list(found.values())
 
     def documents(self) -> list[Document]:
-        """What to quote from: pages; without any, snippets; other tools' texts; the talk."""
+        """What to quote from: pages, or snippets without any; other tools' texts; the question's
+        own."""
         read = list(self.pages) or [
             Document(hit.number, hit.title, hit.url, hit.snippet) for hit in self.hits
         ]
-        return [*read, *self.texts, *self.material]
+        return [*read, *self.texts, *self.pasted]
 
 
 def fences(text: str) -> list[Fence]:
@@ -142,7 +145,8 @@ def read(messages: Sequence[BaseMessage]) -> Reading:
     return Reading(
         question=question,
         earlier=tuple(m.text for m in said[:-1]),
-        material=tuple([*_told(before), *pasted]),
+        pasted=pasted,
+        told=tuple(_told(before)),
         queries=tuple(q for call in calls if (q := query_of(call["args"]))),
         searches=tuple(searches),
         pages=tuple(pages),
@@ -176,21 +180,24 @@ def url_of(args: Mapping[str, Any]) -> str:
     return next((str(args[name]) for name in URL_ARGUMENTS if args.get(name)), "")
 
 
-def _split_request(text: str) -> tuple[str, list[Document]]:
+def _split_request(text: str) -> tuple[str, tuple[Document, ...]]:
     """A request as its question and the text pasted with it."""
     if len(text.split()) <= LONG_REQUEST:
-        return text.strip(), []
+        return text.strip(), ()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     asking = [line for line in lines if line.endswith("?") and len(line.split()) <= LONG_REQUEST]
     short = [line for line in lines if len(line.split()) <= LONG_REQUEST // 2]
     question = " ".join(asking[-2:]) or (short[0] if short else lines[0])
-    return question, [Document(None, "", "", text)]
+    return question, (Document(None, "", "", text),)
 
 
 def _told(messages: Sequence[BaseMessage]) -> Iterator[Document]:
     for message in messages:
-        if isinstance(message, AIMessage | ToolMessage) and message.text.strip():
-            yield Document(None, "", "", message.text)
+        if isinstance(message, AIMessage | ToolMessage):
+            # Numbers of an earlier answer's sources mean nothing now; nor does their list.
+            text = message.text.split("\nSources:\n")[0]
+            if text.strip():
+                yield Document(None, "", "", text)
 
 
 def _cap(messages: Sequence[BaseMessage]) -> int | None:

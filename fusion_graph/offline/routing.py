@@ -21,7 +21,8 @@ _ONE = (
         "a chore on given text",
     ),
     (
-        r"^\W*(?:hi|hello|hey|thanks?|thank you|good (?:morning|evening)|ok(?:ay)?|bye)\b[^?]{0,40}$",
+        r"^\W*(?:hi|hello|hey|thanks?|thank you|good (?:morning|evening)|ok(?:ay)?|bye)\b"
+        r"[^?]{0,40}$",
         "short chat",
     ),
 )

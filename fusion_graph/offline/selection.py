@@ -36,6 +36,9 @@ WEAKEST_OF_FEW = 0.2
 LIKENESS_COST = 0.6
 """How much a sentence loses by having its words in common with one already chosen."""
 
+CANDIDATES = 150
+"""Sentences among which an answer's are chosen; the rest scored too little."""
+
 CENTRAL_SENTENCES = 120
 """Sentences compared with one another: pairs grow with the square."""
 
@@ -87,7 +90,7 @@ def choose(relevance: Relevance, ranked: Ranked, most: int = MOST) -> list[Passa
     if max((relevance.topicality(p) for _, p in ranked), default=0.0) < ON_TOPIC_AT_BEST:
         return []
     top = ranked[0][0]
-    left = list(ranked)
+    left = ranked[:CANDIDATES]
     chosen: list[Passage] = []
     used: Counter[str] = Counter()
     pages: Counter[int] = Counter()

@@ -23,7 +23,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from fusion_graph.offline.chat import ExtractiveModel, Reply
 from fusion_graph.offline.composing import COMPILED, compose
-from fusion_graph.offline.judge import panel_material
+from fusion_graph.offline.material import asked_in, panel_material
 from fusion_graph.offline.panelist import METHODS, research
 from fusion_graph.offline.reading import fences
 from fusion_graph.offline.routing import route
@@ -93,7 +93,7 @@ def chunks(message: AIMessage) -> Iterator[ChatGenerationChunk]:
 
 
 def _request(messages: Sequence[BaseMessage]) -> str:
-    """The text to route: the last thing said, out of its delimiters if it has any."""
+    """The text to route: the last thing the person said, also in a conversation told as text."""
     last = next((m.text for m in reversed(messages) if isinstance(m, HumanMessage)), "")
     pieces = fences(last)
-    return pieces[-1].body if pieces else last
+    return asked_in(pieces[-1].body)[-1] if pieces else last

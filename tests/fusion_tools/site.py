@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -61,11 +62,9 @@ class Exchange:
 
     def wait_until_gone(self) -> None:
         """Block until the client closes the connection."""
-        try:
+        with suppress(OSError):
             while self._socket.recv(65536):
                 pass
-        except OSError:
-            pass
 
 
 class Site:
@@ -198,7 +197,5 @@ class Site:
 
 
 def _hang_up(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

@@ -52,6 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self.path == "/search":
+            self._serve({"q": [json.loads(body)["query"]]}, json.dumps(TAVILY))
+            return
         hits = "" if self.server.is_empty else DUCKDUCKGO_HITS
         self._serve(parse_qs(body), f"<html><body>{hits}</body></html>")
 
@@ -95,6 +98,19 @@ SEARXNG = {
             "content": "Deep water.",
             "engines": ["x"],
             "category": "general",
+        }
+    ],
+}
+TAVILY = {
+    "query": "deep lakes",
+    "images": ["https://a.example/picture.png"],
+    "results": [
+        {
+            "url": "https://a.example/deep",
+            "title": "Deep lakes",
+            "content": "Deep water.",
+            "score": 0.9,
+            "raw_content": None,
         }
     ],
 }
@@ -354,6 +370,15 @@ def test_a_tool_without_arguments_cannot_search() -> None:
 
     with pytest.raises(SearchNotSetUp, match="'news' cannot search"):
         search_provider(news)
+
+
+async def test_tavily_by_name(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("langchain_tavily")
+    module = importlib.import_module("langchain_tavily._utilities")
+    monkeypatch.setattr(module, "TAVILY_API_URL", engine.url)
+    monkeypatch.setenv("TAVILY_API_KEY", "key")
+    assert await search_provider("tavily").search("deep lakes", 5) == [DEEP]
+    assert engine.requests == [{"q": "deep lakes"}]
 
 
 @pytest.fixture

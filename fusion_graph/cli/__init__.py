@@ -1,0 +1,20 @@
+"""The command line: `fusion-graph ask | presets | doctor`, also as `python -m fusion_graph`."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code (see `exits`)."""
+    import sys
+
+    from fusion_graph.cli.exits import StopSignals, finish, prepare_process
+
+    prepare_process()
+    with StopSignals() as signals:
+        sys.exit(finish(_command_line, signals))
+
+
+def _command_line() -> int:
+    from fusion_graph.cli.commands import parse
+
+    return parse()()

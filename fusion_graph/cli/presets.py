@@ -1,0 +1,144 @@
+"""`fusion-graph presets`: all presets in a table, or one as the text of its file."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from fusion_graph.cli.answer import write_out
+from fusion_graph.cli.exits import ANSWERED
+from fusion_graph.cli.keys import is_set, keys_of
+from fusion_graph.cli.telling import clean
+from fusion_graph.config import FusionConfig
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.presets import Preset, load, names, user_folder
+
+PIPE_COLUMNS = 120
+"""Width of the table where no terminal says one."""
+
+
+def show_presets() -> int:
+    """Print a table of all presets. Returns the exit code."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Preset", style="bold", no_wrap=True)
+    table.add_column("Panel, judge and writer", overflow="fold")
+    table.add_column("Keys", overflow="fold")
+    for name in names():
+        table.add_row(*_row(name))
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else PIPE_COLUMNS, no_color=not terminal)
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    write_out("\n".join(lines).strip("\n") + "\n\n")
+    write_out(f"Your own presets: {user_folder()} (NAME.toml). One in full: presets NAME.\n")
+    return ANSWERED
+
+
+def show_preset(name: str) -> int:
+    """Print one preset as a file that could be loaded again. Returns the exit code.
+
+    Raises:
+        ConfigurationError: There is none of that name, or its file cannot be used.
+    """
+    preset = load(name)
+    source = "shipped with fusion-graph" if preset.source == "shipped" else preset.source
+    comments = [f"Preset {preset.name}: {source}"]
+    if preset.candidates:
+        comments.append("Its panel: the first candidate of each family whose key is set")
+    keys = _keys(preset)
+    if keys:
+        comments.append(f"Keys: {', '.join(f'{key} ({_state(key)})' for key in keys)}")
+    if preset.discovers:
+        comments.append(_here(preset))
+    head = "".join(f"# {clean(comment)}\n" for comment in comments)
+    write_out(f"{head}\n{toml_text(preset)}")
+    return ANSWERED
+
+
+def toml_text(preset: Preset) -> str:
+    """A preset as TOML, with the values of headers and passwords in addresses left out."""
+    lines = [f"description = {_value(preset.description)}"]
+    if preset.discover:
+        lines.append(f"discover = {_value(preset.discover)}")
+    fields = FusionConfig(**preset.fields).model_dump(mode="json", exclude_unset=True)
+    providers = fields.pop("providers", {})
+    for name, value in fields.items():
+        lines.append(f"{name} = {_panel(value) if name == 'panel' else _value(value)}")
+    for candidate in preset.candidates:
+        lines += ["", "[[candidates]]"]
+        lines += [f"{name} = {_value(value)}" for name, value in vars(candidate).items() if value]
+    for name, provider in providers.items():
+        lines += ["", f"[providers.{_key(name)}]"]
+        provider["headers"] = dict.fromkeys(provider.get("headers", {}), "***")
+        if provider.get("base_url"):
+            provider["base_url"] = re.sub(r"//[^/@]*@", "//***@", provider["base_url"])
+        lines += [f"{_key(key)} = {_value(value)}" for key, value in provider.items() if value]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str) -> tuple[str, Text, Text]:
+    try:
+        preset = load(name)
+    except ConfigurationError as error:
+        return name, Text(f"cannot be used: {clean(error)}", style="red"), Text("")
+    lines = [Text(clean(preset.description), style="italic"), *map(Text, _stack(preset))]
+    keys = [
+        Text(f"{key} {_state(key)}", style="green" if is_set(key) else "") for key in _keys(preset)
+    ]
+    return preset.name, Text("\n").join(lines), Text("\n").join(keys or [Text("none needed")])
+
+
+def _stack(preset: Preset) -> list[str]:
+    if preset.discovers:
+        return ["panel: found on this machine when asked"]
+    fields = preset.fields
+    panel = [member.model for member in fields["panel"]]
+    judge = fields.get("judge") or panel[0]
+    writer = fields.get("synthesizer") or judge
+    return [*(clean(model) for model in panel), f"judge: {judge}", f"writer: {writer}"]
+
+
+def _keys(preset: Preset) -> list[str]:
+    own = [candidate.key for candidate in preset.candidates]
+    return list(dict.fromkeys([*own, *keys_of(preset.fields)]))
+
+
+def _state(key: str) -> str:
+    return "set" if is_set(key) else "not set"
+
+
+def _here(preset: Preset) -> str:
+    """What a discovering preset comes to on this machine now."""
+    try:
+        stack = preset.stack()
+    except ConfigurationError as error:
+        return f"Here and now: {error}"
+    return f"Here and now: panel {', '.join(stack['panel'])}; judge and writer {stack['judge']}"
+
+
+def _panel(members: list[dict[str, Any]]) -> str:
+    lines = [_value(member["model"] if len(member) == 1 else member) for member in members]
+    return "[\n" + "".join(f"    {line},\n" for line in lines) + "]"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(key)} = {_value(item)}" for key, item in value.items())
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    # A JSON string, number or boolean is a TOML one; DEL is all that TOML wants escaped besides.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)

@@ -1,0 +1,194 @@
+"""What the command line says about a run: progress events, and its end, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+LINE_CHARACTERS = 300
+"""Longest piece of somebody else's text (a query, a provider's error) in one line."""
+
+PLACE_CHARACTERS = 70
+"""Longest address: the host and the beginning of the path tell pages apart."""
+
+
+def clean(text: object, limit: int | None = None) -> str:
+    """Text as one line, without anything a terminal would act on.
+
+    Queries, titles and errors come from models, web pages and servers: escape sequences in them
+    could rewrite the screen.
+
+    Args:
+        text: What to show.
+        limit: Most characters.
+    """
+    line = " ".join(str(text).split())
+    line = "".join(character for character in line if character.isprintable())
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `3 calls`, `2 searches`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}{'es' if noun.endswith('h') else 's'}"
+
+
+def seconds(value: float) -> str:
+    """A duration as people read it: `0.4 s`, `83 s`."""
+    return f"{value:.1f} s" if value < 20 else f"{value:.0f} s"
+
+
+def place(url: str) -> str:
+    """Where a page is, shortly: host and path, or a document's name in its folder."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return clean(url, PLACE_CHARACTERS)
+    path = unquote(parts.path)
+    if parts.scheme in ("http", "https"):
+        return clean((parts.netloc.rpartition("@")[2] + path).rstrip("/"), PLACE_CHARACTERS)
+    return clean(path.lstrip("/") or url, PLACE_CHARACTERS)
+
+
+def doing(tool: str, args: Mapping[str, Any]) -> str:
+    """A tool call as what somebody is doing: `searching "…"`, `reading host/page`."""
+    if tool == "web_search":
+        return f'searching "{clean(args.get("query", ""), LINE_CHARACTERS)}"'
+    if tool == "web_fetch":
+        return f"reading {place(str(args.get('url', '')))}"
+    return f"using {clean(tool, PLACE_CHARACTERS)}"
+
+
+def tell(event: Mapping[str, Any]) -> list[str]:
+    """The lines for one progress event (see `fusion_graph.events`); none for an unknown one."""
+    teller = _TELLERS.get(str(event.get("type")))
+    return teller(event) if teller else []
+
+
+def summary(report: Mapping[str, Any], took: float) -> list[str]:
+    """The lines after an answer: how good it is, what was lost, what it cost.
+
+    Args:
+        report: The run's report.
+        took: Seconds the run lasted.
+    """
+    total = report["usage"]["total"]
+    cost = total["cost_usd"]
+    answers = report["answers"]
+    answered = sum(answer["status"] == "ok" for answer in answers)
+    if report["invoked"]:
+        panel = f"{answered} of {len(answers)} of the panel answered"
+    else:
+        panel = "one model answered"
+    facts = [
+        f"status: {report['status']}",
+        panel,
+        counted(total["calls"], "call"),
+        f"{total['input_tokens']:,} tokens in, {total['output_tokens']:,} out",
+        "cost unknown" if cost is None else f"cost ${cost:.4f}" if cost else "cost $0",
+        seconds(took),
+    ]
+    lost = [f"  {item['code']}: {clean(item['detail'])}" for item in report["degradations"]]
+    return ["; ".join(facts), *lost]
+
+
+def _started(event: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if event["preset_reason"]:
+        lines.append(
+            f"preset {event['preset']}, since {clean(event['preset_reason'])}; "
+            "another one: --preset NAME"
+        )
+    names = ", ".join(clean(name) for name in event["panel"])
+    if event["invoked"]:
+        lines.append(f"panel of {len(event['panel'])}: {names}")
+    else:
+        lines.append(f"no panel, {names} answers alone: {clean(event['reason'])}")
+    return lines
+
+
+def _tool(event: Mapping[str, Any]) -> list[str]:
+    return [f"{clean(event['name'])}: {doing(event['tool'], event['args'])}"]
+
+
+def _tool_completed(event: Mapping[str, Any]) -> list[str]:
+    what = {"web_search": "search", "web_fetch": "page"}.get(event["tool"], clean(event["tool"]))
+    if event["status"] != "ok":
+        outcome = clean(event["status"])
+    elif event["tool"] == "web_search":
+        outcome = f"{event['found']} found"
+    else:
+        outcome = "read" if event["tool"] == "web_fetch" else "done"
+    return [f"{clean(event['name'])}: {what}: {outcome}, {seconds(event['seconds'])}"]
+
+
+def _completed(event: Mapping[str, Any]) -> list[str]:
+    return [f"{clean(event['name'])}: {answered(event)}"]
+
+
+def answered(event: Mapping[str, Any]) -> str:
+    """What a `panel.completed` says: size, tool calls and time of the answer."""
+    return (
+        f"answered, {counted(event['characters'], 'character')}, "
+        f"{counted(event['tool_calls'], 'tool call')}, {seconds(event['seconds'])}"
+    )
+
+
+def _failed(event: Mapping[str, Any]) -> list[str]:
+    return [f"{clean(event['name'])}: {failed(event)}"]
+
+
+def failed(event: Mapping[str, Any]) -> str:
+    """What a `panel.failed` says: the reason, the provider's words, the time."""
+    detail = clean(event["detail"], LINE_CHARACTERS)
+    return f"failed: {event['reason']}: {detail} ({seconds(event['seconds'])})"
+
+
+def _analysed(event: Mapping[str, Any]) -> list[str]:
+    return [f"judge: {found(event)}"]
+
+
+def found(event: Mapping[str, Any]) -> str:
+    """What an `analysis.completed` says: how many points of each kind."""
+    return ", ".join(
+        [
+            f"{event['consensus']} of consensus",
+            counted(event["contradictions"], "contradiction"),
+            f"{event['partial_coverage']} partly covered",
+            counted(event["unique_insights"], "unique insight"),
+            counted(event["blind_spots"], "blind spot"),
+        ]
+    )
+
+
+def waiting(event: Mapping[str, Any]) -> str:
+    """What a `call.retried` says: why, and for how long."""
+    return f"{clean(event['reason'])}, trying again in {seconds(event['seconds'])}"
+
+
+def restarted(event: Mapping[str, Any]) -> str:
+    """What a `synthesis.restarted` says."""
+    return f"{clean(event['model'])} broke off ({clean(event['reason'], LINE_CHARACTERS)})"
+
+
+_TELLERS = {
+    "fusion.started": _started,
+    "panel.added": lambda e: [f"{clean(e['name'])}: asked ({clean(e['model'])})"],
+    "panel.tool": _tool,
+    "panel.tool.completed": _tool_completed,
+    "panel.completed": _completed,
+    "panel.failed": _failed,
+    "panel.late": lambda e: [f"gone on without {', '.join(map(clean, e['names']))}"],
+    "call.retried": lambda e: [f"{clean(e['name'])}: {waiting(e)}"],
+    "analysis.in_progress": lambda e: [
+        f"judge: comparing {counted(e['answers'], 'answer')} ({clean(e['model'])})"
+    ],
+    "analysis.completed": _analysed,
+    "analysis.failed": lambda e: [
+        f"judge: failed: {e['code']}: {clean(e['detail'], LINE_CHARACTERS)}"
+    ],
+    "synthesis.in_progress": lambda e: [f"writer: writing ({clean(e['model'])})"],
+    "synthesis.restarted": lambda e: [f"writer: {restarted(e)}; what it wrote does not count"],
+}

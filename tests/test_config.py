@@ -1,0 +1,291 @@
+"""The configuration: what may be written, which layer wins, and what a wrong value says."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+
+import pytest
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+
+from fusion_graph import ConfigurationError, FusionConfig, Panelist, Provider, create_fusion_graph
+from fusion_graph.config import MAX_PANEL, ResolvedConfig, coerce, combine
+
+QUESTION = {"messages": [("user", "How wet is water?")]}
+
+
+def resolved(**fields) -> ResolvedConfig:
+    return combine({"panel": ["x:m"], **fields})
+
+
+# Layers
+
+
+async def test_context_goes_before_arguments_before_preset_before_defaults(
+    models, panel_config, tmp_path
+):
+    preset = tmp_path / "stack.toml"
+    preset.write_text('panel = ["x:m"]\ntemperature = 0.1\nmax_completion_tokens = 111\ngrace = 1')
+    arguments = panel_config(preset=str(preset), temperature=0.2, max_completion_tokens=222)
+
+    result = await create_fusion_graph(arguments).ainvoke(QUESTION, context={"temperature": 0.3})
+
+    config = result["fusion"]["config"]
+    assert config["temperature"] == 0.3
+    assert config["max_completion_tokens"] == 222
+    assert config["grace"] == 1
+    assert config["quorum"] is None
+    sent = models.calls("a")[0].body
+    assert (sent["temperature"], sent["max_tokens"]) == (0.3, 222)
+
+
+def test_none_leaves_a_field_to_the_layer_below():
+    settings = combine({"temperature": None}, {"temperature": 0.5, "panel": ["x:m"]})
+
+    assert settings.temperature == 0.5
+
+
+@pytest.mark.parametrize(("field", "value"), [("temperature", 0), ("max_tool_calls", 0), ("seed", 0)])
+def test_zero_is_a_value_not_an_absence(field, value):
+    settings = combine({field: value}, {field: 1, "panel": ["x:m"]})
+
+    assert getattr(settings, field) == 0
+
+
+def test_a_default_of_a_stronger_layer_does_not_hide_a_value_of_a_weaker_one():
+    settings = combine(coerce(FusionConfig(seed=1)), coerce(FusionConfig(panel=["x:m"], grace=99)))
+
+    assert settings.grace == 99
+
+
+def test_providers_of_all_layers_are_merged_by_name():
+    near = {"providers": {"one": {"base_url": "http://near/v1"}}}
+    far = {
+        "providers": {"one": {"base_url": "http://far/v1"}, "two": {"base_url": "http://two/v1"}},
+        "panel": ["one:m"],
+    }
+
+    found = combine(near, far).providers
+    assert {name: provider.base_url for name, provider in found.items()} == {
+        "one": "http://near/v1",
+        "two": "http://two/v1",
+    }
+
+
+def test_judge_and_writer_default_to_the_first_panelist():
+    settings = combine({"panel": ["x:first", "x:second"]})
+
+    assert (settings.judge, settings.synthesizer) == ("x:first", "x:first")
+    assert combine({"panel": ["x:first"], "judge": "x:j"}).synthesizer == "x:j"
+
+
+@pytest.mark.parametrize(
+    ("fields", "search"),
+    [({}, "ddgs"), ({"corpus": "docs"}, "corpus"), ({"corpus": "docs", "search": "none"}, "none")],
+)
+def test_search_follows_the_corpus_unless_it_is_given(fields, search):
+    assert resolved(**fields).search == search
+
+
+# Forms
+
+
+@pytest.mark.parametrize(
+    "given", [FusionConfig(preset="budget"), {"preset": "budget"}, "budget"], ids=type
+)
+def test_a_model_a_dict_and_a_name_say_the_same(given):
+    assert coerce(given) == {"preset": "budget"}
+
+
+def test_nothing_is_no_fields():
+    assert coerce(None) == {}
+
+
+@pytest.mark.parametrize(
+    "given", [FusionConfig(seed=99), {"seed": 99}], ids=["FusionConfig", "dict"]
+)
+async def test_a_context_may_be_a_model_or_a_dict(panel_config, given):
+    result = await create_fusion_graph(panel_config()).ainvoke(QUESTION, context=given)
+
+    assert result["fusion"]["seed"] == 99
+
+
+async def test_a_context_may_be_left_out(panel_config):
+    result = await create_fusion_graph(panel_config()).ainvoke(QUESTION, context=None)
+
+    assert result["fusion"]["seed"] == 7
+
+
+async def test_an_unknown_field_in_a_context_is_refused_before_anything_is_paid(
+    models, panel_config
+):
+    graph = create_fusion_graph(panel_config())
+
+    with pytest.raises(ConfigurationError, match="Unknown field 'sede'"):
+        await graph.ainvoke(QUESTION, context={"sede": 1})
+    assert models.calls() == []
+
+
+def test_a_panelist_may_be_a_string_a_dict_an_object_or_a_chat_model():
+    chat = FakeListChatModel(responses=["yes"])
+    config = FusionConfig(panel=["x:a", {"model": "x:b", "name": "bee"}, Panelist(model="x:c"), chat])
+
+    assert config.panel is not None
+    assert [member.model for member in config.panel] == ["x:a", "x:b", "x:c", chat]
+    assert config.panel[1].name == "bee"
+
+
+def test_a_configuration_with_chat_models_still_dumps_as_json():
+    chat = FakeListChatModel(responses=["yes"])
+
+    data = json.loads(FusionConfig(panel=[chat], judge=chat).model_dump_json())
+    assert data["judge"] == "FakeListChatModel"
+
+
+# Names
+
+
+def names(*members) -> list[str]:
+    return resolved(panel=list(members)).names
+
+
+def test_panelists_are_named_after_their_models():
+    assert names("openrouter:google/gemini-3", "ollama:qwen3:8b", FakeListChatModel(responses=[])) == [
+        "gemini-3",
+        "qwen3:8b",
+        "FakeListChatModel",
+    ]
+
+
+def test_a_given_name_goes_before_the_models():
+    assert names({"model": "x:m", "name": "the sceptic"}) == ["the sceptic"]
+
+
+def test_the_same_model_again_is_numbered():
+    assert names("x:m", "y:m", "x:m") == ["m", "m #2", "m #3"]
+
+
+def test_no_two_panelists_share_a_name():
+    members = ["x:m", {"model": "x:m", "name": "m #2"}, {"model": "x:m", "name": "m #3"}]
+
+    panels = [names(*panel) for panel in product(members, repeat=3)]
+    assert [panel for panel in panels if len(set(panel)) < 3] == []
+
+
+# Wrong values
+
+
+WRONG = {
+    "unknown field": ({"pannel": ["x:m"]}, ["pannel", "panel", "judge"]),
+    "cap too high": ({"max_tool_calls": 17}, ["max_tool_calls", "17", "16"]),
+    "cap negative": ({"max_tool_calls": -1}, ["max_tool_calls", "-1", "0"]),
+    "not a number": ({"seed": "seven"}, ["seed", "seven", "integer"]),
+    "negative seed": ({"seed": -1}, ["seed", "-1"]),
+    "huge seed": ({"seed": 2**32}, ["seed", str(2**32)]),
+    "not a choice": ({"invocation": "sometimes"}, ["invocation", "sometimes", "always", "never"]),
+    "unknown search": ({"search": "altavista"}, ["search", "altavista", "ddgs", "corpus"]),
+    "model without provider": ({"judge": "gpt-5.5"}, ["judge", "gpt-5.5", "provider:model"]),
+    "model without name": ({"judge": "openai:"}, ["judge", "openai:", "provider:model"]),
+    "model of a wrong type": ({"judge": 5}, ["judge", "provider:model"]),
+    "panelist without provider": ({"panel": ["x:m", "gpt"]}, ["panel.1", "gpt", "provider:model"]),
+    "panelist with a typo": ({"panel": [{"model": "x:m", "nam": "a"}]}, ["panel.0", "nam", "name"]),
+    "panelist without model": ({"panel": [{"name": "a"}]}, ["panel.0", "model"]),
+    "panelist too hot": (
+        {"panel": [{"model": "x:m", "temperature": 3}]},
+        ["panel.0", "temperature", "3", "2"],
+    ),
+    "nobody": ({"panel": []}, ["panel", "at least 1"]),
+    "a crowd": ({"panel": ["x:m"] * (MAX_PANEL + 1)}, ["panel", "16"]),
+    "no time": ({"panelist_timeout": 0}, ["panelist_timeout", "0"]),
+    "few tokens": ({"max_completion_tokens": 1}, ["max_completion_tokens", "1", "16"]),
+    "too hot": ({"temperature": 2.5}, ["temperature", "2.5", "2"]),
+    "blank criteria": ({"criteria": ""}, ["criteria"]),
+    "a wrong effort": ({"reasoning_effort": "heroic"}, ["reasoning_effort", "heroic", "high"]),
+    "not a URL": ({"providers": {"x": {"base_url": "localhost"}}}, ["base_url", "localhost", "http"]),
+    "a negative price": (
+        {"providers": {"x": {"prices": {"m": {"input": -1, "output": 0}}}}},
+        ["prices", "input", "-1"],
+    ),
+    "allowed and blocked": (
+        {"allowed_domains": ["a.org"], "blocked_domains": ["b.org"]},
+        ["allowed_domains", "blocked_domains", "not both"],
+    ),
+    "quorum over panel": ({"panel": ["x:a", "x:b"], "quorum": 3}, ["quorum", "3", "2"]),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("make", [lambda f: FusionConfig(**f), create_fusion_graph], ids=["model", "graph"])
+def test_a_wrong_value_is_one_line_that_names_field_value_and_remedy(make, fields, words):
+    with pytest.raises(ConfigurationError) as caught:
+        make(fields)
+
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not [word for word in words if word not in message], message
+    # In the user's words: no traces of the machinery that found it.
+    assert "pydantic" not in message
+    assert "ResolvedConfig" not in message
+
+
+def test_a_quorum_is_measured_against_the_panel_of_another_layer():
+    with pytest.raises(ConfigurationError, match=r"quorum 3 .* 2") as caught:
+        combine({"quorum": 3}, {"panel": ["x:a", "x:b"]})
+    assert "ResolvedConfig" not in str(caught.value)
+
+
+def test_allowed_and_blocked_domains_of_two_layers_still_clash():
+    layers = {"allowed_domains": ["a.org"]}, {"blocked_domains": ["b.org"], "panel": ["x:m"]}
+
+    with pytest.raises(ConfigurationError, match="not both"):
+        combine(*layers)
+
+
+def test_a_configuration_of_another_type_is_refused_with_a_remedy():
+    with pytest.raises(ConfigurationError, match=r"type int .* preset's name"):
+        create_fusion_graph(5)
+
+
+def test_a_configuration_error_is_a_value_error_with_its_two_parts():
+    with pytest.raises(ValueError, match="pannel") as caught:
+        FusionConfig(pannel=[])
+
+    assert caught.value.problem == "Unknown field 'pannel'."
+    assert str(caught.value) == f"{caught.value.problem} {caught.value.remedy}"
+
+
+# What others see
+
+
+def test_every_field_has_a_title_a_description_and_a_default_in_the_schema():
+    properties = FusionConfig.model_json_schema()["properties"]
+
+    assert properties.keys() == FusionConfig.model_fields.keys()
+    for name, field in properties.items():
+        assert field.get("title"), name
+        assert field.get("description"), name
+        assert "default" in field, name
+
+
+@pytest.mark.parametrize("part", [Panelist, Provider])
+def test_every_field_of_a_part_is_described(part):
+    for name, field in part.model_json_schema()["properties"].items():
+        assert field.get("description"), name
+
+
+def test_the_graphs_context_schema_is_the_configuration():
+    assert create_fusion_graph().get_context_jsonschema() == FusionConfig.model_json_schema()
+
+
+def test_what_was_set_makes_the_same_configuration_again():
+    config = FusionConfig(panel=["x:a", {"model": "x:b", "tools": False}], seed=3, judge="x:j")
+
+    assert FusionConfig(**config.given()) == config
+    assert config.given().keys() == {"panel", "seed", "judge"}
+
+
+def test_a_reported_configuration_tells_no_header():
+    settings = resolved(providers={"x": {"base_url": "http://h/v1", "headers": {"x-pass": "hush"}}})
+
+    assert "hush" not in json.dumps(settings.public())
+    assert list(settings.public()["providers"]["x"]["headers"]) == ["x-pass"]
