@@ -90,7 +90,7 @@ def _check(wanted: str, text: str) -> Verdict:
     found = fuzz.partial_ratio_alignment(wanted, text, score_cutoff=CANDIDATE_SCORE)
     if found is None or len(wanted) > len(text):
         return "not_found"
-    words = wanted.split()
+    words = _bare_words(wanted)
     window, changed = _closest(words, _words_around(text, found.dest_start, found.dest_end))
     if _figures(window) != _figures(words) or _negations(window) != _negations(words):
         return "not_found"
@@ -130,7 +130,12 @@ def _words_around(text: str, start: int, end: int) -> list[str]:
         start -= 1
     while end < len(text) and not text[end].isspace():
         end += 1
-    return text[start:end].split()
+    return _bare_words(text[start:end])
+
+
+def _bare_words(text: str) -> list[str]:
+    """Words without the punctuation around them."""
+    return [bare for word in text.split() if (bare := word.strip(".,;:!?\"'()[]"))]
 
 
 def _closest(wanted: list[str], passage: list[str]) -> tuple[list[str], int]:

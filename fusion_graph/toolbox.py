@@ -14,10 +14,20 @@ from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
+from fusion_tools.address import check_url
+from fusion_tools.corpus import open_corpus
+from fusion_tools.domains import DomainRules
 from fusion_tools.ledger import UrlLedger
 from fusion_tools.normalise import normalise
 from fusion_tools.render import foreign_text, page_text, search_text
-from fusion_tools.results import PageFetcher, SearchProvider, is_artifact
+from fusion_tools.results import (
+    PageFetcher,
+    SearchProvider,
+    SearchResult,
+    ToolError,
+    is_artifact,
+)
+from fusion_tools.search import named_search, tool_provider
 from fusion_tools.sharing import SharedFetch, SharedSearch
 from fusion_tools.sources import SourceBook
 from fusion_tools.tools import web_fetch_tool, web_search_tool
@@ -58,20 +68,14 @@ class Toolbox:
             return cls(None, None, own)
         if settings.search == "none":
             return cls(None, None)
-        if settings.search == "corpus":
-            from fusion_tools.corpus import CorpusError, open_corpus
-
-            try:
-                corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-            except CorpusError as error:
-                raise ConfigurationError(str(error)) from None
-            return cls(corpus, corpus)
-        from fusion_tools.search import UnknownSearch, search_provider
-
         try:
-            fetcher = _web_fetcher(tuple(settings.allowed_domains), tuple(settings.blocked_domains))
-            return cls(search_provider(settings.search or "ddgs"), fetcher)
-        except (UnknownSearch, ValueError) as error:
+            if settings.search == "corpus":
+                corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
+                return cls(corpus, corpus)
+            allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
+            search = _Filtered(_search(settings.search), DomainRules(allowed, blocked))
+            return cls(search, _web_fetcher(allowed, blocked))
+        except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
 
     def __bool__(self) -> bool:
@@ -93,6 +97,36 @@ class Toolbox:
         if self._fetcher is not None:
             tools.append(web_fetch_tool(self._fetcher, ledger=ledger, nonce=nonce))
         return tools
+
+
+class _Filtered:
+    """A search whose hits keep to the allowed domains: one that may not be read is no use."""
+
+    def __init__(self, search: SearchProvider, rules: DomainRules) -> None:
+        self.name = search.name
+        self._search = search
+        self._rules = rules
+
+    async def search(self, query: str, limit: int) -> list[SearchResult]:
+        hits = await self._search.search(query, limit)
+        return [hit for hit in hits if self._allows(hit["url"])]
+
+    def _allows(self, url: str) -> bool:
+        try:
+            self._rules.check(check_url(url))
+        except ToolError:
+            return False
+        return True
+
+
+def _search(search: Any) -> SearchProvider:
+    return _named(search) if isinstance(search, str) else tool_provider(search)
+
+
+@lru_cache(maxsize=8)
+def _named(name: str) -> SearchProvider:
+    """One provider a name for all runs, so that its limits hold for the process."""
+    return named_search(name)
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,10 +58,10 @@ class Conversation:
 def opened(models):
     """`await opened(*steps)`: a conversation with a model scripted so."""
 
-    async def make(*steps: Any, **provider: Any) -> Conversation:
-        models.script("m", *steps)
+    async def make(*steps: Any, name: str = "m", **provider: Any) -> Conversation:
+        models.script(name, *steps)
         known = {"scripted": Provider(base_url=models.base_url, **provider)}
-        model = await open_model("scripted:m", known)
+        model = await open_model(f"scripted:{name}", known)
         events: list[tuple[str, dict[str, Any]]] = []
         caller = Caller("panel", "m", time.time(), lambda type, **data: events.append((type, data)))
         return Conversation(caller, model, events)
@@ -319,9 +320,8 @@ async def test_an_error_inside_a_200_keeps_its_reason(models, opened, error, rea
     assert len(models.calls()) == 1
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+async def test_a_200_that_is_no_completion_is_an_error_that_may_pass(opened):
+    bodies = [
         "",
         "<html>Bad gateway</html>",
         '{"choices": [{"mess',
@@ -333,15 +333,15 @@ async def test_an_error_inside_a_200_keeps_its_reason(models, opened, error, rea
         '{"choices": [null]}',
         '{"choices": [{"message": null}]}',
         '{"choices": [{"error": {"message": "upstream", "code": 502}, "message": {}}]}',
-    ],
-)
-async def test_a_200_that_is_no_completion_is_an_error_that_may_pass(opened, body):
-    asked = await opened({"malformed": body}, "Wet.")
+    ]
+    asked = {body: await opened({"malformed": body}, "Wet.", name=body or "-") for body in bodies}
 
-    reply = await asked.ask()
+    # Together, so that their waits between two tries are one.
+    replies = await asyncio.gather(*(one.ask() for one in asked.values()))
 
-    assert reply.text == "Wet."
-    assert asked.outcomes() == ["upstream_error", "ok"]
+    assert [reply.text for reply in replies] == ["Wet."] * len(bodies)
+    outcomes = {body: one.outcomes() for body, one in asked.items()}
+    assert outcomes == dict.fromkeys(bodies, ["upstream_error", "ok"])
 
 
 @pytest.mark.parametrize(
@@ -423,8 +423,8 @@ async def test_a_stream_without_its_end_is_not_taken_for_whole(models, opened):
     assert len(models.calls()) == 2
 
 
-async def test_a_server_that_is_not_there_is_an_upstream_error(unused_tcp_port_of_the_test):
-    url = f"http://127.0.0.1:{unused_tcp_port_of_the_test}/v1"
+async def test_a_server_that_is_not_there_is_an_upstream_error(deaf_port):
+    url = f"http://127.0.0.1:{deaf_port}/v1"
     model = await open_model("gone:m", {"gone": Provider(base_url=url)})
     caller = Caller("panel", "m", time.time(), lambda type, **data: None)
 
@@ -440,9 +440,7 @@ async def test_a_server_that_is_not_there_is_an_upstream_error(unused_tcp_port_o
 
 
 @pytest.fixture
-def unused_tcp_port_of_the_test():
-    import socket
-
+def deaf_port():
     # Held but not listening, so that nobody else takes it and every connection is refused.
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

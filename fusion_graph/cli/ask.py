@@ -146,6 +146,7 @@ def split_models(given: Sequence[str]) -> list[str]:
 
 def named_by_option(problem: str) -> str:
     """A problem with a field as one with its option: `--max-tool-calls is 99:`."""
+    problem = re.sub(r" field 'model' is '[^']*':", "", problem)  # said of a panelist's own field
     match = re.match(r"Field '(\w+)(?:\.\d+)?'(.*)", problem)
     return f"--{match[1].replace('_', '-')}{match[2]}" if match else problem
 
@@ -169,11 +170,11 @@ async def _follow(
 ) -> _End:
     state: Mapping[str, Any] = {}
     took = 0.0
-    stream = graph.astream(
-        {"messages": [("user", question)]},  # type: ignore[arg-type, list-item]
-        stream_mode=["custom", "messages", "values"],
+    messages: list[Any] = [("user", question)]
+    stream: Any = graph.astream(
+        {"messages": messages}, stream_mode=["custom", "messages", "values"]
     )
-    async with aclosing(stream) as parts:  # type: ignore[type-var]
+    async with aclosing(stream) as parts:
         async for mode, data in parts:
             if mode == "values":
                 state = data
@@ -190,8 +191,9 @@ async def _follow(
 def _take_chunk(chunk: Any, progress: Progress, answer: Answer | None) -> None:
     if answer is None or chunk.type != "AIMessageChunk" or not chunk.text:
         return
-    if answer.terminal:
+    if answer.terminal and not answer.begun:
         progress.close()  # the board and the answer would write over each other
+        progress.note("")
     answer.take(chunk.id, chunk.text)
 
 

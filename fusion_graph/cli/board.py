@@ -46,17 +46,21 @@ class _Row:
 
 
 class Board:
-    """Progress as a picture that is redrawn in place; plain lines once it is closed."""
+    """Progress as a picture that is redrawn in place; plain lines once it is closed.
 
-    def __init__(self) -> None:
+    Args:
+        console: Where to draw; by default standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
         self._headline: list[str] = []
         self._rows: dict[object, _Row] = {}
         self._lines = Lines()
         self._spinner = Spinner("dots", style="cyan")
         # rich would take over print() and the streams, and so the answer.
         self._live: Live | None = Live(
-            console=Console(stderr=True, markup=False, highlight=False, emoji=False),
-            get_renderable=self._render,
+            console=console or Console(stderr=True),
+            get_renderable=self.picture,
             refresh_per_second=FRAMES_PER_SECOND,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -69,7 +73,6 @@ class Board:
             self._lines.event(event)
             return
         self._take(event)
-        self._live.refresh()
 
     def note(self, line: str) -> None:
         """Say something: above the picture while there is one."""
@@ -83,6 +86,17 @@ class Board:
         if self._live is not None:
             live, self._live = self._live, None
             live.stop()
+
+    def picture(self) -> RenderableType:
+        """The board as it stands."""
+        table = Table.grid(padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, max_width=24, overflow="ellipsis", style="bold")
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        # A copy, since the events come on another thread than the frames.
+        for row in list(self._rows.values()):
+            table.add_row(self._mark(row), Text(row.name), self._now(row))
+        return Group(*(Text(line, style="dim") for line in self._headline), table)
 
     def _take(self, event: Mapping[str, Any]) -> None:
         match event["type"]:
@@ -126,16 +140,6 @@ class Board:
             name = key[0] if isinstance(key, tuple) else key
             self._rows[key] = _Row(clean(name), "thinking")
         return self._rows[key]
-
-    def _render(self) -> RenderableType:
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, max_width=24, overflow="ellipsis", style="bold")
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        # A copy, since the events come on another thread than the frames.
-        for row in list(self._rows.values()):
-            table.add_row(self._mark(row), Text(row.name), self._now(row))
-        return Group(*(Text(line, style="dim") for line in self._headline), table)
 
     def _mark(self, row: _Row) -> RenderableType:
         if row.state == "working" and self._live is not None:

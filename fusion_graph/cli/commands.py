@@ -79,7 +79,7 @@ def _root(
 
     fusion-graph ask "When does a panel of models beat a single one?"
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
-    fusion-graph ask --preset budget "Is intermittent fasting safe with metformin?"
+    fusion-graph ask --preset budget "Is fasting safe with metformin?"
     fusion-graph presets
     fusion-graph doctor
 
@@ -186,11 +186,9 @@ def _ask(
     ] = False,
     quiet: Annotated[
         bool,
-        typer.Option(
-            "--quiet", "-q", rich_help_panel=_OUTPUT, help="No progress and no summary."
-        ),
+        typer.Option("--quiet", "-q", rich_help_panel=_OUTPUT, help="No progress and no summary."),
     ] = False,
-    debug: Annotated[
+    _debug: Annotated[
         bool,
         typer.Option(
             "--debug", callback=_set_debug, rich_help_panel=_OUTPUT, help="Show tracebacks."
@@ -205,14 +203,16 @@ def _ask(
 
     fusion-graph ask "What is self-fusion?"
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
-    fusion-graph ask --panel openai:gpt-5.5,ollama:qwen3 --judge openai:gpt-5.5 "…"
+    fusion-graph ask --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
     git diff | fusion-graph ask --search none - > review.md
     fusion-graph ask --json --quiet "…" | jq .analysis
 
     [bold]Exit codes[/bold]
 
-    0 answered (also when degraded), 2 wrong usage or configuration, 3 no panelist answered,
-    130 interrupted.
+    0 answered, also when degraded
+    2 wrong usage or configuration
+    3 no panelist answered
+    130 interrupted
     """
     from fusion_graph.cli.ask import Request, ask
 

@@ -26,7 +26,7 @@ SEARCH_SECONDS = 12.0
 
 PACKAGES = ("langgraph", "langchain-core", "langchain-openai", "openai", "pydantic", "ddgs")
 
-LABEL_COLUMNS = 12
+LABEL_COLUMNS = 14
 
 
 def doctor(preset_name: str | None) -> int:
@@ -139,7 +139,7 @@ def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedCo
     try:
         stack = Stack(choice.name)
         settings, _ = stack.begin(None)
-        panel = ", ".join(settings.public()["panel"][i]["model"] for i in range(len(settings.names)))
+        panel = ", ".join(member["model"] for member in settings.public()["panel"])
         _say("", f"panel: {panel}; search: {settings.search}")
         check(settings, stack)
     except ConfigurationError as error:
@@ -173,7 +173,7 @@ def _say_search(settings: ResolvedConfig | None) -> bool:
         _say(str(name), f"no answer: nothing within {SEARCH_SECONDS:g} s")
         return True
     except Exception as error:  # other packages' searches raise what they like
-        _say(str(name), f"no answer: {clean(error, 200)}")
+        _say(str(name), f"no answer: {clean(error, 120)}")
     else:
         took = seconds(time.monotonic() - began)
         _say(str(name), f"answers: {counted(len(hits), 'hit')} in {took}")

@@ -1,9 +1,9 @@
 """How a command ends: its exit code, and the line on standard error that says why.
 
-    0    answered, also when degraded       130  interrupted (Ctrl-C)
-    1    a fault of this program            141  whoever read standard output has left
-    2    wrong usage or configuration       143  terminated (SIGTERM)
-    3    no panelist answered
+0    answered, also when degraded       130  interrupted (Ctrl-C)
+1    a fault of this program            141  whoever read standard output has left
+2    wrong usage or configuration       143  terminated (SIGTERM)
+3    no panelist answered
 """
 
 from __future__ import annotations
@@ -123,9 +123,7 @@ def finish(command: Callable[[], int], signals: StopSignals) -> int:
         complain(f"error: The output could not be written: {error}.")
         leave(FAULT)
     except Exception as error:
-        if (usage := _usage_error(error)) is not None:
-            return _wrong(*usage)
-        return _fault(error)
+        return _wrong_usage(error) if _is_typers(error) else _fault(error)
 
 
 def _wrong(problem: str, remedy: str = "") -> int:
@@ -133,18 +131,19 @@ def _wrong(problem: str, remedy: str = "") -> int:
     return WRONG_USAGE
 
 
-def _usage_error(error: Exception) -> tuple[str, str] | None:
-    """Problem and remedy of an error of typer's.
+def _is_typers(error: Exception) -> bool:
+    """Whether an error is typer's word on the command line.
 
-    Known by their shape: typer keeps their classes to itself, and has moved them between
-    versions.
+    Known by its shape: typer keeps the classes to itself, and has moved them between versions.
     """
-    if not (hasattr(error, "exit_code") and hasattr(error, "format_message")):
-        return None
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", "fusion-graph")
-    problem = error.format_message() or "The command line is not complete."
-    return problem, f"See `{command} --help`."
+    return hasattr(error, "exit_code") and hasattr(error, "format_message")
+
+
+def _wrong_usage(error: Any) -> int:
+    problem = error.format_message()
+    command = getattr(error.ctx, "command_path", "fusion-graph")
+    # Without a message it was a command without arguments, and the help has been printed.
+    return _wrong(problem, f"See `{command} --help`.") if problem else WRONG_USAGE
 
 
 def _fault(error: Exception) -> int:

@@ -104,7 +104,10 @@ def _stack(preset: Preset) -> list[str]:
     panel = [member.model for member in fields["panel"]]
     judge = fields.get("judge") or panel[0]
     writer = fields.get("synthesizer") or judge
-    return [*(clean(model) for model in panel), f"judge: {judge}", f"writer: {writer}"]
+    rest = [f"judge: {judge}", f"writer: {writer}"]
+    if judge == writer:
+        rest = [f"judge and writer: {judge}"]
+    return [clean(model) for model in [*panel, *rest]]
 
 
 def _keys(preset: Preset) -> list[str]:

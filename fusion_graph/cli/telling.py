@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -98,8 +98,8 @@ def _started(event: Mapping[str, Any]) -> list[str]:
     lines = []
     if event["preset_reason"]:
         lines.append(
-            f"preset {event['preset']}, since {clean(event['preset_reason'])}; "
-            "another one: --preset NAME"
+            f"taking preset {event['preset']} ({clean(event['preset_reason'])}); "
+            "--preset NAME takes another"
         )
     names = ", ".join(clean(name) for name in event["panel"])
     if event["invoked"]:
@@ -173,7 +173,7 @@ def restarted(event: Mapping[str, Any]) -> str:
     return f"{clean(event['model'])} broke off ({clean(event['reason'], LINE_CHARACTERS)})"
 
 
-_TELLERS = {
+_TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "fusion.started": _started,
     "panel.added": lambda e: [f"{clean(e['name'])}: asked ({clean(e['model'])})"],
     "panel.tool": _tool,

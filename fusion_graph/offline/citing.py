@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fusion_graph.evidence import CITATION
 from fusion_graph.offline.quantities import quantities
 from fusion_graph.offline.text import content_stems, sentences
 
 QUOTE_WORDS = (4, 14)
 """Fewest and most words of a quoted phrase: enough to be found again, short enough to read."""
 
-_CITATION = re.compile(r"\[(\d{1,4}(?:\s*,\s*\d{1,4})*)(?:\s*:\s*(?:\"[^\"]*\"|[^\]]*))?\](?!\()")
 _AFTER_STOP = re.compile(r"([.!?\u3002])\s*((?:\[\d[^\]]*\]\s*)+)")
 _FINAL = re.compile(r"[\s.!\u3002\u2026;,]+$")
 _MARKUP = re.compile(r"^\s*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
@@ -86,10 +86,10 @@ def claims(answer: str) -> list[Claim]:
     cited_there: list[str] = []
 
     def put_aside(match: re.Match[str]) -> str:
-        cited_there.append(match[1])
+        cited_there.append(match["ids"])
         return f"\ue000{len(cited_there) - 1}\ue001"
 
-    text = _CITATION.sub(put_aside, text)
+    text = CITATION.sub(put_aside, text)
     found: list[Claim] = []
     for block in _BLOCK.split(text):
         for piece in sentences(" ".join(_BULLET.sub("", block).replace("**", "").split())):

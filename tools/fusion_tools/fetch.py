@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from fusion_tools._charsets import decode
-from fusion_tools._domains import DomainRules
+from fusion_tools.domains import DomainRules
 from fusion_tools._download import Downloader
 from fusion_tools._hosts import canonical_host
 from fusion_tools._limits import FetchLimits

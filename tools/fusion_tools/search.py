@@ -118,11 +118,24 @@ def search_provider(
         CorpusError: The folder cannot serve as a corpus.
     """
     if isinstance(name_or_tool, str):
-        return SharedSearch(_by_name(name_or_tool, corpus_folder))
+        return SharedSearch(named_search(name_or_tool, corpus_folder))
     return SharedSearch(tool_provider(name_or_tool) if _is_tool(name_or_tool) else name_or_tool)
 
 
-def _by_name(name: str, corpus_folder: str | os.PathLike[str] | None) -> SearchProvider:
+def named_search(
+    name: str, corpus_folder: str | os.PathLike[str] | None = None
+) -> SearchProvider:
+    """A provider by name. One may serve many runs: its limits hold for all of them.
+
+    Args:
+        name: One of `SEARCHES`.
+        corpus_folder: The folder for `corpus`.
+
+    Raises:
+        UnknownSearch: No such name.
+        SearchNotSetUp: A package, a key or the folder is missing.
+        CorpusError: The folder cannot serve as a corpus.
+    """
     if name == "ddgs":
         return DdgsSearch()
     if name == "corpus":
