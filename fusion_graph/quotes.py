@@ -32,7 +32,7 @@ SHORTEST_NEAR = 20
 nothing."""
 
 EDGE_WORDS = 4
-"""How many words at each end of a passage may not belong to the match."""
+"""How many words an alignment may be off at either end."""
 
 _FOLDED = str.maketrans(
     {
@@ -125,12 +125,14 @@ def _parts_in_order(wanted: str, text: str) -> bool:
 
 
 def _words_around(text: str, start: int, end: int) -> list[str]:
-    """The words that a passage touches."""
+    """The words that a passage touches, and `EDGE_WORDS` more on either side."""
     while start > 0 and not text[start - 1].isspace():
         start -= 1
     while end < len(text) and not text[end].isspace():
         end += 1
-    return _bare_words(text[start:end])
+    before = _bare_words(text[max(0, start - 200) : start])[-EDGE_WORDS:]
+    after = _bare_words(text[end : end + 200])[:EDGE_WORDS]
+    return [*before, *_bare_words(text[start:end]), *after]
 
 
 def _bare_words(text: str) -> list[str]:
@@ -141,13 +143,13 @@ def _bare_words(text: str) -> list[str]:
 def _closest(wanted: list[str], passage: list[str]) -> tuple[list[str], int]:
     """The part of a passage most like the wanted words, and how many words differ.
 
-    The passage is as many characters long as the quote, so where words were exchanged for longer
-    or shorter ones it holds a few too many or too few at its ends.
+    The alignment is as many characters long as the quote, so where words were exchanged for
+    longer or shorter ones it ends a few words too late or too early.
     """
     parts = (
         passage[first : len(passage) - last]
-        for first in range(EDGE_WORDS + 1)
-        for last in range(EDGE_WORDS + 1)
+        for first in range(2 * EDGE_WORDS + 1)
+        for last in range(2 * EDGE_WORDS + 1)
     )
     scored = ((part, Levenshtein.distance(wanted, part)) for part in parts)
     return min(scored, key=lambda pair: pair[1])

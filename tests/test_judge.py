@@ -472,12 +472,6 @@ async def test_sources_are_numbered_as_the_answers_are_read(models, panel_config
         """Look something up."""
         return f"Water is wet, says https://{query}.example/wet in full."
 
-    for name in "abc":
-        models.script(
-            name,
-            {"tool_calls": [{"name": "lookup", "args": {"query": name}}]},
-            f"The answer of {name}. It is wet [1].",
-        )
     for seed in range(4):
         config = panel_config(seed=seed)
         for name in "abc":

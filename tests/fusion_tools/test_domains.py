@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_tools.domains import DomainRules
 from fusion_tools.address import check_url
+from fusion_tools.domains import DomainRules
 from fusion_tools.results import ToolError
 
 

@@ -346,10 +346,11 @@ async def test_an_endless_page_is_cut(get: Get, site: Site) -> None:
         exchange.head(200, [("Content-Type", "text/html; charset=utf-8")])
         exchange.send(b"<html><body>")
         for number in itertools.count():
-            exchange.send(f"<p>This is paragraph number {number} of very many.</p>\n".encode())
+            text = f"This is paragraph number {number} of very many. " * 40
+            exchange.send(f"<p>{text}</p>\n".encode())
 
     page = await get(site.route("/x", endless))
-    assert "paragraph number 1000 of" in page["text"]
+    assert "paragraph number 500 of" in page["text"]
     assert "more than 5,242,880 bytes long; only the first 1,500,000" in (page["note"] or "")
 
 

@@ -16,7 +16,6 @@ import httpcore2
 import httpx2
 
 from fusion_tools._charsets import decode
-from fusion_tools.domains import DomainRules
 from fusion_tools._download import Downloader
 from fusion_tools._hosts import canonical_host
 from fusion_tools._limits import FetchLimits
@@ -26,6 +25,7 @@ from fusion_tools._response import Download, HttpStatusError
 from fusion_tools._robots import MAX_ROBOTS_BYTES, Robots
 from fusion_tools._session import Session, Sessions
 from fusion_tools.address import Allow, CheckedUrl, check_url
+from fusion_tools.domains import DomainRules
 from fusion_tools.extract import Extractor, shared_extractor
 from fusion_tools.netguard import GuardedBackend, GuardedTransport
 from fusion_tools.results import Page, ToolError
@@ -221,8 +221,8 @@ class WebFetcher:
 
     async def _session(self) -> Session:
         if self._ssl_context is None:
-            # In a thread: reading the system's certificates takes 75 ms.
-            self._ssl_context = await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
+            # In a thread: reading the system's certificates takes 75 ms the first time.
+            self._ssl_context = await asyncio.to_thread(_system_certificates)
         return await self._sessions.current()
 
     def _open_session(self) -> Session:
@@ -234,6 +234,11 @@ class WebFetcher:
             proxy=self._proxy,
         )
         return Session(transport, self._limits)
+
+
+@cache
+def _system_certificates() -> ssl.SSLContext:
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _proxy(url: str) -> httpcore2.Proxy:

@@ -1,0 +1,210 @@
+"""The conversation as the panel hears it: whole, and free of other people's tools."""
+
+from __future__ import annotations
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from fusion_graph import EmptyQuestion, create_fusion_graph
+from fusion_graph.conversation import (
+    TOLD_CHARACTERS,
+    modalities,
+    question_of,
+    told,
+    transcript,
+)
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+
+def call(name="ledger", args=None, id="call_1"):
+    return {"name": name, "args": args or {}, "id": id, "type": "tool_call"}
+
+
+def texts(messages) -> list[str]:
+    return [message.text for message in messages]
+
+
+# The question
+
+
+def test_the_question_is_the_last_human_message():
+    messages = [HumanMessage("First?"), AIMessage("Yes."), HumanMessage(" Second? "), AIMessage("…")]
+
+    assert question_of(messages) == "Second?"
+
+
+def test_the_question_may_be_in_blocks():
+    message = HumanMessage([PICTURE, {"type": "text", "text": "What is this?"}])
+
+    assert question_of([message]) == "What is this?"
+
+
+def test_a_picture_alone_is_a_question():
+    assert question_of([HumanMessage([PICTURE])])
+
+
+NOTHING = {
+    "no messages": [],
+    "no human message": [SystemMessage("Be brief."), AIMessage("Hello.")],
+    "a blank one": [HumanMessage(" \n\t ")],
+    "a blank one after a good one": [HumanMessage("First?"), AIMessage("Yes."), HumanMessage("")],
+    "blocks without text": [HumanMessage([{"type": "text", "text": "  "}])],
+}
+
+
+@pytest.mark.parametrize("messages", NOTHING.values(), ids=NOTHING)
+def test_nothing_to_answer_is_an_error_of_one_line_before_any_call(models, panel_config, messages):
+    with pytest.raises(EmptyQuestion) as caught:
+        create_fusion_graph(panel_config()).invoke({"messages": messages})
+
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert models.calls() == []
+
+
+# Told
+
+
+def test_a_conversation_without_tools_stays_as_it_is():
+    messages = [
+        SystemMessage("Be brief."), HumanMessage(["What?", PICTURE]), AIMessage("This."),
+        HumanMessage("And?"),
+    ]
+
+    assert told(messages) == messages
+
+
+def test_a_call_and_its_result_become_one_text_where_the_call_was():
+    messages = [
+        HumanMessage("What did we sell?"),
+        AIMessage("I look.", tool_calls=[call(args={"year": 2025})]),
+        ToolMessage("41 boats", tool_call_id="call_1"),
+        AIMessage("41 boats."),
+        HumanMessage("A lot?"),
+    ]
+
+    after = told(messages)
+    assert [m.type for m in after] == ["human", "ai", "ai", "human"]
+    assert after[1].text == 'I look.\n\n(Called ledger with {"year": 2025}. It returned: 41 boats)'
+    assert after[2:] == messages[3:]
+
+
+def test_parallel_calls_are_told_in_their_order_each_with_its_own_result():
+    messages = [
+        HumanMessage("Compare."),
+        AIMessage("", tool_calls=[call("east", id="1"), call("west", id="2"), call("up", id="3")]),
+        ToolMessage("WEST", tool_call_id="2"),
+        ToolMessage("EAST", tool_call_id="1"),
+    ]
+
+    text = told(messages)[1].text
+    assert text.index("east") < text.index("EAST") < text.index("west") < text.index("WEST")
+    assert "(Called up with {}. It returned: (no result yet))" in text
+
+
+def test_a_call_whose_arguments_were_not_json_leaves_no_call_behind():
+    bad = {"name": "ledger", "args": "{year", "id": "call_1", "error": "not JSON"}
+    messages = [
+        HumanMessage("What did we sell?"),
+        AIMessage("I look.", invalid_tool_calls=[bad]),
+        ToolMessage("The arguments are not JSON.", tool_call_id="call_1"),
+        HumanMessage("Well?"),
+    ]
+
+    # ChatOpenAI sends invalid calls as calls; without their results providers refuse them.
+    for message in told(messages):
+        assert not getattr(message, "tool_calls", None)
+        assert not getattr(message, "invalid_tool_calls", None)
+        assert not isinstance(message, ToolMessage)
+
+
+def test_a_result_whose_call_was_trimmed_away_is_still_told():
+    messages = [ToolMessage("41 boats", tool_call_id="gone"), HumanMessage("Is that a lot?")]
+
+    assert "41 boats" in " ".join(texts(told(messages)))
+
+
+def test_a_long_result_is_cut_and_says_by_how_much():
+    messages = [
+        HumanMessage("Read it."),
+        AIMessage("", tool_calls=[call()]),
+        ToolMessage("x" * (TOLD_CHARACTERS + 500), tool_call_id="call_1"),
+    ]
+
+    text = told(messages)[1].text
+    assert text.count("x") == TOLD_CHARACTERS
+    assert "500 characters left out" in text
+
+
+def test_arguments_that_are_no_json_are_told_anyway():
+    messages = [HumanMessage("Go."), AIMessage("", tool_calls=[call(args={"when": {1, 1}})])]
+
+    assert "{1}" in told(messages)[1].text
+
+
+def test_a_providers_own_baggage_stays_behind():
+    answer = AIMessage("Yes.", additional_kwargs={"reasoning": {"id": "rs_1"}}, id="m1")
+
+    (after,) = told([answer])
+    assert (after.content, after.additional_kwargs, after.id) == ("Yes.", {}, "m1")
+
+
+def test_the_callers_messages_are_not_changed():
+    messages = [
+        AIMessage("I look.", tool_calls=[call()]), ToolMessage("41", tool_call_id="call_1"),
+    ]
+    before = [message.model_copy(deep=True) for message in messages]
+
+    told(messages)
+    assert messages == before
+
+
+async def test_the_panel_is_asked_by_the_user_even_if_the_parents_model_spoke_last(
+    models, panel_config
+):
+    # Several providers take a last assistant message as the beginning of the answer, or refuse it.
+    history = [
+        HumanMessage("What did we sell?"),
+        AIMessage("", tool_calls=[call()]),
+        ToolMessage("41 boats", tool_call_id="call_1"),
+    ]
+
+    await create_fusion_graph(panel_config()).ainvoke({"messages": history})
+
+    sent = models.calls("a")[0].body["messages"]
+    assert "41 boats" in str(sent)
+    assert sent[-1]["role"] == "user"
+
+
+# What is in it
+
+
+@pytest.mark.parametrize(
+    ("block", "kind"),
+    [
+        (PICTURE, "image"),
+        ({"type": "image", "base64": "…"}, "image"),
+        ({"type": "input_audio", "input_audio": {}}, "audio"),
+        ({"type": "file", "file": {}}, "file"),
+        ({"type": "video", "url": "…"}, "video"),
+    ],
+)
+def test_attachments_are_known_by_their_kind(block, kind):
+    assert modalities([HumanMessage("Hello."), HumanMessage(["Look:", block])]) == {kind}
+
+
+def test_text_is_no_attachment():
+    assert modalities([HumanMessage("An image."), AIMessage([{"type": "text", "text": "file"}])]) == set()
+
+
+def test_the_transcript_says_who_said_what_and_names_attachments():
+    messages = [
+        SystemMessage("Be brief."),
+        HumanMessage([{"type": "text", "text": "What is this?"}, PICTURE]),
+        AIMessage("A pixel."),
+    ]
+
+    assert transcript(messages) == (
+        "Instructions: Be brief.\n\nUser: What is this? [image attached]\n\nAssistant: A pixel."
+    )
