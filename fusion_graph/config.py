@@ -7,6 +7,7 @@ optional, and unset means "as the preset says". `resolve` turns the layers of on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -28,6 +29,9 @@ MAX_PANEL = 16
 
 MAX_TOOL_CALLS = 16
 """Highest tool-call cap, as OpenRouter's."""
+
+MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url"})
+"""Fields whose wrong value is not repeated in an error: people paste keys into them."""
 
 Invocation = Literal["always", "never", "auto"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -130,12 +134,22 @@ class Price(_Strict):
     output: float = Field(ge=0)
 
 
+def _check_variable(value: Any) -> Any:
+    # The value is not repeated: whoever writes the key itself here should not see it printed.
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise ConfigurationError(
+            "api_key_env holds no name of an environment variable.",
+            "Write its name, as in OPENAI_API_KEY, never the key itself.",
+        )
+    return value
+
+
 class Provider(_Strict):
     """An endpoint that speaks the OpenAI protocol."""
 
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
-    api_key_env: str | None = None
+    api_key_env: Annotated[str, BeforeValidator(_check_variable)] | None = None
     """Name of the environment variable that holds the key; unset if it wants none."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Headers sent with every call."""
@@ -319,6 +333,8 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> tuple[str, str]:
         return f"Field '{where}' is missing.", f"{schema.__name__} needs it."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
     value = first.get("input")
+    if MAY_HOLD_SECRETS & set(where.split(".")):
+        value = None
     if isinstance(value, str | int | float | bool):
         shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"
         return f"Field '{where}' is {shown}:", f"{message[:1].lower()}{message[1:]}."

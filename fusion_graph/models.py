@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage
 from fusion_graph.config import Price, Provider, model_name
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.loops import loop_owned
-from fusion_graph.presets.discovery import ollama_url
+from fusion_graph.providers import providers
 from fusion_graph.usage import listed_cost, priced_cost, reported_cost
 
 if TYPE_CHECKING:
@@ -76,22 +76,6 @@ class Model:
         keys = {"file": "pdf_inputs"}
         profile: Mapping[str, Any] = self.chat.profile or {}
         return profile.get(keys.get(modality, f"{modality}_inputs")) is not False
-
-
-def providers(given: Mapping[str, Provider]) -> dict[str, Provider]:
-    """The OpenAI-compatible endpoints by name: built in, then the user's over them."""
-    return {
-        "openrouter": Provider(
-            base_url="https://openrouter.ai/api/v1",
-            api_key_env="OPENROUTER_API_KEY",
-            headers={"X-Title": "fusion-graph"},
-        ),
-        "openai": Provider(
-            base_url=os.environ.get("OPENAI_BASE_URL") or None, api_key_env="OPENAI_API_KEY"
-        ),
-        "ollama": Provider(base_url=f"{ollama_url()}/v1"),
-        **given,
-    }
 
 
 def check_model(ref: Any, given: Mapping[str, Provider]) -> None:

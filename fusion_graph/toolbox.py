@@ -17,6 +17,7 @@ from fusion_graph.errors import ConfigurationError
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
+from fusion_tools.foreign_search import tool_provider
 from fusion_tools.ledger import UrlLedger
 from fusion_tools.normalise import normalise
 from fusion_tools.render import foreign_text, page_text, search_text
@@ -27,7 +28,7 @@ from fusion_tools.results import (
     ToolError,
     is_artifact,
 )
-from fusion_tools.search import named_search, tool_provider
+from fusion_tools.search import named_search
 from fusion_tools.sharing import SharedFetch, SharedSearch
 from fusion_tools.sources import SourceBook
 from fusion_tools.tools import web_fetch_tool, web_search_tool

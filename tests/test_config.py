@@ -45,7 +45,9 @@ def test_none_leaves_a_field_to_the_layer_below():
     assert settings.temperature == 0.5
 
 
-@pytest.mark.parametrize(("field", "value"), [("temperature", 0), ("max_tool_calls", 0), ("seed", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("temperature", 0), ("max_tool_calls", 0), ("seed", 0)]
+)
 def test_zero_is_a_value_not_an_absence(field, value):
     settings = combine({field: value}, {field: 1, "panel": ["x:m"]})
 
@@ -128,7 +130,9 @@ async def test_an_unknown_field_in_a_context_is_refused_before_anything_is_paid(
 
 def test_a_panelist_may_be_a_string_a_dict_an_object_or_a_chat_model():
     chat = FakeListChatModel(responses=["yes"])
-    config = FusionConfig(panel=["x:a", {"model": "x:b", "name": "bee"}, Panelist(model="x:c"), chat])
+    config = FusionConfig(
+        panel=["x:a", {"model": "x:b", "name": "bee"}, Panelist(model="x:c"), chat]
+    )
 
     assert config.panel is not None
     assert [member.model for member in config.panel] == ["x:a", "x:b", "x:c", chat]
@@ -150,7 +154,9 @@ def names(*members) -> list[str]:
 
 
 def test_panelists_are_named_after_their_models():
-    assert names("openrouter:google/gemini-3", "ollama:qwen3:8b", FakeListChatModel(responses=[])) == [
+    assert names(
+        "openrouter:google/gemini-3", "ollama:qwen3:8b", FakeListChatModel(responses=[])
+    ) == [
         "gemini-3",
         "qwen3:8b",
         "FakeListChatModel",
@@ -201,7 +207,10 @@ WRONG = {
     "too hot": ({"temperature": 2.5}, ["temperature", "2.5", "2"]),
     "blank criteria": ({"criteria": ""}, ["criteria"]),
     "a wrong effort": ({"reasoning_effort": "heroic"}, ["reasoning_effort", "heroic", "high"]),
-    "not a URL": ({"providers": {"x": {"base_url": "localhost"}}}, ["base_url", "localhost", "http"]),
+    "not a URL": (
+        {"providers": {"x": {"base_url": "localhost"}}},
+        ["base_url", "localhost", "http"],
+    ),
     "a negative price": (
         {"providers": {"x": {"prices": {"m": {"input": -1, "output": 0}}}}},
         ["prices", "input", "-1"],
@@ -215,7 +224,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("fields", "words"), WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize("make", [lambda f: FusionConfig(**f), create_fusion_graph], ids=["model", "graph"])
+@pytest.mark.parametrize(
+    "make", [lambda f: FusionConfig(**f), create_fusion_graph], ids=["model", "graph"]
+)
 def test_a_wrong_value_is_one_line_that_names_field_value_and_remedy(make, fields, words):
     with pytest.raises(ConfigurationError) as caught:
         make(fields)

@@ -29,7 +29,12 @@ def texts(messages) -> list[str]:
 
 
 def test_the_question_is_the_last_human_message():
-    messages = [HumanMessage("First?"), AIMessage("Yes."), HumanMessage(" Second? "), AIMessage("…")]
+    messages = [
+        HumanMessage("First?"),
+        AIMessage("Yes."),
+        HumanMessage(" Second? "),
+        AIMessage("…"),
+    ]
 
     assert question_of(messages) == "Second?"
 
@@ -68,7 +73,9 @@ def test_nothing_to_answer_is_an_error_of_one_line_before_any_call(models, panel
 
 def test_a_conversation_without_tools_stays_as_it_is():
     messages = [
-        SystemMessage("Be brief."), HumanMessage(["What?", PICTURE]), AIMessage("This."),
+        SystemMessage("Be brief."),
+        HumanMessage(["What?", PICTURE]),
+        AIMessage("This."),
         HumanMessage("And?"),
     ]
 
@@ -138,7 +145,7 @@ def test_a_long_result_is_cut_and_says_by_how_much():
 
 
 def test_arguments_that_are_no_json_are_told_anyway():
-    messages = [HumanMessage("Go."), AIMessage("", tool_calls=[call(args={"when": {1, 1}})])]
+    messages = [HumanMessage("Go."), AIMessage("", tool_calls=[call(args={"when": {1}})])]
 
     assert "{1}" in told(messages)[1].text
 
@@ -152,7 +159,8 @@ def test_a_providers_own_baggage_stays_behind():
 
 def test_the_callers_messages_are_not_changed():
     messages = [
-        AIMessage("I look.", tool_calls=[call()]), ToolMessage("41", tool_call_id="call_1"),
+        AIMessage("I look.", tool_calls=[call()]),
+        ToolMessage("41", tool_call_id="call_1"),
     ]
     before = [message.model_copy(deep=True) for message in messages]
 
@@ -195,7 +203,9 @@ def test_attachments_are_known_by_their_kind(block, kind):
 
 
 def test_text_is_no_attachment():
-    assert modalities([HumanMessage("An image."), AIMessage([{"type": "text", "text": "file"}])]) == set()
+    messages = [HumanMessage("An image."), AIMessage([{"type": "text", "text": "file"}])]
+
+    assert modalities(messages) == set()
 
 
 def test_the_transcript_says_who_said_what_and_names_attachments():

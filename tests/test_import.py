@@ -11,7 +11,15 @@ import pytest
 
 import fusion_graph
 
-HEAVY = ("langchain", "langchain_core", "langchain_openai", "langgraph", "openai", "httpx2", "pydantic")
+HEAVY = (
+    "langchain",
+    "langchain_core",
+    "langchain_openai",
+    "langgraph",
+    "openai",
+    "httpx2",
+    "pydantic",
+)
 
 
 def test_the_import_brings_in_no_heavy_package():

@@ -185,8 +185,10 @@ def test_judge_writer_and_fallbacks_need_their_keys_too(models, panel_config, fi
 
 
 def test_a_custom_providers_missing_key_is_named():
+    theirs = Provider(base_url="http://h/v1", api_key_env="THEIR_KEY")
+
     with pytest.raises(MissingKey, match="THEIR_KEY"):
-        check_model("theirs:m", {"theirs": Provider(base_url="http://h/v1", api_key_env="THEIR_KEY")})
+        check_model("theirs:m", {"theirs": theirs})
 
 
 def test_an_unknown_provider_is_refused_with_the_known_ones():
@@ -221,7 +223,9 @@ def test_an_unknown_offline_model_lists_the_known_ones():
 # Chat models of the caller's own
 
 
-async def test_chat_openai_objects_work_as_panelist_judge_and_writer(models, panel_config, instance):
+async def test_chat_openai_objects_work_as_panelist_judge_and_writer(
+    models, panel_config, instance
+):
     config = panel_config(
         panel=[instance("a"), instance("b")], judge=instance("j"), synthesizer=instance("w")
     )
@@ -233,7 +237,10 @@ async def test_chat_openai_objects_work_as_panelist_judge_and_writer(models, pan
     assert [a["content"] for a in record["answers"]] == ["The answer of a.", "The answer of b."]
     assert [a["model"] for a in record["answers"]] == ["ChatOpenAI:a", "ChatOpenAI:b"]
     assert {c.model: c.stream for c in models.calls()} == {
-        "a": False, "b": False, "j": False, "w": True,
+        "a": False,
+        "b": False,
+        "j": False,
+        "w": True,
     }
     assert models.calls("a")[0].headers["authorization"] == "Bearer sk-instance"
 
@@ -298,7 +305,9 @@ async def test_any_chat_model_of_langchain_will_do(panel_config):
     assert record["status"] == "ok"
     assert record["answer"] == "The answer of a fake."
     assert [a["name"] for a in record["answers"]] == [
-        "FakeListChatModel", "GenericFakeChatModel", "GenericFakeChatModel #2",
+        "FakeListChatModel",
+        "GenericFakeChatModel",
+        "GenericFakeChatModel #2",
     ]
     assert record["analysis"] is not None
     assert record["usage"]["total"]["cost_usd"] is None
@@ -349,9 +358,7 @@ async def test_the_reported_cost_is_kept_streamed_or_not(panel_config):
     assert stages["synthesis"]["cost_usd"] == 0.003  # the one that streams
 
 
-async def test_a_price_from_the_providers_table_is_used_when_none_is_reported(
-    models, panel_config
-):
+async def test_a_price_from_the_providers_table_is_used_when_none_is_reported(models, panel_config):
     models.script("a", {"text": "A.", "usage": {"prompt_tokens": 1000, "completion_tokens": 500}})
     prices = {"a": {"input": 2.0, "output": 10.0}}
     provider = {"base_url": models.base_url, "prices": prices}

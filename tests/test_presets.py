@@ -165,7 +165,9 @@ def test_a_preset_loads_by_its_path(tmp_path, form):
     assert [member.name for member in settings.panel] == [None, "bee"]
 
 
-async def test_a_preset_file_runs_with_its_own_providers(models, panel_config, tmp_path, monkeypatch):
+async def test_a_preset_file_runs_with_its_own_providers(
+    models, panel_config, tmp_path, monkeypatch
+):
     panel_config()
     path = tmp_path / "stack.toml"
     path.write_text(
@@ -324,9 +326,7 @@ def test_an_ollama_without_a_chat_model_is_not_chosen(ollama, listed):
     assert choose().name == "offline"
 
 
-async def test_a_run_without_a_preset_takes_the_chosen_one_and_says_so(
-    models, monkeypatch
-):
+async def test_a_run_without_a_preset_takes_the_chosen_one_and_says_so(models, monkeypatch):
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or")
     for member in load("budget").stack()["panel"]:
         models.script(member.model.removeprefix("openrouter:"), "An answer.")
@@ -339,7 +339,9 @@ async def test_a_run_without_a_preset_takes_the_chosen_one_and_says_so(
     assert record["preset"] == "budget"
     assert record["preset_reason"] == "OPENROUTER_API_KEY is set"
     assert [a["name"] for a in record["answers"]] == [
-        "gemini-3-flash-preview", "kimi-k2.6", "deepseek-v4-pro",
+        "gemini-3-flash-preview",
+        "kimi-k2.6",
+        "deepseek-v4-pro",
     ]
     assert record["answer"] == "The answer."
 

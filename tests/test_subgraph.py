@@ -152,7 +152,8 @@ def test_threads_know_nothing_of_each_other(models, panel_config):
     for thread in ("one", "two"):
         graph.invoke(ask(f"Question of {thread}?"), {"configurable": {"thread_id": thread}})
     assert [said(call)[1:] for call in models.calls("a")] == [
-        [("user", "Question of one?")], [("user", "Question of two?")],
+        [("user", "Question of one?")],
+        [("user", "Question of two?")],
     ]
 
 
@@ -306,6 +307,7 @@ def test_a_parents_context_of_fusion_fields_configures_the_fusion(panel_config):
 
     for schema, context in [
         (Knobs, {"seed": 99}),
+        (Knobs, {"user_id": "u", "seed": 99}),
         (FusionConfig, {"seed": 99}),
         (FusionConfig, FusionConfig(seed=99)),
     ]:

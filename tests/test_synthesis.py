@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -54,6 +56,12 @@ def text_of(pieces: list[tuple[str, str]], message_id: str) -> str:
     return "".join(text for id, text in pieces if id == message_id)
 
 
+def listed_sources(content: str) -> list[tuple[int, str]]:
+    """The ids and addresses of the source list under an answer."""
+    lines = re.findall(r"^\[(\d+)\] .* — (\S+)", content, re.MULTILINE)
+    return [(int(id), url) for id, url in lines]
+
+
 def codes(report: FusionReport) -> list[str]:
     return [loss.code for loss in report.degradations]
 
@@ -89,9 +97,7 @@ async def test_only_citations_of_known_sources_survive(models, panel_config):
     assert (loss.code, "7" in loss.detail, "9" in loss.detail) == ("unknown_citation", True, True)
     answer, _, listed = content.partition("\n\nSources:\n")
     assert answer == report.answer
-    urls = {source.id: source.url for source in report.sources}
-    assert [line.rpartition(" ")[2] for line in listed.splitlines()] == [urls[1], urls[2]]
-    assert [line.partition(" ")[0] for line in listed.splitlines()] == ["[1]", "[2]"]
+    assert listed_sources(listed) == [(source.id, source.url) for source in report.sources]
 
 
 async def test_only_cited_sources_are_listed(models, panel_config):
@@ -103,10 +109,7 @@ async def test_only_cited_sources_are_listed(models, panel_config):
 
     assert report.status == "ok"
     assert len(report.sources) == 3
-    assert content.splitlines()[2:] == [
-        "Sources:",
-        f"[3] {report.sources[2].title} — {report.sources[2].url}",
-    ]
+    assert listed_sources(content) == [(3, report.sources[2].url)]
 
 
 async def test_an_answer_without_citations_has_no_list(models, panel_config):
@@ -136,7 +139,9 @@ async def test_the_writer_alone_is_streamed_and_has_no_tools(models, panel_confi
 
 
 async def test_the_writer_reads_labels_not_names(models, panel_config):
-    panel = [{"model": f"scripted:{m}", "name": f"member {n}"} for m, n in zip("abc", "QRS", strict=True)]
+    panel = [
+        {"model": f"scripted:{m}", "name": f"member {n}"} for m, n in zip("abc", "QRS", strict=True)
+    ]
 
     await ask(models, panel_config(panel=panel))
 
@@ -328,10 +333,10 @@ async def test_a_single_survivor_is_passed_on_with_a_note_and_no_more_calls(mode
     report, content = await ask(models, config, [lookup])
 
     assert report.answer == "The answer of b [1]."
-    note, answer, *listed = content.split("\n\n")
+    note, answer, listed = content.split("\n\n")
     assert note.startswith("> Only one of 3 panelists answered, b:")
     assert answer == report.answer
-    assert listed == ["Sources:\n[1] https://b.example/wet — https://b.example/wet"]
+    assert listed_sources(listed) == [(1, "https://b.example/wet")]
     assert {call.model for call in models.calls()} == {"a", "b", "c"}
     assert report.status == "degraded"
     assert sorted(codes(report)) == ["panelist_failed", "panelist_failed", "single_survivor"]
@@ -354,7 +359,7 @@ async def test_two_survivors_are_compared(models, panel_config):
     report, content = await ask(models, config)
 
     assert (codes(report), content) == (["panelist_failed"], FINAL)
-    assert [answer.label for answer in report.answers][0] is None
+    assert report.answers[0].label is None
     assert {answer.label for answer in report.answers[1:]} == {"A", "B"}
 
 
@@ -417,7 +422,7 @@ def shown(text: str, cuts: list[int] = ()) -> str:
     heard: list[str] = []
     tokens = VisibleTokens(heard.append)
     bounds = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         tokens.take(text[start:end])
     tokens.end()
     return "".join(heard)
@@ -433,7 +438,7 @@ TEXTS = st.lists(st.one_of(VISIBLE, THOUGHT)).map("".join)
 CUTS = st.lists(st.integers(0, 10_000), max_size=30)
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(deadline=None, derandomize=True)
 @given(TEXTS, CUTS, st.booleans())
 def test_however_a_stream_is_cut_its_thoughts_stay_unseen(text, cuts, left_open):
     if left_open:
@@ -453,13 +458,12 @@ def test_however_a_stream_is_cut_the_same_is_seen(text, cuts):
 
 
 @pytest.mark.parametrize("tag", ["think", "thinking", "reasoning", "Think", "THINKING"])
-@pytest.mark.parametrize("size", [1, 4, 100])
-def test_what_is_streamed_is_what_the_final_text_keeps(tag, size):
+def test_what_is_streamed_is_what_the_final_text_keeps(tag):
     text = f"<{tag}>SECRET thoughts</{tag}>Water is wet, a < b."
 
-    heard = shown(text, list(range(0, len(text), size)))
-
-    assert heard == without_thinking(text) == "Water is wet, a < b."
+    assert without_thinking(text) == "Water is wet, a < b."
+    for size in (1, 4, 100):
+        assert shown(text, list(range(0, len(text), size))) == "Water is wet, a < b."
 
 
 def test_plain_words_are_passed_on_as_they_come():

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fusion_graph.cli.exits import DEBUG_VARIABLE
+from fusion_graph.cli.exits import ANSWERED, DEBUG_VARIABLE, INTERRUPTED
 
 Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
@@ -32,11 +32,15 @@ def parse() -> Work:
     Raises:
         Exception: One of typer's, for wrong usage; `exits` knows them.
     """
-    parsed = app(standalone_mode=False, prog_name="fusion-graph")
+    try:
+        parsed = app(standalone_mode=False, prog_name="fusion-graph")
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if parsed == INTERRUPTED:  # Ctrl-C while it parsed, in the words of newer versions
+        raise KeyboardInterrupt
     if callable(parsed):
         return parsed  # type: ignore[no-any-return]
-    code = parsed if isinstance(parsed, int) else 0
-    return lambda: code
+    return lambda: ANSWERED  # help or version has been printed
 
 
 def installed_version() -> str:

@@ -102,9 +102,7 @@ def finish(command: Callable[[], int], signals: StopSignals) -> int:
         signals: Tells Ctrl-C from SIGTERM.
     """
     try:
-        code = command()
-        sys.stdout.flush()
-        return code
+        return command()
     except KeyboardInterrupt:
         complain("terminated" if signals.terminated else "interrupted")
         leave(TERMINATED if signals.terminated else INTERRUPTED)

@@ -6,21 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fusion_graph.providers import INTEGRATION_KEYS, providers
+
 KEY_OF_PROVIDER = {
-    "openrouter": "OPENROUTER_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google_genai": "GOOGLE_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "xai": "XAI_API_KEY",
-    "mistralai": "MISTRAL_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "together": "TOGETHER_API_KEY",
-    "fireworks": "FIREWORKS_API_KEY",
-    "cohere": "COHERE_API_KEY",
+    **{name: own.api_key_env for name, own in providers({}).items() if own.api_key_env},
+    **INTEGRATION_KEYS,
 }
-"""By provider: the first two are `fusion_graph.models`' own (repeated here since that module
-takes a second to import), the others are what LangChain's integrations read."""
+"""The variable that holds a provider's key, by provider."""
 
 SEARCH_KEYS = ("TAVILY_API_KEY", "BRAVE_SEARCH_API_KEY", "SEARX_HOST")
 """What searches other than ddgs and corpus need."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -34,10 +35,11 @@ def show_presets() -> int:
     for name in names():
         table.add_row(*_row(name))
     terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else PIPE_COLUMNS, no_color=not terminal)
-    with console.capture() as capture:
-        console.print(table)
-    lines = [line.rstrip() for line in capture.get().splitlines()]
+    text = io.StringIO()
+    Console(file=text, width=None if terminal else PIPE_COLUMNS, force_terminal=terminal).print(
+        table
+    )
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
     write_out("\n".join(lines).strip("\n") + "\n\n")
     write_out(f"Your own presets: {user_folder()} (NAME.toml). One in full: presets NAME.\n")
     return ANSWERED

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from fusion_graph.evidence import CITATION
 from fusion_graph.offline.quantities import quantities
-from fusion_graph.offline.text import content_stems, sentences
+from fusion_graph.offline.text import LONGEST_TEXT, content_stems, sentences
 
 QUOTE_WORDS = (4, 14)
 """Fewest and most words of a quoted phrase: enough to be found again, short enough to read."""
 
-_AFTER_STOP = re.compile(r"([.!?\u3002])\s*((?:\[\d[^\]]*\]\s*)+)")
+_AFTER_STOP = re.compile(r"([.!?\u3002])[ \t]*((?:\[\d[^\]\n]{0,400}\][ \t]*)+)")
 _FINAL = re.compile(r"[\s.!\u3002\u2026;,]+$")
-_MARKUP = re.compile(r"^\s*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
-_BULLET = re.compile(r"^\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+", re.MULTILINE)
+_MARKUP = re.compile(r"^[ \t]*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])\s+", re.MULTILINE)
 
 
-_BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+\u2022]|\d{1,3}[.)])\s)")
+_BLOCK = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])\s)")
 _PLACE = re.compile("\\s*\ue000(\\d+)\ue001")
 
 
@@ -99,6 +99,6 @@ def claims(answer: str) -> list[Claim]:
                 for n in cited_there[int(place)].split(",")
             ]
             bare = _PLACE.sub("", piece).strip()
-            if any(char.isalnum() for char in bare):
+            if len(bare) <= LONGEST_TEXT and any(char.isalnum() for char in bare):
                 found.append(Claim(bare, tuple(dict.fromkeys(ids))))
     return found

@@ -216,7 +216,7 @@ class Comparison:
             _one_within(one.numbers, two.numbers)
             and _one_within(one.names, two.names)
             and one.denies == two.denies
-            and not _opposite(one, two)
+            and not _opposites(one, two)
         ):
             return False
         shared = self._shared(one.passage.stems, two.passage.stems)
@@ -230,11 +230,12 @@ class Comparison:
             one.dates and two.dates and one.dates != two.dates
         ):
             return False
-        shared = self._shared(one.subject, two.subject)
-        if shared >= SAME_SUBJECT and _figures_disagree(one.figures, two.figures):
-            return True
-        denied = one.denies != two.denies
-        return shared >= REVERSED and one.numbers == two.numbers and (denied != _opposite(one, two))
+        if _figures_disagree(one.figures, two.figures):
+            return self._shared(one.subject, two.subject) >= SAME_SUBJECT
+        turned = _opposites(one, two)
+        shared = self._shared(one.subject - turned, two.subject - turned)
+        reversed_once = (one.denies != two.denies) != bool(turned)
+        return reversed_once and one.numbers == two.numbers and shared >= REVERSED
 
     def _shared(self, one: frozenset[str], two: frozenset[str]) -> float:
         """Weight of the words both have, as a share of the weight of all."""
@@ -273,11 +274,14 @@ def _one_within(one: frozenset[str], two: frozenset[str]) -> bool:
     return one <= two or two <= one
 
 
-def _opposite(one: Statement, two: Statement) -> bool:
-    """Whether one has "more" where the other has "less"."""
+def _opposites(one: Statement, two: Statement) -> frozenset[str]:
+    """Stems of the words that one has where the other has the opposite: "more" and "less"."""
     only_one, only_two = one.words - two.words, two.words - one.words
-    return any(
-        (a in only_one and b in only_two) or (b in only_one and a in only_two) for a, b in OPPOSITES
+    return frozenset(
+        stem(word)
+        for a, b in OPPOSITES
+        if (a in only_one and b in only_two) or (b in only_one and a in only_two)
+        for word in (a, b)
     )
 
 

@@ -120,7 +120,6 @@ OPPOSITES = (
     ("rose", "fell"),
     ("safe", "unsafe"),
     ("safe", "dangerous"),
-    ("always", "never"),
     ("allowed", "forbidden"),
     ("legal", "illegal"),
     ("possible", "impossible"),

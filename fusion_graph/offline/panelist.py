@@ -23,7 +23,7 @@ from fusion_graph.offline.selection import (
     choose,
     in_reading_order,
 )
-from fusion_graph.offline.text import listed, stem, tokens
+from fusion_graph.offline.text import cleaned, listed, stem, tokens
 from fusion_tools.normalise import normalise_url
 
 FIGURE_WORDS = "cost percent points seconds"
@@ -195,7 +195,7 @@ def _strong_terms(question: Question, hits: Sequence[Hit]) -> list[str]:
     shared: Counter[str] = Counter()
     written: dict[str, str] = {}
     for hit in hits:
-        words = {stem(w): w for w in tokens(f"{hit.title} {hit.snippet}") if w not in STOP}
+        words = {stem(w): w for w in tokens(cleaned(f"{hit.title} {hit.snippet}")) if w not in STOP}
         for root, word in words.items():
             if root not in question.terms and word.isalpha() and len(word) > 3:
                 shared[root] += 1

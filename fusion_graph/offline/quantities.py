@@ -27,6 +27,9 @@ _FIGURE = re.compile(
 _NEXT = re.compile(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
 _BEFORE = re.compile(r"([\w.-]+)\s*$")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
+LONGEST_WORD = 60
+"""Characters looked back for the word before a number."""
+
 _TOLERANCE = 0.03
 """Figures this close are the same figure rounded."""
 
@@ -128,7 +131,7 @@ def _is_year(written: str, value: float) -> bool:
 
 def _is_part_of_name(text: str, match: re.Match[str]) -> bool:
     """Whether a number without a unit is a date, a version or an identifier: "Opus 4.8"."""
-    before = _BEFORE.search(text, 0, match.start())
+    before = _BEFORE.search(text[max(0, match.start() - LONGEST_WORD) : match.start()])
     previous = before[1] if before else ""
     following = text[match.end() :].lstrip().split(" ", 1)[0].strip(".,;:").lower()
     if previous.lower() in MONTHS or following in MONTHS:

@@ -10,6 +10,7 @@ from functools import cached_property
 from fusion_graph.offline.lexicon import ASKS_FOR, DENIAL, NEGATIONS, UNITS, VERBS
 from fusion_graph.offline.quantities import Quantity
 from fusion_graph.offline.text import (
+    LONGEST_TEXT,
     capitalised,
     content_stems,
     stem,
@@ -84,7 +85,7 @@ def ask(text: str, earlier: Sequence[str] = ()) -> Question:
         text: What is asked.
         earlier: What was asked before, oldest first.
     """
-    lowered, said = text.casefold(), set(tokens(text))
+    lowered, said = text[:LONGEST_TEXT].casefold(), set(tokens(text))
     terms, written = _terms(text, earlier)
     if len(terms) <= SHORT_QUESTION:
         terms |= {stem(verb): VERB_WEIGHT for verb in sorted(said & VERBS)}

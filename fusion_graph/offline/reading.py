@@ -18,19 +18,20 @@ from langchain_core.messages import (
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from fusion_tools.normalise import normalise_url
 
-_FENCED = re.compile(
-    r'<untrusted (?P<nonce>\w+) kind="(?P<kind>\w+)"(?: label="(?P<label>[^"]*)")?>\n'
-    r"(?P<body>.*?)\n?</untrusted (?P=nonce)>",
-    re.DOTALL,
-)
+_OPENED = re.compile(r'<untrusted (\w+) kind="(\w+)"(?: label="([^"\n]{0,40})")?>\n')
 _NUMBERED = re.compile(r"^(?:\[(\d{1,4})\]|-) (.*)$")
 _DATED = re.compile(r"^(.*?)(?: \(([^()]*)\))?$")
 _LISTED = re.compile(r"^\[(\d{1,4})\] (.*) \u2014 (\S+)$")
+_FLAT_HEADING = re.compile(r"(?:^|\s)#{1,6}\s[^.!?\u2026]*[.!?\u2026]?")
 _FAILED = re.compile(r"^([a-z]+(?:_[a-z]+)*): ")
 _CAP = re.compile(r"at most (\d+) calls")
 
 LONG_REQUEST = 60
 """Words. A longer request brings its own material: a pasted text with a question about it."""
+
+
+MOST_FENCES = 64
+"""Delimiters looked at in a message; ours hold about twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,22 @@ def fences(text: str) -> list[Fence]:
     Only pieces with the nonce of the first one count: whatever else looks like a delimiter was
     written by a stranger.
     """
-    matches = list(_FENCED.finditer(text))
-    return [
-        Fence(match["kind"], match["label"] or "", match["body"])
-        for match in matches
-        if match["nonce"] == matches[0]["nonce"]
-    ]
+    pieces: list[Fence] = []
+    nonce = None
+    place = 0
+    for _ in range(MOST_FENCES):
+        opened = _OPENED.search(text, place)
+        if opened is None:
+            break
+        place = opened.end()
+        closing = f"</untrusted {opened[1]}>"
+        end = text.find(closing, place) if nonce in (None, opened[1]) else -1
+        if end != -1:
+            nonce = opened[1]
+            body = text[place:end].removesuffix("\n")
+            pieces.append(Fence(opened[2], opened[3] or "", body))
+            place = end + len(closing)
+    return pieces
 
 
 def read(messages: Sequence[BaseMessage]) -> Reading:
@@ -238,7 +249,14 @@ def _hits(body: str) -> Iterator[Hit]:
         lines = block.split("\n")
         head = _NUMBERED.match(lines[0])
         if head and len(lines) > 1:
-            yield Hit(_number(head[1]), head[2], _address(lines[1]), " ".join(lines[2:]))
+            snippet = _running_text(" ".join(lines[2:]), head[2])
+            yield Hit(_number(head[1]), head[2], _address(lines[1]), snippet)
+
+
+def _running_text(snippet: str, title: str) -> str:
+    """A snippet without headings: flattened into its line, they would pass for its words."""
+    snippet = re.sub(rf"^#+ {re.escape(title)} ", "", snippet)
+    return _FLAT_HEADING.sub(" ", snippet).strip()
 
 
 def _page(body: str) -> Document:

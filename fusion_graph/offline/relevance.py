@@ -17,6 +17,7 @@ from fusion_graph.offline.text import (
     RELATED_STEMS,
     content_stems,
     is_quotable,
+    is_spaceless,
     negations,
     prose,
     spoken_span,
@@ -30,6 +31,9 @@ RELATED_WEIGHT = 0.6
 
 DEFINITION = 1.5
 """What a sentence gains that says what the thing is, where that is asked."""
+
+UNSEEN_PAIR = 0.5
+"""What a pair of characters weighs that nothing read has, in languages without spaces."""
 
 FIGURE = 1.25
 """What a sentence gains by a figure of the kind asked for."""
@@ -58,7 +62,9 @@ _INJECTION = re.compile(
     r"\b(?:instructions?|prompts?|rules|above|previous|system)\b",
     re.IGNORECASE,
 )
-_ADDRESSED = re.compile(r"\b(?:you are now|system prompt|as an ai)\b", re.IGNORECASE)
+_ADDRESSED = re.compile(
+    r"\b(?:you are now|system prompt|as an ai)\b|\(/?\s*untrusted\b", re.IGNORECASE
+)
 
 
 _DEFINES = re.compile(
@@ -128,7 +134,10 @@ class Relevance:
         self._pairs_seen = Counter(
             pair for passage in read for pair in passage.pairs & question.pairs
         )
-        self.weights = {term: self.rarity(term) * weight for term, weight in question.terms.items()}
+        self.weights = {
+            term: self.rarity(term) * weight * self._trust(term)
+            for term, weight in question.terms.items()
+        }
         self.total = sum(self.weights.values()) or 1.0
 
     def rarity(self, term: str) -> float:
@@ -138,6 +147,10 @@ class Relevance:
             known = math.log(1 + self._count / (self._seen[term] + 0.5))
             self._rarity[term] = known
         return known
+
+    def _trust(self, term: str) -> float:
+        """Less for a pair of characters that nothing has: it may well be no word."""
+        return UNSEEN_PAIR if is_spaceless(term) and not self._seen[term] else 1.0
 
     def credit(self, passage: Passage) -> dict[str, float]:
         """Question term → how much of it the passage covers, 0 to 1; terms it lacks left out."""

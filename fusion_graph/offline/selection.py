@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rapidfuzz import fuzz
 
 from fusion_graph.offline.relevance import ON_TOPIC_AT_BEST, Passage, Relevance
+from fusion_graph.offline.text import content_stems, negations
 
 Ranked = list[tuple[float, Passage]]
 """Passages with their scores, best first; all on topic."""
@@ -20,6 +21,9 @@ FEWEST, MOST = 4, 7
 
 DUPLICATE = 86.0
 """Likeness (0 to 100) from which two sentences are one."""
+
+SAME_STEMS = 0.8
+"""Share of telling words in common from which they are one, however they are worded."""
 
 REPEATED = 0.6
 """What is left of a term's worth each time a chosen sentence has used it."""
@@ -112,8 +116,19 @@ def choose(relevance: Relevance, ranked: Ranked, most: int = MOST) -> list[Passa
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two sentences are nearly the same words."""
-    return fuzz.token_sort_ratio(one.lower(), other.lower()) >= DUPLICATE
+    """Whether two sentences say nearly the same in nearly the same words.
+
+    With another figure, or with a "not" more, the same words say something else.
+    """
+    mine, theirs = content_stems(one), content_stems(other)
+    if _figures(mine) != _figures(theirs) or negations(one) % 2 != negations(other) % 2:
+        return False
+    shared = len(mine & theirs) / max(len(mine | theirs), 1)
+    return shared >= SAME_STEMS or fuzz.token_sort_ratio(one.lower(), other.lower()) >= DUPLICATE
+
+
+def _figures(stems: frozenset[str]) -> frozenset[str]:
+    return frozenset(s for s in stems if s[0].isdigit())
 
 
 def in_reading_order(chosen: Sequence[Passage]) -> list[Passage]:

@@ -21,6 +21,10 @@ T = TypeVar("T")
 LONGEST_SENTENCE = 60
 """Words. What is longer is a list or a table that lost its breaks, not a sentence to quote."""
 
+LONGEST_TEXT = 1_500
+"""Characters from which text without an end is no sentence. Checked before any pattern sees it:
+a page of brackets or spaces must not cost seconds."""
+
 SHORTEST_SENTENCE = 4
 """Words. What is shorter is a heading, a caption or a button."""
 
@@ -29,7 +33,7 @@ _TOKEN = re.compile(
     rf"[{_SPACELESS}]+|\d+(?:[.,]\d+)*|[^\W\d_{_SPACELESS}]+(?:['\u2019][^\W\d_]+)*"
 )
 _SPACELESS_START = re.compile(f"[{_SPACELESS}]")
-_PREFIX = 6
+_PREFIX = 5
 """Letters that stand for a word of an inflected language, where no ending is known."""
 
 _ABBREVIATION = re.compile(
@@ -78,6 +82,8 @@ def stem(word: str) -> str:
             word = rest
             if word[-1] == word[-2] and word[-1] not in "lsz":
                 word = word[:-1]  # "running" → "run"
+            if word.endswith("i"):
+                word = word[:-1] + "y"  # "studied" → "study"
             break
     return word[:-1] if word.endswith("e") and len(word) > 3 else word
 
@@ -90,13 +96,18 @@ def tokens(text: str) -> list[str]:
     found: list[str] = []
     for match in _TOKEN.finditer(text.casefold().replace("\u2019", "'")):
         token = match[0]
-        if _SPACELESS_START.match(token):
+        if is_spaceless(token):
             found += [token[i : i + 2] for i in range(max(1, len(token) - 1))]
         elif token.endswith("n't"):
             found += [token[:-3], "not"]
         else:
             found.append(token.split("'")[0] if token.endswith("'s") else token)
     return found
+
+
+def is_spaceless(token: str) -> bool:
+    """Whether a token is of a language without spaces, and so a pair of characters."""
+    return bool(_SPACELESS_START.match(token))
 
 
 def capitalised(text: str) -> frozenset[str]:
@@ -178,7 +189,7 @@ def prose(text: str) -> Iterator[tuple[str, str]]:
             heading = match[1]
             continue
         for sentence in sentences(block):
-            if clean := cleaned(sentence):
+            if len(sentence) <= LONGEST_TEXT and (clean := cleaned(sentence)):
                 yield clean, heading
 
 
@@ -202,7 +213,7 @@ def cleaned(sentence: str) -> str:
 
     Numbers in brackets are the page's own notes; left in, they would pass for our citations.
     """
-    sentence = _MARKDOWN_LINK.sub(r"\1", sentence)
+    sentence = _MARKDOWN_LINK.sub(r"\1", " ".join(sentence.split()))
     sentence = _BRACKETED_NUMBER.sub("", sentence)
     sentence = _EMPHASIS.sub("", _URL.sub("", sentence))
     sentence = sentence.replace("[", "(").replace("]", ")")

@@ -226,10 +226,10 @@ async def test_a_short_retry_after_is_waited_for(make: Make, site: Site) -> None
     assert len(site.requests) == 2
 
 
-@pytest.mark.parametrize(
-    "header", ["11", "3600", email.utils.formatdate(time.time() + 3600, usegmt=True)]
-)
+@pytest.mark.parametrize("header", ["11", "3600", "a date"])
 async def test_a_long_retry_after_is_not(make: Make, site: Site, header: str) -> None:
+    if header == "a date":
+        header = email.utils.formatdate(time.time() + 3600, usegmt=True)
     url = site.route("/x", flaky(1, 429, ("Retry-After", header)))
     error = await refusal(make().fetch(url))
     assert error.code == "too_many_requests"

@@ -60,7 +60,6 @@ def main() -> None:
 
     try:
         # Loaded before memory is limited and before the first page's clock runs.
-        import pypdf  # noqa: F401
         import trafilatura  # noqa: F401
 
         from fusion_tools._readers import Document, read_document

@@ -131,8 +131,8 @@ def _read_html(document: Document) -> Extracted:
     tree = trafilatura.load_html(text)
     if tree is None:  # fragments, which trafilatura takes for no HTML at all
         tree = _markup.parse(text)
-    if tree is None:
-        return Extracted("", notes=notes)
+    if tree is None:  # any text gives some tree, unless memory ran out
+        raise ValueError("the page does not parse")
     title = _markup.page_title(tree)
     _markup.drop_hidden(tree)
     links = _markup.make_links_absolute(tree, document.url)
@@ -263,8 +263,10 @@ def _finished(document: Document, extracted: Extracted) -> Extracted:
         notes.append(
             f"Only the first {document.max_text_chars:,} characters of the text were kept."
         )
-    title = " ".join(_INVISIBLE.sub("", extracted.title).split())[:300]
-    if not title:
-        last = urlsplit(document.url).path.rstrip("/").rpartition("/")[2]
-        title = " ".join(_INVISIBLE.sub("", unquote(last)).split())[:300] or document.host
+    last = unquote(urlsplit(document.url).path.rstrip("/").rpartition("/")[2])
+    title = _one_line(extracted.title) or _one_line(last) or document.host
     return Extracted(text, title, extracted.date, extracted.links[: document.max_links], notes)
+
+
+def _one_line(title: str) -> str:
+    return " ".join(_INVISIBLE.sub("", title).split())[:300].rstrip()

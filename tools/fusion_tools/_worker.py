@@ -106,7 +106,7 @@ class Worker:
 
         Raises:
             ToolError: The document has no readable text.
-            WorkerError: The process gave no answer; `usable` says whether it still may.
+            WorkerError: The process gave no answer, and is to be replaced.
         """
         header = {name: getattr(document, name) for name in _DOCUMENT_FIELDS}
         self.pages += 1
@@ -114,6 +114,7 @@ class Worker:
         if "failure" in reply:
             raise ToolError(reply["failure"]["code"], reply["failure"]["detail"])
         if "crash" in reply:
+            self.usable = False  # who knows what state it is in
             raise WorkerError(reply["crash"])
         return Extracted(text=body.decode(), **reply)
 

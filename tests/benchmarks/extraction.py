@@ -1,0 +1,294 @@
+"""How fast pages are fetched and extracted, and what that does to the event loop and to memory.
+
+    python -m tests.benchmarks.extraction
+
+32 pages of 500 KB at once, from a local site in a process of its own, over 16 host names and
+through the real guard: with extraction in worker processes, in one thread, and in the event
+loop itself. Each way runs in a fresh process, three times in turn, so that none has the quiet
+minutes of the machine. Then the hostile bodies, for what they do to memory. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fusion_tools._limits import FetchLimits
+from fusion_tools._readers import Document, Extracted, read_document
+from fusion_tools.extract import Extractor
+from fusion_tools.fetch import WebFetcher
+from fusion_tools.results import ToolError
+from tests.fusion_tools import bodies
+from tests.fusion_tools.site import Exchange, Site
+
+PAGES, PAGE_BYTES, HOSTS, REPEATS = 32, 500_000, 16, 3
+WAYS = {
+    "workers": "worker processes (as shipped)",
+    "thread": "one thread",
+    "loop": "the event loop",
+}
+
+
+class InOneThread(Extractor):
+    """What would be done without workers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pool = ThreadPoolExecutor(1)
+
+    def submit(self, document: Document, limits: FetchLimits) -> Future[Extracted]:
+        return self._pool.submit(read_document, document)
+
+
+class InTheLoop(Extractor):
+    """What would be done without a thought."""
+
+    async def extract(self, document: Document, limits: FetchLimits) -> Extracted:
+        return read_document(document)
+
+
+def make_page(number: int) -> bytes:
+    """A page with a menu, paragraphs of made-up words, links and a few tables."""
+    chance = random.Random(number)
+    words = [f"{chance.choice('bdfgklmnprst')}{chance.choice('aeiou')}" * 2 for _ in range(60)]
+    words += [f"w{n}" for n in range(3000)]
+
+    def text(count: int) -> str:
+        return " ".join(chance.choice(words) for _ in range(count)).capitalize()
+
+    parts, size = [], 0
+    while size < PAGE_BYTES:
+        link = f'<a href="/x/{chance.randrange(10**6)}">{text(3)}</a>'
+        part = f"<p>{text(60)}. {link} {text(30)}.</p>"
+        if chance.random() < 0.02:
+            rows = "".join(f"<tr><td>{text(2)}</td><td>{text(1)}</td></tr>" for _ in range(20))
+            part += f"<h2>{text(4)}</h2><table>{rows}</table>"
+        parts.append(part)
+        size += len(part)
+    menu = "".join(f'<a href="/menu/{n}">{text(2)}</a> ' for n in range(40))
+    head = f'<title>Page {number}</title><meta name="date" content="2026-03-14">'
+    body = (
+        f"<nav>{menu}</nav><main><article><h1>Page {number}</h1>{''.join(parts)}</article></main>"
+    )
+    return f"<html><head>{head}</head><body>{body}</body></html>".encode()
+
+
+def serve() -> None:
+    """The site, until standard input closes. Prints its port."""
+    with Site() as site:
+        for number in range(PAGES):
+            site.page(f"/{number}", make_page(number))
+
+        def endless(exchange: Exchange) -> None:
+            exchange.head(200, [("Content-Type", "text/html")])
+            while True:
+                exchange.send(b"<p>An endless page goes on and on and on.</p>" * 1000)
+
+        site.page("/small", bodies.article())
+        bomb = bodies.gzip_bomb(512 * bodies.MIB)
+        site.page(
+            "/gzip bomb (512 MiB)".replace(" ", "-"), bomb, headers=[("Content-Encoding", "gzip")]
+        )
+        site.route("/endless-page", endless)
+        site.page("/50,000-links", bodies.many_links())
+        site.page("/5-MB-table", bodies.huge_table())
+        site.page("/100,000-nested-elements", bodies.nested())
+        site.page("/4.9-MB-PDF", bodies.pdf(*["Words. " * 300] * 2000), "application/pdf")
+        print(site.port, flush=True)
+        sys.stdin.read()
+
+
+@contextmanager
+def local_site() -> Iterator[int]:
+    """Run `serve` in a process of its own; its port."""
+    command = [sys.executable, "-m", "tests.benchmarks.extraction", "--serve"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as site:
+        assert site.stdout
+        yield int(site.stdout.readline())
+        site.communicate()
+
+
+def peak_mib(pid: int | str) -> float:
+    """Peak resident memory of a process, MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def lag(samples: list[float]) -> None:
+    """Note by how much each sleep of 2 ms was too long, ms."""
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(0.002)
+        samples.append((time.perf_counter() - begun - 0.002) * 1000)
+
+
+async def _loopback(_host: str, _port: int) -> list[str]:
+    return ["127.0.0.1"]
+
+
+def fetcher(port: int, extractor: Extractor) -> WebFetcher:
+    """A fetcher that finds the site under all its names."""
+    names = [f"h{n}.example" for n in range(HOSTS)]
+    return WebFetcher(
+        allow={(name, port) for name in names}, resolver=_loopback, extractor=extractor
+    )
+
+
+async def measure(way: str, port: int) -> dict[str, Any]:
+    """All pages at once."""
+    extractor = {"workers": Extractor, "thread": InOneThread, "loop": InTheLoop}[way]()
+    web = fetcher(port, extractor)
+    # Libraries loaded, workers started, certificates read: what a first page pays.
+    await asyncio.gather(*(web.fetch(f"http://h{n}.example:{port}/small") for n in range(4)))
+    samples: list[float] = []
+    sampler = asyncio.create_task(lag(samples))
+    await asyncio.sleep(0.05)
+    begun = time.perf_counter()
+    urls = [f"http://h{n % HOSTS}.example:{port}/{n}" for n in range(PAGES)]
+    pages = await asyncio.gather(*(web.fetch(url) for url in urls))
+    seconds = time.perf_counter() - begun
+    sampler.cancel()
+    assert all(len(page["text"]) > PAGE_BYTES * 0.7 and not page["note"] for page in pages)
+    memory = [peak_mib("self"), *map(peak_mib, extractor.pids())]
+    await web.aclose()
+    extractor.close()
+    return {"rate": PAGES / seconds, "lag": max(samples), "own": memory[0], "all": sum(memory)}
+
+
+async def hostile(port: int) -> list[dict[str, Any]]:
+    """The hostile bodies one by one, each with fresh workers."""
+    outcomes = []
+    for path in (
+        "gzip-bomb-(512-MiB)",
+        "endless-page",
+        "50,000-links",
+        "5-MB-table",
+        "100,000-nested-elements",
+        "4.9-MB-PDF",
+    ):
+        extractor = Extractor(workers=1)
+        web = fetcher(port, extractor)
+        begun = time.perf_counter()
+        watch = asyncio.create_task(_watch(extractor))
+        try:
+            page = await web.fetch(f"http://h0.example:{port}/{path}")
+            outcome = f"{len(page['text']):,} characters. {page['note'] or ''}"
+        except ToolError as error:
+            outcome = f"`{error.code}`: {error.detail}"
+        seconds = time.perf_counter() - begun
+        watch.cancel()
+        worker = max((await asyncio.gather(watch, return_exceptions=True) and _peaks) or [0.0])
+        _peaks.clear()
+        after = await web.fetch(f"http://h0.example:{port}/small")
+        assert after["title"] == "On panels"
+        outcomes.append(
+            {
+                "body": path.replace("-", " "),
+                "seconds": seconds,
+                "own": peak_mib("self"),
+                "worker": worker,
+                "outcome": outcome,
+            }
+        )
+        await web.aclose()
+        extractor.close()
+    return outcomes
+
+
+_peaks: list[float] = []
+
+
+async def _watch(extractor: Extractor) -> None:
+    """Note a worker's peak while it lives: a killed one can no longer be asked."""
+    while True:
+        for pid in extractor.pids():
+            try:
+                _peaks.append(peak_mib(pid))
+            except OSError:
+                continue
+        await asyncio.sleep(0.02)
+
+
+def in_fresh_process(*arguments: str) -> Any:
+    """Run a part of this benchmark in an interpreter of its own; what it measured."""
+    command = [sys.executable, "-m", "tests.benchmarks.extraction", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def report() -> None:
+    """Measure everything and print it."""
+    load = os.getloadavg()[0]
+    with local_site() as port:
+        runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+        for _ in range(REPEATS):
+            for way in WAYS:
+                runs[way].append(in_fresh_process("--way", way, "--port", str(port)))
+        bad = in_fresh_process("--hostile", "--port", str(port))
+    rate = {way: statistics.median(run["rate"] for run in runs[way]) for way in WAYS}
+    cpus = len(os.sched_getaffinity(0))
+    print("`python -m tests.benchmarks.extraction`\n")
+    print(
+        f"{PAGES} pages of {PAGE_BYTES // 1000} KB at once over {HOSTS} hosts, medians of "
+        f"{REPEATS} runs in turn. Python {platform.python_version()}, {cpus} CPUs which the "
+        f"site shares, load average {load:.2f} at the start.\n"
+    )
+    print("| extraction in | pages/s | times one thread | longest event-loop lag, ms |", end="")
+    print(" peak memory, MiB: own | with workers |")
+    print("|---|---|---|---|---|---|")
+    for way, name in WAYS.items():
+        lags = sorted(run["lag"] for run in runs[way])
+        own = max(run["own"] for run in runs[way])
+        total = max(run["all"] for run in runs[way])
+        print(
+            f"| {name} | {rate[way]:.1f} | {rate[way] / rate['thread']:.2f} | "
+            f"{statistics.median(lags):.0f} (worst run {lags[-1]:.0f}) | {own:.0f} | {total:.0f} |"
+        )
+    print("\nHostile bodies, one after the other in one process, each followed by a page that is")
+    print("served. The own memory is the peak so far.\n")
+    print("| body | ends after, s | own memory, MiB | worker's, MiB | with |")
+    print("|---|---|---|---|---|")
+    for row in bad:
+        print(
+            f"| {row['body']} | {row['seconds']:.1f} | {row['own']:.0f} | {row['worker']:.0f} | "
+            f"{row['outcome']} |"
+        )
+
+
+def main() -> None:
+    """Command line; the options are for the benchmark's own processes."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--hostile", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve()
+    elif arguments.way:
+        print(json.dumps(asyncio.run(measure(arguments.way, arguments.port))))
+    elif arguments.hostile:
+        print(json.dumps(asyncio.run(hostile(arguments.port))))
+    else:
+        report()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Citations and sources: every `[n]` points at the page it was meant for, or is taken out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fusion_graph.evidence import cited_ids, merge_sources, rewrite_citations, source_list
+
+PROPERTY = settings(deadline=None, derandomize=True)
+
+
+def source(id: int, url: str, **fields: Any) -> Any:
+    return {
+        "id": id,
+        "url": url,
+        "title": f"Title of {url}",
+        "retrieved_at": None,
+        "fetched": False,
+        "cited_by": [],
+        "quotes": [],
+        **fields,
+    }
+
+
+# Citations in a text
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("Wet [1].", [1]),
+        ("Wet [2][1], very [2].", [2, 1]),
+        ("Wet [1, 3,2].", [1, 3, 2]),
+        ('It says [4: "water is wet"].', [4]),
+        ("A link [1](https://wet.example).", []),
+        ("[wet], [], [ 1 ], (1), [12345]", []),
+        ("", []),
+    ],
+)
+def test_citations_are_numbers_in_brackets(text, ids):
+    assert cited_ids(text) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten", "unknown"),
+    [
+        ("Wet [1].", "Wet [5].", []),
+        ("Wet [1][2].", "Wet [5][6].", []),
+        ("Wet [1, 2].", "Wet [5][6].", []),
+        ("Wet [1, 1].", "Wet [5].", []),
+        ("Wet [2, 9].", "Wet [6].", [9]),
+        ("Wet [9].", "Wet.", [9]),
+        ("Wet [9, 8, 9].", "Wet.", [9, 8]),
+        ("Wet [9] and dry [1].", "Wet and dry [5].", [9]),
+        ('It says [1: "water is wet"].', 'It says [5: "water is wet"].', []),
+        ("It says [1: “water is [very] wet”].", None, []),
+        ("A link [1](https://wet.example).", "A link [1](https://wet.example).", []),
+        ("Nothing cited.", "Nothing cited.", []),
+    ],
+)
+def test_citations_are_renumbered_and_unknown_ones_taken_out(text, rewritten, unknown):
+    new, lost = rewrite_citations(text, {1: 5, 2: 6})
+
+    if rewritten is not None:
+        assert new == rewritten
+    assert lost == unknown
+    assert 1 not in cited_ids(new)
+
+
+def test_numbers_that_change_places_do_not_collide():
+    assert rewrite_citations("[1] [2] [3]", {1: 2, 2: 3, 3: 1}) == ("[2] [3] [1]", [])
+
+
+def test_words_quoted_from_an_unknown_source_lose_only_its_number():
+    new, lost = rewrite_citations('It says [9: "water is wet"].', {})
+
+    assert "water is wet" in new
+    assert not re.search(r"\[\s*9", new)
+    assert lost == [9]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Take `items[0]` and `rows[1]`.",
+        "```python\nfirst = items[0]\nlast = items[9]\n```",
+        "~~~\nx[7] ? y : z\n~~~",
+    ],
+)
+def test_brackets_in_code_are_no_citations(text):
+    assert cited_ids(text) == []
+    assert rewrite_citations(text, {1: 5}) == (text, [])
+
+
+def test_taking_a_citation_out_leaves_the_rest_of_the_text_alone():
+    text = "Vraiment ? Oui : `a ? b : c`, a ; b."
+
+    assert rewrite_citations(f"{text} Dry [9].", {}) == (f"{text} Dry.", [9])
+
+
+@PROPERTY
+@given(st.lists(st.one_of(st.sampled_from(["wet", " ", ".", "\n"]), st.integers(1, 9))))
+def test_after_rewriting_only_known_sources_are_cited(parts):
+    text = "".join(f"[{part}]" if isinstance(part, int) else part for part in parts)
+    cited = [part for part in parts if isinstance(part, int)]
+    ids = {n: n + 10 for n in range(1, 6)}
+
+    new, lost = rewrite_citations(text, ids)
+
+    assert cited_ids(new) == list(dict.fromkeys(ids[n] for n in cited if n in ids))
+    assert lost == list(dict.fromkeys(n for n in cited if n not in ids))
+
+
+# One list of sources
+
+
+def test_one_address_is_one_source_however_it_is_written():
+    panel = [
+        [source(1, "https://Wet.example:443/page#top"), source(2, "https://dry.example/")],
+        [source(1, "https://dry.example"), source(2, "https://wet.example/page")],
+    ]
+
+    merged, maps = merge_sources(panel)
+
+    assert [(s["id"], s["url"]) for s in merged] == [
+        (1, "https://Wet.example:443/page#top"),
+        (2, "https://dry.example/"),
+    ]
+    assert maps == [{1: 1, 2: 2}, {1: 2, 2: 1}]
+
+
+def test_two_numbers_for_one_page_become_one():
+    panel = [[source(1, "https://wet.example/"), source(2, "https://wet.example/#end")]]
+
+    merged, maps = merge_sources(panel)
+
+    assert len(merged) == 1
+    assert maps == [{1: 1, 2: 1}]
+
+
+@pytest.mark.parametrize("first", ["hit", "page"])
+def test_a_page_that_anybody_read_counts_as_read(first):
+    hit = source(1, "https://wet.example/", title="A hit")
+    page = source(
+        1, "https://wet.example/", title="The page", fetched=True, retrieved_at="2026-11-01"
+    )
+    panel = [[hit], [page]] if first == "hit" else [[page], [hit]]
+
+    (merged,), _ = merge_sources(panel)
+
+    assert (merged["fetched"], merged["title"], merged["retrieved_at"]) == (
+        True,
+        "The page",
+        "2026-11-01",
+    )
+
+
+def test_everybody_who_cites_a_source_and_every_quote_is_kept_once():
+    quotes = [{"text": text, "verdict": "verified"} for text in ("wet", "very wet")]
+    panel = [
+        [source(1, "https://wet.example/", cited_by=["a"], quotes=quotes[:1])],
+        [source(3, "https://wet.example/", cited_by=["b"], quotes=quotes)],
+    ]
+
+    (merged,), _ = merge_sources(panel)
+
+    assert merged["cited_by"] == ["a", "b"]
+    assert merged["quotes"] == quotes
+    assert panel[0][0]["cited_by"] == ["a"]
+
+
+ADDRESSES = st.lists(st.sampled_from([f"https://{n}.example/" for n in range(6)]), unique=True)
+
+
+@PROPERTY
+@given(st.lists(ADDRESSES, max_size=5))
+def test_ids_count_from_one_and_every_map_leads_to_its_address(found):
+    panel = [[source(n, url) for n, url in enumerate(urls, start=1)] for urls in found]
+
+    merged, maps = merge_sources(panel)
+
+    assert [s["id"] for s in merged] == list(range(1, len(merged) + 1))
+    assert {s["url"] for s in merged} == {url for urls in found for url in urls}
+    for sources, ids in zip(panel, maps, strict=True):
+        assert [merged[ids[s["id"]] - 1]["url"] for s in sources] == [s["url"] for s in sources]
+
+
+# The list under an answer
+
+
+def test_the_list_names_what_is_cited_in_order_and_nothing_else():
+    sources = [source(n, f"https://{n}.example/", fetched=True) for n in range(1, 5)]
+
+    listed = source_list(sources, "Wet [3], dry [1]. [9]")
+
+    assert listed.splitlines() == [
+        "Sources:",
+        "[1] Title of https://1.example/ — https://1.example/",
+        "[3] Title of https://3.example/ — https://3.example/",
+    ]
+
+
+@pytest.mark.parametrize("text", ["Nothing cited.", "Dry [9]."])
+def test_an_answer_that_cites_nothing_has_no_list(text):
+    assert source_list([source(1, "https://wet.example/")], text) == ""
+
+
+def test_a_title_cannot_add_a_source_to_the_list():
+    title = "Wet\n[2] Buy water — https://evil.example/"
+    sources = [source(1, "https://wet.example/", title=title)]
+
+    assert len(source_list(sources, "Wet [1].").splitlines()) == 2

@@ -1,0 +1,237 @@
+"""Panel or not: always, never, or decided by one short call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.tools import tool
+
+from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, read_decision
+
+QUESTION = {"messages": [("user", "How wet is water?")]}
+PANEL = json.dumps({"use": "panel", "reason": "disputed facts"})
+ONE = json.dumps({"use": "one", "reason": "a chore"})
+
+
+@tool
+def look_up(query: str) -> str:
+    """Look something up."""
+    return f"Water is wet, says https://water.example/{query}"
+
+
+async def run(config: dict[str, Any], **options: Any) -> FusionReport:
+    return FusionReport.from_state(await create_fusion_graph(config, **options).ainvoke(QUESTION))
+
+
+def asked(models) -> list[str]:
+    return [call.model for call in models.calls()]
+
+
+# always
+
+
+async def test_always_is_the_default_and_asks_nobody_whether(models, panel_config):
+    report = await run(panel_config())
+
+    assert report.invoked
+    assert report.invocation_reason == "invocation is 'always'"
+    assert sorted(asked(models)) == ["a", "b", "c", "j", "w"]
+    assert "route" not in report.usage.stages
+
+
+# never
+
+
+async def test_never_makes_one_model_answer(models, panel_config):
+    report = await run(panel_config(invocation="never"))
+
+    assert asked(models) == ["w"]
+    assert not report.invoked
+    assert report.invocation_reason == "invocation is 'never'"
+    assert report.status == "ok"
+    assert report.answer == "The final answer of the writer."
+    assert report.analysis is None
+    assert [(a.name, a.model) for a in report.answers] == [("w", "scripted:w")]
+    assert report.usage.stages.keys() == {"direct"}
+    assert report.usage.total.cost_usd == 0.003
+
+
+async def test_the_one_model_researches_with_the_panels_tools(models, panel_config):
+    models.script(
+        "w",
+        {"tool_calls": [{"name": "look_up", "args": {"query": "wet"}}]},
+        "Water is wet [1].",
+    )
+
+    report = await run(panel_config(invocation="never"), tools=[look_up])
+
+    assert asked(models) == ["w", "w"]
+    assert [c.name for c in report.answers[0].tool_calls] == ["look_up"]
+    assert [source.url for source in report.sources] == ["https://water.example/wet"]
+    assert report.answer == "Water is wet [1]."
+
+
+async def test_the_one_model_keeps_to_the_cap(models, panel_config):
+    call = {"name": "look_up", "args": {"query": "wet"}}
+    models.script("w", {"tool_calls": [call], "when_tool_choice_none": "Enough."})
+
+    report = await run(panel_config(invocation="never", max_tool_calls=2), tools=[look_up])
+
+    assert report.answer == "Enough."
+    assert [c.status for c in report.answers[0].tool_calls] == ["ok", "ok"]
+
+
+async def test_the_one_models_failure_is_the_runs(models, panel_config):
+    models.script("w", {"status": 401})
+
+    with pytest.raises(AllPanelistsFailed) as caught:
+        await run(panel_config(invocation="never"))
+    assert [failure["reason"] for _, failure in caught.value.members] == ["auth"]
+
+
+async def test_the_one_model_hears_the_conversation_and_its_answer_joins_it(models, panel_config):
+    graph = create_fusion_graph(panel_config(invocation="never"))
+    history = [SystemMessage("Be brief."), *[HumanMessage("How wet is water?")]]
+
+    result = await graph.ainvoke({"messages": history})
+
+    (system, question) = models.calls("w")[0].body["messages"]
+    assert "Be brief." in system["content"]
+    assert question["content"] == "How wet is water?"
+    assert result["messages"][-1].content == "The final answer of the writer."
+    assert len(result["messages"]) == 3
+
+
+async def test_one_answer_is_streamed_under_the_id_of_its_message(panel_config):
+    graph = create_fusion_graph(panel_config(invocation="never"))
+    chunks, last = [], None
+    async for mode, item in graph.astream(QUESTION, stream_mode=["messages", "values"]):
+        if mode == "messages":
+            chunks.append(item[0])
+        else:
+            last = item["messages"][-1]
+
+    assert last is not None
+    assert {chunk.id for chunk in chunks} == {last.id}
+    assert "".join(chunk.content for chunk in chunks) == last.content
+
+
+async def test_a_quorum_of_the_panel_does_not_concern_the_one_model(panel_config):
+    report = await run(panel_config(invocation="never", quorum=3))
+
+    assert report.status == "ok"
+
+
+# auto
+
+
+async def test_auto_asks_the_panel_when_the_decision_says_so(models, panel_config):
+    models.script("w", PANEL, {"text": "The final answer of the writer.", "cost": 0.003})
+
+    report = await run(panel_config(invocation="auto"))
+
+    assert report.invoked
+    assert report.invocation_reason == "disputed facts"
+    assert report.status == "ok"
+    assert asked(models)[0] == "w"
+    assert sorted(asked(models)) == ["a", "b", "c", "j", "w", "w"]
+    assert report.usage.stages["route"].calls == 1
+    assert report.usage.total.calls == 6
+
+
+async def test_auto_asks_one_model_when_the_decision_says_so(models, panel_config):
+    models.script("w", ONE, "Just so.")
+
+    report = await run(panel_config(invocation="auto"))
+
+    assert not report.invoked
+    assert report.invocation_reason == "a chore"
+    assert report.answer == "Just so."
+    assert asked(models) == ["w", "w"]
+    assert report.usage.stages.keys() == {"route", "direct"}
+
+
+async def test_the_decision_is_one_plain_short_call(models, panel_config):
+    models.script("w", ONE, "Just so.")
+    graph = create_fusion_graph(panel_config(invocation="auto"), tools=[look_up])
+    text = "A long story. " * 5000 + "How wet is water?"
+
+    # Not even `messages` mode turns it into a streamed one.
+    said = [
+        c.content
+        async for c, _ in graph.astream({"messages": [HumanMessage(text)]}, stream_mode="messages")
+    ]
+
+    assert "".join(said) == "Just so."
+    decision = models.calls("w")[0]
+    assert not decision.stream
+    assert "tools" not in decision.body
+    assert decision.body["temperature"] == 0
+    assert decision.body["response_format"] == {"type": "json_object"}
+    told = decision.body["messages"][-1]["content"]
+    assert "How wet is water?" in told
+    assert len(told) < ROUTER_CHARACTERS + 1000
+
+
+UNDECIDED = {
+    "garbage": "I would rather not say.",
+    "blank": "",
+    "another word": '{"use": "both", "reason": "why not"}',
+    "not an object": '["panel"]',
+    "a broken object": '{"use": "one", "reason',
+    "an error": {"status": 401},
+    "an error in a 200": {"error": {"message": "overloaded", "code": 400}},
+}
+
+
+@pytest.mark.parametrize("reply", UNDECIDED.values(), ids=UNDECIDED)
+async def test_without_a_decision_the_panel_is_asked_and_the_report_says_so(
+    models, panel_config, reply
+):
+    models.script("w", reply, "The final answer.")
+
+    report = await run(panel_config(invocation="auto"))
+
+    assert report.invoked
+    assert report.status == "degraded"
+    assert [item.code for item in report.degradations] == ["route_undecided"]
+    assert "decision failed" in report.invocation_reason
+    assert report.answer == "The final answer."
+    assert report.usage.stages["route"].calls == 1
+
+
+async def test_a_router_that_refuses_json_mode_and_temperature_is_asked_without(
+    models, panel_config
+):
+    refusal = {"refuse": ["response_format", "temperature"]}
+    models.script("w", {**refusal, "text": ONE}, "Just so.")
+
+    report = await run(panel_config(invocation="auto"))
+
+    assert not report.invoked
+    assert report.answer == "Just so."
+    assert report.usage.stages["route"].calls == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        (PANEL, (True, "disputed facts")),
+        (f"```json\n{ONE}\n```", (False, "a chore")),
+        (f"<think>PANEL or ONE?</think>{ONE}", (False, "a chore")),
+        ('Sure: {"use": "PANEL"}', (True, "no reason given")),
+        ('{"use": "one", "reason": "line\nbreak"}', (False, "line break")),
+    ],
+)
+def test_a_decision_is_read_from_whatever_surrounds_it(text, decision):
+    assert read_decision(text) == decision
+
+
+def test_the_reason_is_kept_short():
+    _, reason = read_decision(json.dumps({"use": "one", "reason": "because " * 500}))
+
+    assert len(reason) <= 200
