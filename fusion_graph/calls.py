@@ -68,6 +68,8 @@ class Options:
         """The options after a model refused the parameter `name` of `failures.PARAMETERS`."""
         if name == "response_format":
             return replace(self, response_formats=self.response_formats[1:])
+        if name == "tools":
+            return replace(self, tools=(), tool_choice=None)
         cleared: dict[str, Any] = {name: None}
         return replace(self, **cleared)
 
@@ -77,6 +79,7 @@ class Options:
             "temperature": self.temperature,
             "reasoning_effort": self.reasoning_effort,
             "tool_choice": self.tool_choice if self.tools else None,
+            "tools": list(self.tools) or None,
             "max_tokens": self.max_tokens,
             "response_format": self.response_formats[0] if self.response_formats else None,
         }
@@ -269,8 +272,6 @@ async def _send_protocol(
 ) -> AIMessage:
     chat = model.chat if sink is None else model.chat.model_copy(update={"sink": sink})
     parameters = options.parameters()
-    if options.tools:
-        parameters["tools"] = list(options.tools)
     if model.provider == "openrouter":
         # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
         parameters["extra_body"] = {"usage": {"include": True}}

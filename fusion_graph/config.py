@@ -7,6 +7,7 @@ optional, and unset means "as the preset says". `resolve` turns the layers of on
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -30,7 +31,7 @@ MAX_PANEL = 16
 MAX_TOOL_CALLS = 16
 """Highest tool-call cap, as OpenRouter's."""
 
-MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url"})
+MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url", "key"})
 """Fields whose wrong value is not repeated in an error: people paste keys into them."""
 
 Invocation = Literal["always", "never", "auto"]
@@ -90,7 +91,7 @@ SearchRef = Annotated[
 """The name of a search, or a LangChain search tool."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Unknown fields are refused, and a wrong value is a `ConfigurationError` in one line."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -102,7 +103,7 @@ class _Strict(BaseModel):
             raise ConfigurationError(*explain(error, type(self))) from None
 
 
-class Panelist(_Strict):
+class Panelist(Strict):
     """One member of the panel."""
 
     model: ModelRef
@@ -127,7 +128,7 @@ def _panelist(value: Any) -> Any:
     return Panelist(model=value)
 
 
-class Price(_Strict):
+class Price(Strict):
     """A model's price in US dollars per million tokens."""
 
     input: float = Field(ge=0)
@@ -138,18 +139,22 @@ def _check_variable(value: Any) -> Any:
     # The value is not repeated: whoever writes the key itself here should not see it printed.
     if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
         raise ConfigurationError(
-            "api_key_env holds no name of an environment variable.",
+            "That is no name of an environment variable.",
             "Write its name, as in OPENAI_API_KEY, never the key itself.",
         )
     return value
 
 
-class Provider(_Strict):
+EnvironmentVariable = Annotated[str, BeforeValidator(_check_variable)]
+"""Name of an environment variable."""
+
+
+class Provider(Strict):
     """An endpoint that speaks the OpenAI protocol."""
 
     base_url: str | None = Field(default=None, pattern=r"^https?://")
     """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
-    api_key_env: Annotated[str, BeforeValidator(_check_variable)] | None = None
+    api_key_env: EnvironmentVariable | None = None
     """Name of the environment variable that holds the key; unset if it wants none."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Headers sent with every call."""
@@ -157,7 +162,7 @@ class Provider(_Strict):
     """Prices by model name, where `genai-prices` does not know them."""
 
 
-class FusionConfig(_Strict):
+class FusionConfig(Strict):
     """Settings of a fusion. Every field may be left out: the preset's value is taken."""
 
     preset: str | None = Field(default=None, title="Preset")
@@ -242,8 +247,8 @@ class ResolvedConfig(FusionConfig):
         for member in self.panel:
             base = member.name or model_name(member.model).partition(":")[2].rpartition("/")[2]
             base = base or model_name(member.model)
-            taken = sum(name == base or name.startswith(f"{base} #") for name in names)
-            names.append(base if not taken else f"{base} #{taken + 1}")
+            tries = itertools.chain([base], (f"{base} #{n}" for n in itertools.count(2)))
+            names.append(next(name for name in tries if name not in names))
         return names
 
     def public(self) -> dict[str, Any]:
@@ -323,7 +328,7 @@ def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
 def explain(error: ValidationError, schema: type[BaseModel]) -> tuple[str, str]:
     """Problem and remedy, one line each, for the first thing pydantic found wrong."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or schema.__name__
+    where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return (
             f"Unknown field '{where}'.",
@@ -332,8 +337,10 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> tuple[str, str]:
     if first["type"] == "missing":
         return f"Field '{where}' is missing.", f"{schema.__name__} needs it."
     message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    if not where:
+        return f"{message}.", ""
     value = first.get("input")
-    if MAY_HOLD_SECRETS & set(where.split(".")):
+    if MAY_HOLD_SECRETS & set(where.split(".")) or "@" in str(value):
         value = None
     if isinstance(value, str | int | float | bool):
         shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"

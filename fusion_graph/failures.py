@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fusion_graph.errors import FailureReason
@@ -17,6 +17,7 @@ PARAMETERS = {
     "tool_choice": ("tool_choice",),
     "response_format": ("response_format", "json_schema", "json mode", "structured output"),
     "max_tokens": ("max_completion_tokens", "max_tokens"),
+    "tools": ("tools", "tool use", "tool calling", "function calling"),
 }
 """Parameters a call can do without, and what providers call them when they refuse them."""
 
@@ -106,13 +107,15 @@ def worth_retrying(error: BaseException) -> bool:
     return _is_transport(error)
 
 
-def refused_parameter(error: BaseException, sent: Iterable[str]) -> str | None:
+def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None:
     """Which of the parameters sent the model will not take, if that is what a 4xx says.
 
     Args:
         error: The exception.
         sent: Names, of `PARAMETERS`, that the call carried.
     """
+    if isinstance(error, NotImplementedError) and "tools" in sent:
+        return "tools"  # LangChain's word for a model class without bind_tools
     if status_of(error) not in (400, 404, 422):
         return None
     body = getattr(error, "body", None)
@@ -143,7 +146,8 @@ def retry_after(error: BaseException) -> float | None:
 def _is_transport(error: BaseException) -> bool:
     """Whether the connection broke: by name, since every client brings its own classes."""
     names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(
+    # A client of LangChain's own may still hold a connection of an event loop that is gone.
+    return "Event loop is closed" in str(error) or bool(
         names
         & {
             "APIConnectionError",

@@ -102,7 +102,7 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
         return
     provider = providers(given).get(provider_name)
     if provider is None:
-        _foreign(ref)
+        _foreign(ref, given)
         return
     if provider.api_key_env and not os.environ.get(provider.api_key_env):
         raise MissingKey(
@@ -123,7 +123,10 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
     """
     if not isinstance(ref, str):
         kind = str((ref._get_ls_params() or {}).get("ls_provider") or "custom")
-        chat = ref.model_copy(update={"disable_streaming": True})
+        own: dict[str, Any] = {"disable_streaming": True}
+        if getattr(ref, "stream_usage", True) is None:
+            own["stream_usage"] = True  # ChatOpenAI leaves it out wherever base_url is set
+        chat = ref.model_copy(update=own)
         return Model(model_name(ref), kind, chat, protocol=False)
     check_model(ref, given)
     provider_name, _, name = ref.partition(":")
@@ -133,7 +136,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         return Model(ref, provider_name, offline_model(name), protocol=False)
     provider = providers(given).get(provider_name)
     if provider is None:
-        return Model(ref, provider_name, _foreign(ref), protocol=False)
+        return Model(ref, provider_name, _foreign(ref, given), protocol=False)
     key = os.environ.get(provider.api_key_env or "") or "none"
     chats, client = await _connections()
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
@@ -164,7 +167,7 @@ def _protocol_chat(
     )
 
 
-def _foreign(ref: str) -> BaseChatModel:
+def _foreign(ref: str, given: Mapping[str, Provider]) -> BaseChatModel:
     """A model of a provider that LangChain knows."""
     from langchain.chat_models import init_chat_model
 
@@ -180,8 +183,9 @@ def _foreign(ref: str) -> BaseChatModel:
         if "Unsupported" in str(error) or "infer" in str(error):
             raise UnknownProvider(
                 f"Nobody knows the provider of '{ref}'.",
-                f"Known: {', '.join([*providers({}), 'offline'])}, a [providers.{provider_name}] "
-                "table in a preset, or a provider of LangChain's init_chat_model.",
+                f"Known: {', '.join([*providers(given), 'offline'])}, a "
+                f"[providers.{provider_name}] table in a preset, or a provider of LangChain's "
+                "init_chat_model.",
             ) from None
         raise MissingKey(f"Model '{ref}' cannot be set up: {str(error)[:300]}") from None
     return chat

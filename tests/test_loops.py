@@ -69,6 +69,14 @@ def test_every_loop_has_its_own_object_closed_while_the_loop_still_runs():
     assert [first.closed_in, second.closed_in] == loops
 
 
+async def test_two_loops_at_work_at_the_same_time_share_nothing():
+    here, there = await own(), run_blocking(own())
+
+    assert here is not there
+    assert await own() is here
+    assert run_blocking(own()) is there
+
+
 def test_run_blocking_returns_what_the_coroutine_returns():
     async def work() -> int:
         await asyncio.sleep(0)

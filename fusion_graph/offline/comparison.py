@@ -38,7 +38,8 @@ FOCUSED = 0.45
 """Share of the question that a sentence must cover to count as an answer in figures to it."""
 
 _SAYS_NOTHING = re.compile(
-    r"^(?:the documents searched say nothing about|nothing could be searched|nothing was found"
+    r"^(?:the documents searched say nothing about|nothing could be searched"
+    r"|there is nothing to search for|nothing was found"
     r"|\(?compiled by extraction|\[cut here)|://|\?$|:$",
     re.IGNORECASE,
 )

@@ -13,7 +13,8 @@ STOP = _words(
     "been before being below between both but by called can cannot come could did do does doing "
     "done down during each either else enough etc even ever every everyone everything few for from "
     "further get gets getting give given gives go goes going got had has have having he hence her "
-    "here hers herself him himself his how however i if in indeed instead into is it its itself "
+    "happen happened happens here hers "
+    "herself him himself his how however i if in indeed instead into is it its itself "
     "just keep kind know known least less let like lot made make makes making many may maybe me "
     "might mine more most mostly much must my myself need needs neither never next no nobody none "
     "nor not nothing now of off often on once one only onto or other others otherwise ought our "
@@ -95,6 +96,7 @@ RELATED = (
     "small little tiny",
     "error mistake fault wrong",
     "safe secure safety",
+    "prevent protect guard defend",
     "broken invalid malformed truncated repair",
 )
 """Groups of words that a question and its answer may use for one another."""

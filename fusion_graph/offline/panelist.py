@@ -20,8 +20,8 @@ from fusion_graph.offline.selection import (
     by_centrality,
     by_figures,
     by_keywords,
-    choose,
     in_reading_order,
+    select,
 )
 from fusion_graph.offline.text import cleaned, listed, stem, tokens
 from fusion_tools.normalise import normalise_url
@@ -43,12 +43,13 @@ class Method:
     """How a panelist researches: what to search for next, how many pages, which sentences.
 
     `queries` gets the question and what was read, and returns the searches to run now; none
-    means that it goes on to read.
+    means that it goes on to read. `quotes` is whether a citation carries words to check.
     """
 
     queries: Callable[[Question, Reading], list[str]]
     pages: int
     rank: Rank
+    quotes: bool = True
 
 
 class PanelistModel(ExtractiveModel):
@@ -121,11 +122,14 @@ def best_hits(question: Question, reading: Reading) -> list[Hit]:
 
 
 def answer(question: Question, reading: Reading, method: Method) -> str:
-    """The best sentences of what was read, with citations, or plainly that there are none."""
+    """The best sentences of what was read, with citations, or plainly that there are none.
+
+    Where the method quotes, the best sentence's citation holds exact words of its page.
+    """
     for documents in (reading.documents(), reading.told):
         found = passages(documents)
         relevance = Relevance(question, found)
-        if chosen := choose(relevance, method.rank(relevance, found)):
+        if chosen := select(relevance, found, method.rank):
             break
     else:
         return nothing_found(question, reading)
@@ -133,7 +137,7 @@ def answer(question: Question, reading: Reading, method: Method) -> str:
     lines = []
     for passage in in_reading_order(chosen):
         quote = ""
-        if passage is quoted:
+        if passage is quoted and method.quotes:
             terms = frozenset(question.terms)
             quote = telling_phrase(passage.text, passage.document.text, terms)
         lines.append(cited(passage.text, [passage.document.number], quote))
@@ -146,6 +150,8 @@ NOTHING_ABOUT = "The documents searched say nothing about"
 
 def nothing_found(question: Question, reading: Reading) -> str:
     """What is said where there is nothing to quote."""
+    if not question.terms:
+        return f"There is nothing to search for in {named_question(question)}."
     if not (reading.queries or reading.tried or reading.documents() or reading.told):
         return (
             "Nothing could be searched: no search tool was at hand, and the conversation holds no "

@@ -87,6 +87,8 @@ def ask(text: str, earlier: Sequence[str] = ()) -> Question:
     """
     lowered, said = text[:LONGEST_TEXT].casefold(), set(tokens(text))
     terms, written = _terms(text, earlier)
+    if not any(any(char.isalpha() for char in term) for term in terms):
+        terms, written = {}, {}  # bare numbers ("12 * 4?") are found everywhere and mean nothing
     if len(terms) <= SHORT_QUESTION:
         terms |= {stem(verb): VERB_WEIGHT for verb in sorted(said & VERBS)}
         terms |= {DENIAL: 1.0} if said & NEGATIONS else {}

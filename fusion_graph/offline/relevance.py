@@ -54,6 +54,9 @@ ON_TOPIC = 0.34
 """Least share of the question's weight that a sentence must cover to be quoted. A rare word
 that nothing covers weighs most, so one common word in common with the question is too little."""
 
+ON_TOPIC_NEARBY = 0.2
+"""The same for sentences of a page that has others on topic, where these are few."""
+
 ON_TOPIC_AT_BEST = 0.42
 """Least share that the best sentence must cover; else the pages are about something else."""
 
@@ -169,11 +172,11 @@ class Relevance:
         credit = self.credit(passage)
         return sum(self.weights[term] * share for term, share in credit.items()) / self.total
 
-    def on_topic(self, passage: Passage) -> bool:
-        """Whether the passage may be quoted for the question at all."""
+    def on_topic(self, passage: Passage, least: float = ON_TOPIC) -> bool:
+        """Whether the passage covers at least the share `least` of the question's weight."""
         # The title alone is not enough: every page has sentences about something else.
         own = any(share > HEADING_WEIGHT for share in self.credit(passage).values())
-        return own and self.topicality(passage) >= ON_TOPIC
+        return own and self.topicality(passage) >= least
 
     def topicality(self, passage: Passage) -> float:
         """Coverage; a sentence that says what the thing is covers all."""
@@ -199,12 +202,16 @@ class Relevance:
         return any(map(self.question.wants, passage.figures))
 
     def missing(self) -> list[str]:
-        """Words of the question, as written, that nothing read has in any form."""
+        """Words of the question, as written, that nothing read has in any form.
+
+        Verb forms and adverbs are left out: a page has other words for what is done and how.
+        """
         return [
             spoken_span(self.question.text, {term})
             for term, weight in self.question.terms.items()
             if weight >= 1
             and term.isalpha()
+            and not self.question.written[term].endswith(("ed", "ing", "ly"))
             and not self._seen[term]
             and not any(self._seen[other] for other in RELATED_STEMS.get(term, frozenset()))
         ]

@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rapidfuzz import fuzz
 
-from fusion_graph.offline.relevance import ON_TOPIC_AT_BEST, Passage, Relevance
+from fusion_graph.offline.relevance import (
+    ON_TOPIC_AT_BEST,
+    ON_TOPIC_NEARBY,
+    Passage,
+    Relevance,
+)
 from fusion_graph.offline.text import content_stems, negations
 
 Ranked = list[tuple[float, Passage]]
-"""Passages with their scores, best first; all on topic."""
+"""Passages with their scores, best first."""
 
 Rank = Callable[[Relevance, Sequence[Passage]], Ranked]
 
@@ -52,14 +57,12 @@ DAMPING = 0.6
 
 def by_keywords(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
     """By overlap with the question, rare words first."""
-    return _sorted((relevance.score(p), p) for p in read if relevance.on_topic(p))
+    return _sorted((relevance.score(p), p) for p in read)
 
 
 def by_figures(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
     """Sentences with figures first, above all of the kind the question asks for."""
-    return _sorted(
-        (relevance.score(p) * _figure_bonus(relevance, p), p) for p in read if relevance.on_topic(p)
-    )
+    return _sorted((relevance.score(p) * _figure_bonus(relevance, p), p) for p in read)
 
 
 def by_centrality(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
@@ -83,6 +86,20 @@ def by_centrality(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
         (math.sqrt(value * share), passage)
         for value, share, (_, passage) in zip(rank, bias, topical, strict=True)
     )
+
+
+def select(relevance: Relevance, read: Sequence[Passage], rank: Rank) -> list[Passage]:
+    """The passages for an answer, best first; none when what was read is about something else.
+
+    Where few are on topic, their pages' other sentences may come in with less of it: what
+    surrounds an answer tends to belong to it.
+    """
+    chosen = choose(relevance, rank(relevance, [p for p in read if relevance.on_topic(p)]))
+    if 0 < len(chosen) < FEWEST:
+        pages = {passage.page for passage in chosen}
+        near = [p for p in read if p.page in pages and relevance.on_topic(p, ON_TOPIC_NEARBY)]
+        chosen = choose(relevance, rank(relevance, near))
+    return chosen
 
 
 def choose(relevance: Relevance, ranked: Ranked, most: int = MOST) -> list[Passage]:

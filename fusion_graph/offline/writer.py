@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -29,6 +30,10 @@ from fusion_graph.offline.reading import fences
 from fusion_graph.offline.routing import route
 from fusion_graph.prompts import ROUTER
 
+ALONE = replace(METHODS["keyword"], quotes=False)
+"""How it researches by itself. What it says is the final answer: nobody takes the quote out of
+the citation again, and a sentence should not say its words twice."""
+
 _WORD = re.compile(r"\s*\S+|\s+\Z")
 
 
@@ -46,7 +51,7 @@ class WriterModel(ExtractiveModel):
         material = panel_material(messages)
         if material is not None:
             return Reply(compose(material))
-        reply = research(messages, tools, METHODS["keyword"])
+        reply = research(messages, tools, ALONE)
         return reply if reply.calls else Reply(f"{reply.text}\n\n{COMPILED}")
 
     def _stream(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from fusion_graph.presets.discovery import ollama_models, ollama_url
+from fusion_graph.presets.discovery import chat_models, ollama_models, ollama_url
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def choose() -> Choice:
         return Choice("budget", "OPENROUTER_API_KEY is set")
     if os.environ.get("OPENAI_API_KEY"):
         return Choice("openai", "OPENAI_API_KEY is set")
-    if ollama_models():
+    if chat_models(ollama_models() or []):
         return Choice("local", f"Ollama answers at {ollama_url()}")
     return Choice(
         "offline",

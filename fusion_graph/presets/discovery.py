@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
+from fusion_graph.config import EnvironmentVariable, ModelRef, Strict
 from fusion_graph.errors import ConfigurationError
 
 AUTO_PANEL = 4
@@ -18,17 +19,20 @@ AUTO_PANEL = 4
 LOCAL_PANEL = 3
 """Most members of the `local` panel: they run one after the other."""
 
+OLLAMA_PORT = 11434
+"""Where Ollama listens unless told otherwise."""
+
 PROBE_SECONDS = 1.0
 """How long a server on this machine may take to list its models."""
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(Strict):
     """A model that joins the panel if its key is set and its package is installed."""
 
     family: str
-    model: str
-    key: str
+    """Models of one family are alike; one of each joins."""
+    model: ModelRef
+    key: EnvironmentVariable
     package: str | None = None
 
     @property
@@ -62,14 +66,24 @@ def keyed_stack(name: str, candidates: Sequence[Candidate]) -> dict[str, Any]:
 
 
 def ollama_url() -> str:
-    """Base address of Ollama: `OLLAMA_HOST` as Ollama itself reads it, else its default."""
-    host = os.environ.get("OLLAMA_HOST", "").strip().rstrip("/") or "127.0.0.1:11434"
-    if "://" not in host:
-        host = f"http://{host}"
-    scheme, _, rest = host.partition("://")
-    # 0.0.0.0 is where a server listens, not where a client connects.
-    rest = rest.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
-    return f"{scheme}://{rest}" if ":" in rest else f"{scheme}://{rest}:11434"
+    """Base address of Ollama: `OLLAMA_HOST` as Ollama itself reads it, else its default.
+
+    A host alone gets Ollama's port, a URL its scheme's; 0.0.0.0 and [::] are where a server
+    listens, not where a client connects.
+    """
+    given = os.environ.get("OLLAMA_HOST", "").strip().strip("\"'")
+    scheme, found, rest = given.partition("://")
+    if not found:
+        scheme, rest = "http", given
+    default_port = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if found else OLLAMA_PORT
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or default_port
+    except ValueError:
+        return f"http://127.0.0.1:{OLLAMA_PORT}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port}{parts.path.rstrip('/')}"
 
 
 def ollama_models() -> list[dict[str, Any]] | None:
@@ -81,6 +95,17 @@ def ollama_models() -> list[dict[str, Any]] | None:
         return [dict(model) for model in models]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def chat_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of Ollama's models that can hold a conversation, largest first."""
+    chat = [
+        model
+        for model in models
+        if "embed" not in str(model.get("name", ""))
+        and "bert" not in str((model.get("details") or {}).get("family", ""))
+    ]
+    return sorted(chat, key=lambda model: -int(model.get("size") or 0))
 
 
 def installed_stack(name: str) -> dict[str, Any]:
@@ -95,13 +120,12 @@ def installed_stack(name: str) -> dict[str, Any]:
             f"Preset {name}: Ollama does not answer at {ollama_url()}.",
             "Start it (`ollama serve`) or set OLLAMA_HOST.",
         )
-    chat = [m for m in models if "embed" not in str(m.get("name", ""))]
+    chat = chat_models(models)
     if not chat:
         raise ConfigurationError(
             f"Preset {name}: Ollama at {ollama_url()} has no chat model.",
             "Fetch one, as in `ollama pull qwen3`.",
         )
-    chat.sort(key=lambda m: -int(m.get("size") or 0))
     seen: set[str] = set()
     firsts: list[str] = []
     others: list[str] = []

@@ -140,10 +140,13 @@ def _parse(text: str, name: str, source: str) -> Preset:
         raise PresetFileError(f"{where} is not valid TOML: {error}.", "Mend that line.") from None
     description = str(data.pop("description", ""))
     discover = data.pop("discover", None)
+    listed = data.pop("candidates", [])
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise PresetFileError(f"{where}: 'candidates' is not a list of tables.", "[[candidates]]")
     try:
-        candidates = tuple(Candidate(**item) for item in data.pop("candidates", []))
+        candidates = tuple(Candidate(**item) for item in listed)
         fields = FusionConfig(**data).given()
-    except (ConfigurationError, TypeError) as error:
+    except ConfigurationError as error:
         raise PresetFileError(f"{where}: {error}") from None
     if "preset" in fields:
         raise PresetFileError(f"{where} names another preset.", "Copy its lines instead.")
