@@ -16,7 +16,6 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 
-from fusion_graph.analysis import without_thinking
 from fusion_graph.errors import Failure
 from fusion_graph.events import Emit
 from fusion_graph.failures import (
@@ -29,6 +28,7 @@ from fusion_graph.failures import (
 )
 from fusion_graph.models import Model
 from fusion_graph.usage import CallRecord, Stage
+from fusion_graph.visible import without_thinking
 
 ATTEMPTS = 3
 """Tries of one call, the first included."""
@@ -148,6 +148,8 @@ class Caller:
         """
         for name in model.refused:
             options = options.without(name)
+        left = options.response_formats[model.formats_refused :]
+        options = replace(options, response_formats=left)
         attempt = 1
         while True:
             record = self._open(model)
@@ -161,7 +163,9 @@ class Caller:
                 refused = refused_parameter(error, options.parameters())
                 if refused is not None:
                     options = options.without(refused)
-                    if refused != "response_format" or not options.response_formats:
+                    if refused == "response_format":
+                        model.formats_refused += 1
+                    else:
                         model.refused.add(refused)
                     record["left_out"].append(refused)
                     continue

@@ -22,6 +22,11 @@ CITATION = re.compile(
 """`[3]`, `[3, 5]` or `[3: "exact words"]`, but not the text of a Markdown link."""
 
 
+_CODE = r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,})(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`)"
+_CITED = re.compile(rf"{_CODE}|(?P<gap>[ \t]*){CITATION.pattern}", re.MULTILINE)
+"""Code, in which brackets are no citations, or a citation with the space before it."""
+
+
 class QuoteRecord(TypedDict):
     """A quoted passage and what became of checking it against the page."""
 
@@ -43,7 +48,7 @@ class SourceRecord(TypedDict):
 
 def cited_ids(text: str) -> list[int]:
     """The ids a text cites, each once, in order of first appearance."""
-    found = (n for match in CITATION.finditer(text) for n in _ids(match))
+    found = (n for match in _CITED.finditer(text) if match["ids"] for n in _ids(match))
     return list(dict.fromkeys(found))
 
 
@@ -51,7 +56,7 @@ def quotes_in(text: str) -> list[tuple[int, str]]:
     """The quotes in a text, as `(id, words)`, in order."""
     return [
         (n, match["quote"].strip())
-        for match in CITATION.finditer(text)
+        for match in _CITED.finditer(text)
         if match["quote"]
         for n in _ids(match)
     ]
@@ -202,12 +207,13 @@ def _rewritten(
     unknown: list[int] = []
 
     def replace(match: re.Match[str]) -> str:
+        if match["code"]:
+            return match[0]
         old = _ids(match)
         unknown.extend(n for n in old if n not in ids)
         known = list(dict.fromkeys(ids[n] for n in old if n in ids))
-        return cite(known, match["quote"])
+        new = cite(known, match["quote"])
+        return match["gap"] + new if new else ""
 
-    rewritten = CITATION.sub(replace, text)
-    if unknown:
-        rewritten = re.sub(r"[ \t]+([.,;:!?])", r"\1", rewritten)
+    rewritten = _CITED.sub(replace, text)
     return rewritten, list(dict.fromkeys(unknown))

@@ -24,7 +24,9 @@ PARAMETERS = {
 DETAIL_CHARACTERS = 500
 """How much of a provider's message is kept."""
 
-_KEY_LIKE = re.compile(r"\b(sk|pk|key|Bearer)[-_ ][A-Za-z0-9_\-*.]{6,}")
+_KEY_LIKE = re.compile(
+    r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|Bearer |AIza)(?=[\w\-*.]*[\d*])[\w\-*.]*[\w\-*]{6,}"
+)
 _CONTEXT = re.compile(
     r"context[_ ]length|maximum context|context window|too many (input )?tokens"
     r"|prompt is too long|input is too long",
@@ -52,7 +54,7 @@ def status_of(error: BaseException) -> int | None:
             return status
     body = getattr(error, "body", None)
     code = body.get("code") if isinstance(body, Mapping) else None
-    return int(str(code)) if str(code).isdigit() else None
+    return int(str(code)) if str(code).isdecimal() else None
 
 
 def words_of(error: BaseException) -> str:
@@ -156,5 +158,6 @@ def _is_transport(error: BaseException) -> bool:
             "ClientConnectionError",
             "TimeoutError",
             "ErrorReply",
+            "APIError",
         }
     )

@@ -47,6 +47,7 @@ class Model:
         protocol: Whether it takes the OpenAI protocol's parameters with each call.
         price: The user's own price, if one was given.
         refused: Parameters it has refused; they are left out from then on.
+        formats_refused: How many of the ways to ask for JSON it has refused, strongest first.
     """
 
     ref: str
@@ -55,6 +56,7 @@ class Model:
     protocol: bool
     price: Price | None = None
     refused: set[str] = field(default_factory=set)
+    formats_refused: int = 0
 
     def cost(self, message: AIMessage) -> float | None:
         """What the call behind a reply cost in US dollars, or None if nobody knows."""

@@ -134,7 +134,7 @@ def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> No
 
 
 def _checked(body: Any) -> dict[str, Any]:
-    """The body, if it is a completion with a choice in it.
+    """The body, if it is a completion with a choice in it; made harmless where it is odd.
 
     Raises:
         ErrorReply: It is an error (OpenRouter and others send these with HTTP 200) or nonsense.
@@ -149,9 +149,32 @@ def _checked(body: Any) -> dict[str, Any]:
     # OpenRouter reports an upstream failure inside the choice as well.
     if error := choices[0].get("error"):
         raise _error_reply(error)
-    if not isinstance(choices[0].get("message"), dict):
+    message = choices[0].get("message")
+    if not isinstance(message, dict):
         raise ErrorReply("The reply's choice holds no message.")
+    if isinstance(message.get("content"), str):
+        message["content"] = _encodable(message["content"])
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and not _is_object(function.get("arguments")):
+            # LangChain would refuse the whole reply for a list or a string; as text that is no
+            # JSON it becomes an invalid tool call.
+            function["arguments"] = f"not an object: {function.get('arguments')}"
+    if not isinstance(body.get("usage", {}), dict):
+        body.pop("usage")
     return body
+
+
+def _is_object(arguments: Any) -> bool:
+    try:
+        return isinstance(json.loads(arguments), dict)
+    except (TypeError, ValueError):
+        return True  # broken JSON is LangChain's to report
+
+
+def _encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no file and no checkpoint takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _error_reply(error: Any) -> ErrorReply:

@@ -29,6 +29,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
+from pydantic import ValidationError
 
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.errors import Failure
@@ -130,7 +131,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
         return {"finding": {"text": "", "failure": failed.failure, "truncated": False}}
     wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
     if phase == "research" and wants_tools and who.by_name:
-        message, pending = _wanted_calls(reply.message)
+        message, pending = _wanted_calls(reply.message, state["turns"])
         return {"turns": [[message]], "pending": pending}
     if reply.text and not (wants_tools and phase == "forbidden"):
         return {"finding": _answered(reply)}
@@ -219,11 +220,14 @@ def _blank(reply: Reply) -> Finding:
     return {"text": "", "failure": failure, "truncated": False}
 
 
-def _wanted_calls(message: AIMessage) -> tuple[AIMessage, list[WantedCall]]:
+def _wanted_calls(
+    message: AIMessage, turns: list[list[BaseMessage]]
+) -> tuple[AIMessage, list[WantedCall]]:
     """The calls in a reply, and the reply as it can be sent back.
 
-    Providers refuse a history in which a call has no id, arguments that are not JSON, or no
-    result; so ids are made up where they are missing and malformed arguments become empty ones.
+    Providers refuse a history in which a call has no id or another's, arguments that are not
+    JSON, or no result; so ids are made up where they are missing or taken, and malformed
+    arguments become empty ones.
     """
     wanted: list[WantedCall] = [
         {
@@ -244,6 +248,11 @@ def _wanted_calls(message: AIMessage) -> tuple[AIMessage, list[WantedCall]]:
                 "problem": f"The arguments are not a JSON object: {said!r}",
             }
         )
+    taken = {m.tool_call_id for turn in turns for m in turn if isinstance(m, ToolMessage)}
+    for call in wanted:
+        if call["id"] in taken:
+            call["id"] = f"call_{uuid4().hex[:12]}"
+        taken.add(call["id"])
     sendable = AIMessage(
         message.content,
         tool_calls=[ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted],
@@ -264,16 +273,18 @@ async def _use_tool(who: Researcher, call: WantedCall) -> ToolMessage:
         text = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
     else:
         try:
-            async with asyncio.timeout(TOOL_SECONDS):
+            async with asyncio.timeout(TOOL_SECONDS) as deadline:
                 message = await tool.ainvoke(
                     ToolCall(name=name, args=args, id=call["id"], type="tool_call")
                 )
             text, status, ids = number_sources(message, who.book, who.nonce)
-        except TimeoutError:
-            text, status = f"unavailable: {name} took more than {TOOL_SECONDS:g} s.", "unavailable"
         except Exception as error:  # a tool of the user's may raise anything
-            words = scrub(str(error))[:300] or type(error).__name__
-            text, status = f"unavailable: {name} failed: {words}", "unavailable"
+            if isinstance(error, TimeoutError) and deadline.expired():
+                words = f"it took more than {TOOL_SECONDS:g} s"
+            else:
+                words = scrub(str(error))[:300] or type(error).__name__
+            status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
+            text = f"{status}: {name} failed: {words}"
     record = _record(who, call, status, began, ids)
     who.caller.emit(
         "panel.tool.completed",

@@ -8,15 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.analysis import (
-    Analysis,
-    Unreadable,
-    Verdict,
-    name_panelists,
-    read_verdict,
-    wire_schema,
-    without_thinking,
-)
+from fusion_graph.analysis import Analysis, name_panelists
+from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
+from fusion_graph.visible import without_thinking
 from tests.conftest import VERDICT
 
 GOOD = json.dumps(VERDICT)

@@ -186,13 +186,13 @@ def test_the_timeline_tells_the_stages_in_their_order(models, panel_config):
 
 
 def test_no_key_and_no_header_is_reported(models, panel_config, monkeypatch):
-    monkeypatch.setenv("SCRIPTED_KEY", "sk-very-secret")
+    monkeypatch.setenv("SCRIPTED_KEY", "sk-4a-very-secret-9z")
     provider = {
         "base_url": models.base_url,
         "api_key_env": "SCRIPTED_KEY",
         "headers": {"x-pass": "hush-hush"},
     }
-    models.script("b", {"status": 401, "error": {"message": "Wrong key: sk-very-secret."}})
+    models.script("b", {"status": 401, "error": {"message": "Wrong key: sk-4a-very-secret-9z."}})
 
     text = json.dumps(ran(panel_config(providers={"scripted": provider})))
     assert "very-secret" not in text

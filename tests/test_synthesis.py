@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
-from fusion_graph.analysis import without_thinking
-from fusion_graph.nodes.synthesis import VisibleTokens
+from fusion_graph.visible import VisibleTokens, without_thinking
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 AT_ONCE = {"Retry-After": "0"}

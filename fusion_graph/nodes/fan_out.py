@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.analysis import without_thinking
 from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of, told, transcript
@@ -23,6 +22,7 @@ from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTE
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelTask, Run
 from fusion_graph.toolbox import Toolbox
+from fusion_graph.visible import without_thinking
 
 ROUTER_TOKENS = 2_000
 """Most tokens of the `auto` decision; a reasoning model spends most of them unseen."""

@@ -8,14 +8,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.analysis import (
-    Analysis,
-    Unreadable,
-    Verdict,
-    name_panelists,
-    read_verdict,
-    wire_schema,
-)
+from fusion_graph.analysis import Analysis, name_panelists
 from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.conversation import told, transcript
@@ -28,6 +21,7 @@ from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
 from fusion_graph.usage import CallRecord
+from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
 
 MATERIAL_CHARACTERS = 240_000
 """Most characters of answers shown to a judge or writer: about 60,000 tokens, which fits every
@@ -135,7 +129,8 @@ async def _verdict(
     try:
         return read_verdict(text)
     except Unreadable as first:
-        again = [*prompt, AIMessage(text or "(empty)"), HumanMessage(repair(first.detail))]
+        said = AIMessage(text if text.strip() else "(empty)")
+        again = [*prompt, said, HumanMessage(repair(first.detail))]
         return read_verdict(await _asked(model, again, caller, options))
 
 

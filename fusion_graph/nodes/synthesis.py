@@ -21,6 +21,7 @@ from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
 from fusion_graph.usage import CallRecord
+from fusion_graph.visible import VisibleTokens
 
 Say = Callable[[str, str], None]
 """`say(message_id, text)`: sends a piece of the answer to whoever is listening."""
@@ -158,66 +159,6 @@ async def _write(
     if not reply.text:
         raise _Blank("the reply was blank")
     return reply.text
-
-
-class VisibleTokens:
-    """Passes streamed text on, without what stands between `<think>` and `</think>`.
-
-    Args:
-        say: Takes the visible text.
-        before: Said ahead of the first visible text.
-    """
-
-    OPEN, CLOSE = "<think>", "</think>"
-
-    def __init__(self, say: Callable[[str], None], before: str = "") -> None:
-        self._say = say
-        self._before = before
-        self._held = ""
-        self._thinking = False
-        self._begun = False
-
-    def take(self, text: str) -> None:
-        """Take the next piece; what may turn out to be a tag is held back."""
-        if not self._held and not self._thinking and self._begun and "<" not in text:
-            self._say(text)
-            return
-        self._held += text
-        while self._held:
-            tag = self.CLOSE if self._thinking else self.OPEN
-            head, found, rest = self._held.partition(tag)
-            if found:
-                self._pass(head)
-                self._thinking, self._held = not self._thinking, rest
-                continue
-            keep = _overlap(self._held, tag)
-            self._pass(self._held[: len(self._held) - keep])
-            self._held = self._held[len(self._held) - keep :]
-            return
-
-    def end(self) -> None:
-        """Pass on what was held back."""
-        self._pass(self._held)
-        self._held = ""
-
-    def _pass(self, text: str) -> None:
-        if self._thinking:
-            return
-        if not self._begun:
-            text = text.lstrip()
-            if not text:
-                return
-            text, self._begun = self._before + text, True
-        if text:
-            self._say(text)
-
-
-def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of `text` could begin `tag`."""
-    for size in range(min(len(tag) - 1, len(text)), 0, -1):
-        if text.endswith(tag[:size]):
-            return size
-    return 0
 
 
 def _prompt(

@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,14 @@ WAYS = {
     "thread": "one thread",
     "loop": "the event loop",
 }
+HOSTILE = (
+    "512-MiB-gzip-bomb",
+    "endless-page",
+    "50,000-links",
+    "5-MB-table",
+    "100,000-nested-elements",
+    "4.9-MB-PDF",
+)
 
 
 class InOneThread(Extractor):
@@ -98,15 +106,14 @@ def serve() -> None:
                 exchange.send(b"<p>An endless page goes on and on and on.</p>" * 1000)
 
         site.page("/small", bodies.article())
-        bomb = bodies.gzip_bomb(512 * bodies.MIB)
-        site.page(
-            "/gzip bomb (512 MiB)".replace(" ", "-"), bomb, headers=[("Content-Encoding", "gzip")]
-        )
+        packed = [("Content-Encoding", "gzip")]
+        bomb, links, table, nested, pdf = (f"/{name}" for name in HOSTILE if name != "endless-page")
+        site.page(bomb, bodies.gzip_bomb(512 * bodies.MIB), headers=packed)
         site.route("/endless-page", endless)
-        site.page("/50,000-links", bodies.many_links())
-        site.page("/5-MB-table", bodies.huge_table())
-        site.page("/100,000-nested-elements", bodies.nested())
-        site.page("/4.9-MB-PDF", bodies.pdf(*["Words. " * 300] * 2000), "application/pdf")
+        site.page(links, bodies.many_links())
+        site.page(table, bodies.huge_table())
+        site.page(nested, bodies.nested())
+        site.page(pdf, bodies.pdf(*["Words. " * 300] * 2000), "application/pdf")
         print(site.port, flush=True)
         sys.stdin.read()
 
@@ -173,20 +180,14 @@ async def measure(way: str, port: int) -> dict[str, Any]:
 
 
 async def hostile(port: int) -> list[dict[str, Any]]:
-    """The hostile bodies one by one, each with fresh workers."""
+    """The hostile bodies one by one, each with a fresh worker."""
     outcomes = []
-    for path in (
-        "gzip-bomb-(512-MiB)",
-        "endless-page",
-        "50,000-links",
-        "5-MB-table",
-        "100,000-nested-elements",
-        "4.9-MB-PDF",
-    ):
+    for path in HOSTILE:
         extractor = Extractor(workers=1)
         web = fetcher(port, extractor)
+        peaks = [0.0]
+        watch = asyncio.create_task(_watch(extractor, peaks))
         begun = time.perf_counter()
-        watch = asyncio.create_task(_watch(extractor))
         try:
             page = await web.fetch(f"http://h0.example:{port}/{path}")
             outcome = f"{len(page['text']):,} characters. {page['note'] or ''}"
@@ -194,35 +195,22 @@ async def hostile(port: int) -> list[dict[str, Any]]:
             outcome = f"`{error.code}`: {error.detail}"
         seconds = time.perf_counter() - begun
         watch.cancel()
-        worker = max((await asyncio.gather(watch, return_exceptions=True) and _peaks) or [0.0])
-        _peaks.clear()
         after = await web.fetch(f"http://h0.example:{port}/small")
         assert after["title"] == "On panels"
-        outcomes.append(
-            {
-                "body": path.replace("-", " "),
-                "seconds": seconds,
-                "own": peak_mib("self"),
-                "worker": worker,
-                "outcome": outcome,
-            }
-        )
+        body = path.replace("-", " ")
+        row = {"body": body, "seconds": seconds, "own": peak_mib("self"), "worker": max(peaks)}
+        outcomes.append({**row, "outcome": outcome})
         await web.aclose()
         extractor.close()
     return outcomes
 
 
-_peaks: list[float] = []
-
-
-async def _watch(extractor: Extractor) -> None:
-    """Note a worker's peak while it lives: a killed one can no longer be asked."""
+async def _watch(extractor: Extractor, peaks: list[float]) -> None:
+    """Note a worker's peak memory while it lives: a killed one can no longer be asked."""
     while True:
         for pid in extractor.pids():
-            try:
-                _peaks.append(peak_mib(pid))
-            except OSError:
-                continue
+            with suppress(OSError):
+                peaks.append(peak_mib(pid))
         await asyncio.sleep(0.02)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import gc
 import subprocess
 import sys
 import threading
@@ -470,6 +471,27 @@ def test_one_fetcher_in_several_event_loops_one_after_the_other(site: Site) -> N
     for _ in range(3):
         assert asyncio.run(twice()) == ["On panels"] * 2
     assert site.connections == 3  # each loop its own, and used again within it
+
+
+def test_a_loop_that_is_closed_and_another_opened(site: Site) -> None:
+    fetcher = WebFetcher(allow={site.address})
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(fetcher.fetch(site.url()))["title"] == "On panels"
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_that_is_closed_without_ceremony(site: Site) -> None:
+    fetcher = WebFetcher(allow={site.address})
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(fetcher.fetch(site.url()))["title"] == "On panels"
+        loop.close()  # its sockets are the garbage collector's now, and Python says so
+    del fetcher
+    gc.collect()
 
 
 def test_one_fetcher_in_two_threads_at_once(site: Site) -> None:

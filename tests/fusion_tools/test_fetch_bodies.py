@@ -96,6 +96,7 @@ async def test_html_under_many_names(
         ("/a", "application/yaml", "a: b", "application/yaml"),
         ("/a", "text/plain", "<html><body>source code</body></html>", "text/plain"),
         ("/a", None, "just words", "text/plain"),
+        ("/a", None, "RIFF raff", "text/plain"),
     ],
 )
 async def test_text_of_many_kinds_comes_as_it_is(
@@ -462,7 +463,7 @@ async def test_a_page_that_takes_too_long(get: Get, site: Site, body: str, text:
     page = await get(site.page("/x", body), extract_seconds=1.5)
     assert text in page["text"]
     assert "Main-content extraction failed (it took longer than 1.5 s)" in (page["note"] or "")
-    assert "only the first 300 KB were read" in (page["note"] or "")
+    assert "Only the first 300 KB were read." in (page["note"] or "")
     assert len(page["links"]) in (0, 500)
 
 
@@ -484,8 +485,10 @@ async def test_elements_nested_without_end(get: Get, site: Site) -> None:
         b"<p>\x00\x00\x00words\x00</p>" * 1000,
         b"<!DOCTYPE html [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><p>&b;" * 100,
         bytes(range(1, 256)) * 2000,
+        b"<!---->" * 100_000 + b"z",
+        b"<p style='" + b"/*" * 100_000 + b"'>",
     ],
-    ids=["tags", "entities", "attribute", "comment", "NULs", "entity bomb", "all bytes"],
+    ids="tags entities attribute comment NULs entity-bomb all-bytes comments style".split(),
 )
 async def test_rubbish(get: Get, site: Site, body: bytes) -> None:
     url = site.page("/x", body)

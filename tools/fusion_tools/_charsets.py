@@ -50,7 +50,9 @@ _TOLERATED = 0.01
 """Share of undecodable characters put down to sloppy pages, not to a wrong declaration."""
 
 
-def decode(body: bytes, declared: str | None, *, markup: bool, cut: bool) -> Decoded:
+def decode(
+    body: bytes, declared: str | None, *, markup: bool, cut: bool, guess: bool = True
+) -> Decoded:
     """Decode a page as a browser would, and better where the declaration is plainly wrong.
 
     Args:
@@ -58,6 +60,8 @@ def decode(body: bytes, declared: str | None, *, markup: bool, cut: bool) -> Dec
         declared: The charset label of the `Content-Type` header.
         markup: Whether to look for a declaration in the first 2 KiB.
         cut: Whether the body's end was cut off, maybe inside a character.
+        guess: Whether to have undeclared ones detected, which can take a second; else they are
+            taken for Western European.
     """
     for bom, codec in _BOMS:
         if body.startswith(bom):
@@ -75,7 +79,7 @@ def decode(body: bytes, declared: str | None, *, markup: bool, cut: bool) -> Dec
             return Decoded(text, known, _mismatch(labels[0], known))
     if utf8 is not None:
         return Decoded(utf8, "utf-8", _mismatch(labels[0], "utf-8") if labels else None)
-    guessed = _guess(body)
+    guessed = _guess(body) if guess else "cp1252"
     return Decoded(
         body.decode(guessed, "replace"), guessed, _mismatch(labels[0], guessed) if labels else None
     )

@@ -67,6 +67,8 @@ def main() -> None:
         write_frame(replies, {"crash": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
         return
     _limit_resources(config["memory_bytes"])
+    if hasattr(os, "nice"):
+        os.nice(5)  # the event loop first: this process takes all the time it is given
     frames: SimpleQueue[Frame] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, frames), daemon=True).start()
     write_frame(replies, {"ready": True})

@@ -15,7 +15,8 @@ _HIDING_STYLE = re.compile(
     r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|font-size:0(?:\.0*)?[a-z%]*)"
     r"(?:!important)?(?:;|$)"
 )
-_CSS_NOISE = re.compile(r"/\*.*?\*/|\s+", re.DOTALL)
+# Possessive: a style of nothing but "/*" must take no longer than its length.
+_CSS_NOISE = re.compile(r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?|\s++")
 _HIDDEN = etree.XPath("//*[@hidden or @style or @aria-hidden='true' or self::template]")
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "head", "iframe", "object"})
 # fmt: off

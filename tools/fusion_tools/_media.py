@@ -69,8 +69,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MZ\x90", "a program"),
 )
 _UNICODE_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# Possessive and atomic throughout: a page of comments must not make this backtrack.
 _HTML_START = re.compile(
-    rb"(?:<\?xml[^>]{0,200}>|<!--.{0,500}?-->|\s)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"(?:<\?xml[^>]*+>|(?><!--.*?-->)|\s++)*+<(?:!doctype\s++html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -111,7 +112,8 @@ def actual_kind(announced: Kind | None, body: bytes, path: str) -> Kind | str:
     if b"%PDF-" in start[:1024] and (announced in ("pdf", None) or start.lstrip()[:5] == b"%PDF-"):
         return "pdf"
     for magic, description in _MAGIC:
-        if start.startswith(magic):
+        # Words may begin with "RIFF" or "ID3"; then no zero bytes follow.
+        if start.startswith(magic) and (b"\x00" in start or not magic.isalnum()):
             return description
     if _HTML_START.match(start.removeprefix(b"\xef\xbb\xbf")) and announced != "markdown":
         return "html" if announced != "text" else "text"

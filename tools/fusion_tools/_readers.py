@@ -108,10 +108,10 @@ def read_plainly(document: Document, reason: str) -> Extracted:
             f"The PDF from {document.host} could not be read{reason}; use another source.",
         )
     if document.kind != "html":
-        return _finished(document, _read_text(document))
+        return _finished(document, _read_text(document, guess=False))
     from fusion_tools import _markup
 
-    text, note = _decoded(document)
+    text, note = _decoded(document, guess=False)
     tree = _markup.parse(text)
     plain, title, links = "", "", list[str]()
     if tree is not None:
@@ -161,17 +161,22 @@ def _read_html(document: Document) -> Extracted:
     return Extracted(content, title, article.date if article else None, ordered, notes)
 
 
-def _read_text(document: Document) -> Extracted:
-    text, notes = _decoded(document)
+def _read_text(document: Document, *, guess: bool = True) -> Extracted:
+    text, notes = _decoded(document, guess=guess)
     found = (link.rstrip(".,;:!?*_") for link in _BARE_URL.findall(text))
     return Extracted(
         text, links=[*dict.fromkeys(ln for ln in found if len(ln) <= 2000)], notes=notes
     )
 
 
-def _decoded(document: Document) -> tuple[str, list[str]]:
-    markup = document.kind in ("html", "xml")
-    result = decode(document.body, document.charset, markup=markup, cut=document.cut)
+def _decoded(document: Document, *, guess: bool = True) -> tuple[str, list[str]]:
+    result = decode(
+        document.body,
+        document.charset,
+        markup=document.kind in ("html", "xml"),
+        cut=document.cut,
+        guess=guess,
+    )
     return result.text, [result.note] if result.note else []
 
 

@@ -132,7 +132,7 @@ async def _body(url: CheckedUrl, response: httpx2.Response, limits: FetchLimits)
             f"{url.host} sent a decompression bomb: {response.num_bytes_downloaded:,} bytes "
             f"unpack to more than {limit:,}; use another source.",
         )
-    return _recognised(url, media, announced, bytes(body[:limit]), cut, limits)
+    return _recognised(url, media, announced, bytes(memoryview(body)[:limit]), cut, limits)
 
 
 def _recognised(
@@ -143,7 +143,7 @@ def _recognised(
     cut: bool,
     limits: FetchLimits,
 ) -> Download:
-    if not body.strip():
+    if not re.search(rb"\S", body):
         raise ToolError("url_not_accessible", f"{url.host} sent an empty page; use another source.")
     kind = actual_kind(announced, body, url.path)
     if kind not in _KINDS:
@@ -182,6 +182,8 @@ def _retry_after(header: str) -> float | None:
     text = header.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
+    if len(text) > 40:
+        return None
     try:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):

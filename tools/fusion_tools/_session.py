@@ -71,8 +71,7 @@ class Sessions:
         """The running loop's session."""
         loop = asyncio.get_running_loop()
         if loop not in self._held:
-            for closed in [other for other in self._held if other.is_closed()]:
-                self._held.pop(closed, None)
+            self._forget_closed()
             session = self._open()
             # The loop finalises the generators that were begun in it: `asyncio.run` and its
             # kin end by closing this session, while sockets can still be closed in order.
@@ -95,5 +94,9 @@ class Sessions:
         held = self._held.get(asyncio.get_running_loop())
         if held is not None:
             await held[1].aclose()
-        for loop in [loop for loop in self._held if loop.is_closed()]:
-            self._held.pop(loop, None)
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        for loop in list(self._held):  # a copy: other threads have their own loops
+            if loop.is_closed():
+                self._held.pop(loop, None)

@@ -212,13 +212,15 @@ class Extractor:
                 self._workers.discard(worker)
 
     def _plainly(self, job: _Job, reason: str) -> Extracted:
-        document = job.document
-        limit = job.limits.fallback_bytes
-        if document.kind == "html" and len(document.body) > limit:
-            document = replace(document, body=document.body[:limit], cut=True)
-            reason += f"; only the first {limit // 1000} KB were read"
+        document, limit = job.document, job.limits.fallback_bytes
         with self._reading_plainly:  # several threads at it would only slow each other down
-            return read_plainly(document, reason)
+            if len(document.body) <= limit:
+                return read_plainly(document, reason)
+            extracted = read_plainly(
+                replace(document, body=document.body[:limit], cut=True), reason
+            )
+        note = f"Only the first {limit // 1000} KB were read."
+        return replace(extracted, notes=[*extracted.notes, note])
 
     def _forget(self) -> None:
         """In a forked child: the workers, threads and locks belong to the parent."""
