@@ -184,7 +184,7 @@ class Caller:
             raise CallFailed(
                 {
                     "reason": reason,
-                    "detail": words_of(error),
+                    "detail": words_of(error, model.secrets),
                     "http_status": status_of(error),
                     "attempts": attempt,
                 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -287,8 +288,8 @@ def inherited(context: Any) -> dict[str, Any]:
     """The fields a run's context sets, in any form LangGraph hands it over.
 
     A context given to this graph has become a `FusionConfig`. Anything else comes from a parent
-    graph, whose context may be about other things: of a dict the fields known here are taken,
-    and of any other object nothing.
+    graph, whose context may be about other things: of a dict the fields known here are taken
+    (if it holds others too, those that fit), and of any other object nothing.
 
     Args:
         context: What the node's runtime holds.
@@ -300,7 +301,15 @@ def inherited(context: Any) -> dict[str, Any]:
         return context.given()
     if not isinstance(context, Mapping):
         return {}
-    return coerce({k: v for k, v in context.items() if k in FusionConfig.model_fields})
+    known = {k: v for k, v in context.items() if k in FusionConfig.model_fields}
+    if len(known) == len(context):
+        return coerce(known)
+    # Among fields of the parent's own, one with a name of ours need not be meant for us.
+    fields: dict[str, Any] = {}
+    for name, value in known.items():
+        with suppress(ConfigurationError):
+            fields |= coerce({name: value})
+    return fields
 
 
 def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:

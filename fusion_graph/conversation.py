@@ -14,6 +14,10 @@ TOLD_CHARACTERS = 8_000
 """How much of one tool result of the parent is told, in characters (about 2,000 tokens)."""
 
 
+CARRY_ON = "Answer my request above, with what has been found out since."
+"""Asks for the answer where the conversation ends with the parent's own model or its tools."""
+
+
 def question_of(messages: Sequence[AnyMessage]) -> str:
     """Text of the last human message; a picture without words counts as a question.
 
@@ -49,18 +53,21 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     refused by providers. System messages, earlier turns and attachments stay as they are.
     """
     results = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage)}
-    if not results and not any(isinstance(m, AIMessage) and m.tool_calls for m in messages):
-        return [_bare(m) for m in messages]
+    called = {call["id"] for m in messages for call in _calls(m)}
     out: list[AnyMessage] = []
     for message in messages:
         if isinstance(message, ToolMessage):
-            continue
-        if isinstance(message, AIMessage) and message.tool_calls:
+            if message.tool_call_id not in called:
+                out.append(HumanMessage(f"(A tool returned: {_shortened(message.text)})"))
+        elif calls := _calls(message):
             lines = [str(message.text)] if message.text else []
-            lines += [_tell(call, results.get(call["id"] or "")) for call in message.tool_calls]
+            lines += [_tell(call, results.get(call["id"] or "")) for call in calls]
             out.append(AIMessage("\n\n".join(lines)))
         else:
             out.append(_bare(message))
+    if out and isinstance(out[-1], AIMessage):
+        # Providers take a last assistant message as the beginning of the answer, or refuse it.
+        out.append(HumanMessage(CARRY_ON))
     return out
 
 
@@ -75,16 +82,27 @@ def transcript(messages: Sequence[AnyMessage]) -> str:
     return "\n\n".join(lines)
 
 
+def _calls(message: AnyMessage) -> list[Any]:
+    if not isinstance(message, AIMessage):
+        return []
+    return [*message.tool_calls, *message.invalid_tool_calls]
+
+
 def _bare(message: AnyMessage) -> AnyMessage:
     """An answer without the provider's own baggage (reasoning items, refusals, tool stubs)."""
-    if isinstance(message, AIMessage) and (message.additional_kwargs or message.tool_calls):
+    if isinstance(message, AIMessage) and message.additional_kwargs:
         return AIMessage(message.content, id=message.id)
     return message
 
 
 def _tell(call: Any, result: ToolMessage | None) -> str:
-    args = json.dumps(call["args"], ensure_ascii=False, default=str)
-    said = result.text if result is not None else "(no result yet)"
-    if len(said) > TOLD_CHARACTERS:
-        said = f"{said[:TOLD_CHARACTERS]} […{len(said) - TOLD_CHARACTERS} characters left out]"
-    return f"(Called {call['name']} with {args}. It returned: {said})"
+    args = call["args"]
+    said = args if isinstance(args, str) else json.dumps(args, ensure_ascii=False, default=str)
+    returned = _shortened(result.text) if result is not None else "(no result yet)"
+    return f"(Called {call['name']} with {said}. It returned: {returned})"
+
+
+def _shortened(said: str) -> str:
+    if len(said) <= TOLD_CHARACTERS:
+        return said
+    return f"{said[:TOLD_CHARACTERS]} […{len(said) - TOLD_CHARACTERS} characters left out]"

@@ -14,7 +14,9 @@ FusionError
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
 
 FailureReason = Literal[
     "rate_limited",

@@ -8,7 +8,7 @@ Every event is a dict with `type` and `at` (seconds since the run began):
     panel.tool.completed  name, tool, status, seconds, found
     panel.completed       name, model, characters, tool_calls, seconds
     panel.failed          name, model, reason, detail, seconds
-    panel.late            names                        given up after quorum and grace
+                          (`timed_out` also for one left behind after quorum and grace)
     call.retried          stage, name, model, reason, seconds     waiting before another try
     analysis.in_progress  model, answers
     analysis.completed    consensus, contradictions, partial_coverage, unique_insights, blind_spots
@@ -16,7 +16,7 @@ Every event is a dict with `type` and `at` (seconds since the run began):
     analysis.failed       code, detail
     synthesis.in_progress model
     synthesis.restarted   model, reason                what was streamed so far is void
-    fusion.completed      status, degradations, cost_usd, seconds
+    fusion.completed      status, degradations, cost_usd, calls, seconds
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from fusion_graph.errors import FailureReason
@@ -57,14 +57,21 @@ def status_of(error: BaseException) -> int | None:
     return int(str(code)) if str(code).isdecimal() else None
 
 
-def words_of(error: BaseException) -> str:
-    """The provider's own words, one line, without anything that looks like a key."""
+def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """The provider's own words, one line, without keys.
+
+    Args:
+        error: The exception.
+        secrets: What must not appear besides anything that looks like a key.
+    """
     body = getattr(error, "body", None)
     said: Any = None
     if isinstance(body, Mapping):
         inner = body.get("error") if isinstance(body.get("error"), Mapping) else body
         said = inner.get("message") if isinstance(inner, Mapping) else None
     text = " ".join(str(said or error or type(error).__name__).split())
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
     return scrub(text or type(error).__name__)[:DETAIL_CHARACTERS]
 
 

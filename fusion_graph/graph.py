@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -193,6 +194,7 @@ def _finish(
         degradations=[item["code"] for item in record["degradations"]],
         cost_usd=total["cost_usd"],
         calls=total["calls"],
+        seconds=round(time.time() - run["started"], 3),
     )
     message = AIMessage(
         written.content,

@@ -6,6 +6,8 @@ import asyncio
 import atexit
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -77,13 +79,22 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
     Everything run this way shares one background loop, and so its connections. The caller's
     context variables are seen by the coroutine. An interrupt cancels it.
     """
-    global _background  # noqa: PLW0603 - one thread for the process, started when first needed
-    with _lock:
-        if _background is None or not _background.thread.is_alive():
-            _background = _Background()
-    future = asyncio.run_coroutine_threadsafe(work, _background.loop)
+    background = _the_background()
+    if threading.current_thread() is background.thread:
+        # A tool that blocks the background loop itself: waiting for that loop would never end.
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(copy_context().run, asyncio.run, work).result()
+    future = asyncio.run_coroutine_threadsafe(work, background.loop)
     try:
         return future.result()
     except BaseException:
         future.cancel()
         raise
+
+
+def _the_background() -> _Background:
+    global _background  # noqa: PLW0603 - one thread for the process, started when first needed
+    with _lock:
+        if _background is None or not _background.thread.is_alive():
+            _background = _Background()
+        return _background

@@ -32,6 +32,9 @@ DEPTH_HEADER = "x-fusion-depth"
 CONNECT_SECONDS = 10.0
 """How long a connection may take. How long a reply may take is the stage's deadline."""
 
+SHORTEST_SECRET = 6
+"""Shorter keys and header values are words, and would be cut out of every message."""
+
 FREE_PROVIDERS = frozenset({"offline", "ollama"})
 """Providers that run on the user's own machine and bill nobody."""
 
@@ -47,6 +50,7 @@ class Model:
         protocol: Whether it takes the OpenAI protocol's parameters with each call.
         price: The user's own price, if one was given.
         refused: Parameters it has refused; they are left out from then on.
+        secrets: Its key and header values, which no message may repeat.
         formats_refused: How many of the ways to ask for JSON it has refused, strongest first.
     """
 
@@ -57,6 +61,7 @@ class Model:
     price: Price | None = None
     refused: set[str] = field(default_factory=set)
     formats_refused: int = 0
+    secrets: tuple[str, ...] = ()
 
     def cost(self, message: AIMessage) -> float | None:
         """What the call behind a reply cost in US dollars, or None if nobody knows."""
@@ -144,7 +149,14 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
     if identity not in chats:
         chats[identity] = _protocol_chat(provider_name, name, provider, key, client)
-    return Model(ref, provider_name, chats[identity], True, provider.prices.get(name))
+    return Model(
+        ref,
+        provider_name,
+        chats[identity],
+        protocol=True,
+        price=provider.prices.get(name),
+        secrets=tuple(s for s in (key, *provider.headers.values()) if len(s) >= SHORTEST_SECRET),
+    )
 
 
 def _protocol_chat(

@@ -14,7 +14,7 @@ import operator
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from langchain_core.messages import (
@@ -30,6 +30,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.errors import Failure

@@ -41,16 +41,17 @@ class Stack:
         """
         layers = [inherited(context), self.given]
         name, reason = next((n for x in layers if (n := x.get("preset"))), None), ""
-        whole = any(x.get("panel") for x in layers)
-        if name is None and not whole:
+        if name is None and not any(layer.get("panel") for layer in layers):
             choice = choose()
             name, reason = choice.name, choice.reason
-        preset = load(name) if name else None
-        fields = preset.stack() if preset else {}
+        fields: dict[str, Any] = {}
         stack = None
-        if preset and preset.discovers:
-            stack = {key: fields[key] for key in ("panel", "judge", "synthesizer")}
-        settings = combine(*layers, {**fields, "preset": name})
+        if name:
+            preset = load(name)
+            fields = preset.stack()
+            if preset.discovers:
+                stack = {key: fields[key] for key in ("panel", "judge", "synthesizer")}
+        settings = combine(*_with_preset(layers, name, fields))
         return settings, {"preset": name, "preset_reason": reason, "stack": stack}
 
     def resume(self, context: Any, run: Run) -> ResolvedConfig:
@@ -66,4 +67,16 @@ class Stack:
             preset = load(name)
             recorded = run["stack"] if name == run["preset"] else None
             fields = {**preset.fields, **recorded} if recorded else preset.stack()
-        return combine(*layers, {**fields, "preset": name})
+        return combine(*_with_preset(layers, name, fields))
+
+
+def _with_preset(
+    layers: list[dict[str, Any]], name: str | None, fields: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The layers with the preset's fields below the layer that names it.
+
+    So a preset named for one run replaces the models the graph was made with, and fields set
+    beside its name go before its own.
+    """
+    place = next((i for i, layer in enumerate(layers) if layer.get("preset")), len(layers) - 1)
+    return [*layers[: place + 1], {**fields, "preset": name}, *layers[place + 1 :]]

@@ -6,10 +6,11 @@ One turn fills the keys from top to bottom; `fan_out` empties them for the next 
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
+from typing_extensions import TypedDict
 
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord

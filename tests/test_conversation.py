@@ -153,7 +153,7 @@ def test_arguments_that_are_no_json_are_told_anyway():
 def test_a_providers_own_baggage_stays_behind():
     answer = AIMessage("Yes.", additional_kwargs={"reasoning": {"id": "rs_1"}}, id="m1")
 
-    (after,) = told([answer])
+    after, _ = told([answer, HumanMessage("And?")])
     assert (after.content, after.additional_kwargs, after.id) == ("Yes.", {}, "m1")
 
 

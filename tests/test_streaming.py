@@ -375,8 +375,9 @@ async def test_who_is_left_behind_after_the_quorum_is_told(models, panel_config)
     events = await collect(graph, "astream", stream_mode="custom")
 
     check_order(events)
-    (late,) = [event for event in events if event["type"] == "panel.late"]
-    assert late["names"] == ["c"]
+    (late,) = [event for event in events if event["type"] == "panel.failed"]
+    assert (late["name"], late["reason"]) == ("c", "timed_out")
+    assert "Left behind" in late["detail"]
 
 
 @faces

@@ -180,7 +180,6 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "panel.tool.completed": _tool_completed,
     "panel.completed": _completed,
     "panel.failed": _failed,
-    "panel.late": lambda e: [f"gone on without {', '.join(map(clean, e['names']))}"],
     "call.retried": lambda e: [f"{clean(e['name'])}: {waiting(e)}"],
     "analysis.in_progress": lambda e: [
         f"judge: comparing {counted(e['answers'], 'answer')} ({clean(e['model'])})"

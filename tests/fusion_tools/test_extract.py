@@ -233,8 +233,10 @@ def test_closing_in_the_middle_of_a_page() -> None:
     pids = extractor.pids()
     answers: list[Future[Extracted]] = [extractor.submit(ENDLESS, PATIENT) for _ in range(3)]
     extractor.close()
-    for answer in answers:
-        assert "Main-content extraction failed" in answer.result().notes[0]
+    assert "Main-content extraction failed" in answers[0].result().notes[0]
+    for answer in answers[1:]:
+        with pytest.raises(ToolError, match="has been closed"):
+            answer.result()
     assert not any(map(alive, pids))
 
 
@@ -260,7 +262,8 @@ def test_a_forked_child_gets_workers_of_its_own() -> None:
     # In a fresh interpreter: forking one that runs threads, as pytest may, is deprecated.
     out = script(
         """
-        import os
+        import os, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 advises against it
         from fusion_tools.extract import shared_extractor
         read = lambda: shared_extractor().submit(PAGE, LIMITS).result().title
         assert read() == "On panels"
@@ -433,7 +436,7 @@ def test_a_worker_ends_by_itself_when_the_pipe_closes_even_in_the_middle_of_a_pa
     write_frame(worker._requests, {"kind": "html", "url": "https://h.example/"}, ENDLESS.body)
     worker._requests.close()
     assert worker._process.wait(timeout=60) == 0
-    worker.kill()
+    worker.close()
 
 
 def wait_for_end(pid: int) -> None:

@@ -47,7 +47,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """One worker process. Used by one thread; `kill` may be called by any.
+    """One worker process. Used and closed by one thread; any may `kill` it.
 
     Args:
         memory_bytes: Its address space.
@@ -143,9 +143,13 @@ class Worker:
                 self.usable = False  # killed just as the answer came
 
     def kill(self) -> None:
-        """End the process, whatever it is doing, and free its pipes."""
+        """End the process, whatever it is doing. Safe while another thread waits for it."""
         self.usable = False
         self._process.kill()
+
+    def close(self) -> None:
+        """End the process and free its pipes; for the thread that uses the worker."""
+        self.kill()
         self._process.wait()
         self._requests.close()
         self._replies.close()

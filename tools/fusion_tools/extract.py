@@ -107,7 +107,7 @@ class Extractor:
         job = _Job(document, limits)
         with self._lock:
             if self._closed:
-                raise ToolError("unavailable", "The page reader has been closed.")
+                raise _closed()
             self._unfinished += 1
             self._jobs.put(job)
             if self._unfinished > len(self._threads) and len(self._threads) < self._max_workers:
@@ -175,6 +175,8 @@ class Extractor:
 
     def _read(self, job: _Job, seat: _Seat) -> Extracted:
         limits = job.limits
+        if self._closed:
+            raise _closed()
         if time.monotonic() - job.queued > limits.queue_seconds:
             return self._plainly(job, f" (no worker was free within {limits.queue_seconds:g} s)")
         try:
@@ -207,7 +209,7 @@ class Extractor:
     def _release(self, seat: _Seat) -> None:
         worker, seat.worker = seat.worker, None
         if worker is not None:
-            worker.kill()
+            worker.close()
             with self._lock:
                 self._workers.discard(worker)
 
@@ -236,6 +238,10 @@ _every_extractor: weakref.WeakSet[Extractor] = weakref.WeakSet()
 def shared_extractor() -> Extractor:
     """The extractor of this process, for everybody who has no reason for one of their own."""
     return Extractor()
+
+
+def _closed() -> ToolError:
+    return ToolError("unavailable", "The page reader has been closed; start it anew.")
 
 
 def _cpus() -> int:
