@@ -232,3 +232,31 @@ async def test_panelists_that_want_one_page_cause_one_request(panel_config, mode
 
     assert [answer["status"] for answer in result["fusion"]["answers"]] == ["ok"] * 16
     assert len(site.requests) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*langchain-community.*:DeprecationWarning")
+async def test_a_search_tool_of_langchain_community_serves_as_the_panels_search(
+    models, panel_config, site
+):
+    pytest.importorskip("langchain_community", reason="needs the community extra")
+    from langchain_community.tools import SearxSearchResults
+    from langchain_community.utilities import SearxSearchWrapper
+
+    page = site.page("/panels", PANELS)
+    hit = {"url": page, "title": "Panels", "content": "What they cost.", "engines": []}
+    hits = {"results": [{**hit, "category": "general"}]}
+    engine = site.route("/searx", lambda exchange: exchange.reply(json.dumps(hits).encode()))
+    searx = SearxSearchResults(wrapper=SearxSearchWrapper(searx_host=engine))
+    config = panel_config(search=searx, panel=["scripted:a", "scripted:b"])
+    models.script("a", *research("Costly [1].", page))
+    models.script("w", "Costly [1].")
+
+    result = await create_fusion_graph(config).ainvoke({"messages": [("user", "What is it?")]})
+
+    report = FusionReport.from_state(result)
+    found, refused = report.answers[0].tool_calls
+    assert (found.name, found.status) == ("web_search", "ok")
+    # The web fetcher's guard holds whatever found the address: this site is on loopback.
+    assert (refused.name, refused.status) == ("web_fetch", "url_not_allowed")
+    assert {request.path.partition("?")[0] for request in site.requests} == {"/searx"}
+    assert "(search result, page not read)" in result["messages"][-1].content

@@ -233,10 +233,13 @@ def test_closing_in_the_middle_of_a_page() -> None:
     pids = extractor.pids()
     answers: list[Future[Extracted]] = [extractor.submit(ENDLESS, PATIENT) for _ in range(3)]
     extractor.close()
-    assert "Main-content extraction failed" in answers[0].result().notes[0]
-    for answer in answers[1:]:
-        with pytest.raises(ToolError, match="has been closed"):
-            answer.result()
+    for answer in answers:  # one may have been begun
+        error = answer.exception()
+        if error is None:
+            assert "Main-content extraction failed" in answer.result().notes[0]
+        else:
+            assert isinstance(error, ToolError)
+            assert error.code == "unavailable"
     assert not any(map(alive, pids))
 
 

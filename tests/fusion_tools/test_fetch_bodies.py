@@ -488,8 +488,17 @@ async def test_elements_nested_without_end(get: Get, site: Site) -> None:
         b"<!---->" * 100_000 + b"z",
         b"<p style='" + b"/*" * 100_000 + b"'>",
     ],
-    ids=["tags", "entities", "attribute", "comment", "NULs", "entity bomb", "all bytes"]
-    + ["comments", "style"],
+    ids=[
+        "tags",
+        "entities",
+        "attribute",
+        "comment",
+        "NULs",
+        "entity bomb",
+        "all bytes",
+        "comments",
+        "style",
+    ],
 )
 async def test_rubbish(get: Get, site: Site, body: bytes) -> None:
     url = site.page("/x", body)

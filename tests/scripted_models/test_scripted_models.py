@@ -301,9 +301,12 @@ def test_a_whole_answer_can_break_off(client: OpenAI, scope: Scope) -> None:
 def test_a_streamed_answer_can_break_off(client: OpenAI, scope: Scope) -> None:
     scope.script("m", {"text": "one two three", "close_after": 2})
     seen = []
+
+    def read() -> None:
+        seen.extend(chunk.choices[0].delta.content for chunk in ask(client, stream=True))
+
     with pytest.raises(openai.APIConnectionError):
-        for chunk in ask(client, stream=True):
-            seen.append(chunk.choices[0].delta.content)
+        read()
     assert seen == ["one ", "two "]
 
 

@@ -122,9 +122,7 @@ def search_provider(
     return SharedSearch(tool_provider(name_or_tool) if _is_tool(name_or_tool) else name_or_tool)
 
 
-def named_search(
-    name: str, corpus_folder: str | os.PathLike[str] | None = None
-) -> SearchProvider:
+def named_search(name: str, corpus_folder: str | os.PathLike[str] | None = None) -> SearchProvider:
     """A provider by name. One may serve many runs: its limits hold for all of them.
 
     Args:
