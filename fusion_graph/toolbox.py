@@ -74,7 +74,9 @@ class Toolbox:
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
                 return cls(corpus, corpus)
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
-            search = _Filtered(_search(settings.search), DomainRules(allowed, blocked))
+            search = _search(settings.search)
+            if allowed or blocked:
+                search = _Filtered(search, DomainRules(allowed, blocked))
             return cls(search, _web_fetcher(allowed, blocked))
         except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
