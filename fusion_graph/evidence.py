@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
-from fusion_graph.quotes import Verdict, check_quotes
+from fusion_graph.quotes import Verdict, check_quotes, normalised
 from fusion_tools.normalise import normalise_url
 from fusion_tools.sources import SourceEntry
 
@@ -138,7 +138,7 @@ def rewrite_citations(text: str, ids: Mapping[int, int]) -> tuple[str, list[int]
     ordinary quotation.
     """
 
-    def cite(known: list[int], quote: str | None) -> str:
+    def cite(known: list[int], quote: str | None, _before: str) -> str:
         if quote and known:
             return "".join(f'[{n}: "{quote}"]' for n in known)
         return "".join(f"[{n}]" for n in known) or (f'"{quote}"' if quote else "")
@@ -149,13 +149,17 @@ def rewrite_citations(text: str, ids: Mapping[int, int]) -> tuple[str, list[int]
 def plain_citations(text: str, known: Collection[int]) -> tuple[str, list[int]]:
     """The text with `[n: "words"]` as `"words" [n]`, without citations of unknown sources.
 
+    Words that the text has just said itself are not said again.
+
     Returns:
         The text, and the ids that do not exist.
     """
 
-    def cite(ids: list[int], quote: str | None) -> str:
+    def cite(ids: list[int], quote: str | None, before: str) -> str:
         marks = "".join(f"[{n}]" for n in ids)
-        return f'"{quote}" {marks}'.strip() if quote else marks
+        if quote and normalised(quote).rstrip(".") not in normalised(before[-2 * len(quote) :]):
+            return f'"{quote}" {marks}'.strip()
+        return marks
 
     return _rewritten(text, {n: n for n in known}, cite)
 
@@ -203,7 +207,7 @@ def _ids(match: re.Match[str]) -> list[int]:
 
 
 def _rewritten(
-    text: str, ids: Mapping[int, int], cite: Callable[[list[int], str | None], str]
+    text: str, ids: Mapping[int, int], cite: Callable[[list[int], str | None, str], str]
 ) -> tuple[str, list[int]]:
     unknown: list[int] = []
 
@@ -213,7 +217,7 @@ def _rewritten(
         old = _ids(match)
         unknown.extend(n for n in old if n not in ids)
         known = list(dict.fromkeys(ids[n] for n in old if n in ids))
-        new = cite(known, match["quote"])
+        new = cite(known, match["quote"], text[: match.start()])
         return match["gap"] + new if new else ""
 
     rewritten = _CITED.sub(replace, text)

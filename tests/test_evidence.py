@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.evidence import cited_ids, merge_sources, rewrite_citations, source_list
+from fusion_graph.evidence import (
+    cited_ids,
+    merge_sources,
+    plain_citations,
+    rewrite_citations,
+    source_list,
+)
 
 PROPERTY = settings(deadline=None, derandomize=True)
 
@@ -215,3 +221,12 @@ def test_a_title_cannot_add_a_source_to_the_list():
     sources = [source(1, "https://wet.example/", title=title)]
 
     assert len(source_list(sources, "Wet [1].").splitlines()) == 2
+
+
+def test_words_the_text_has_just_said_are_not_quoted_again():
+    said = 'A panel costs four times as much [1: "A panel costs four times as much."]. Or "more".'
+
+    assert plain_citations(said, [1])[0] == 'A panel costs four times as much [1]. Or "more".'
+    assert plain_citations('It is dear [1: "costs four times"].', [1])[0] == (
+        'It is dear "costs four times" [1].'
+    )

@@ -68,7 +68,7 @@ def main() -> None:
         return
     _limit_resources(config["memory_bytes"])
     if hasattr(os, "nice"):
-        os.nice(5)  # the event loop first: this process takes all the time it is given
+        os.nice(0)  # the event loop first: this process takes all the time it is given
     frames: SimpleQueue[Frame] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, frames), daemon=True).start()
     write_frame(replies, {"ready": True})
