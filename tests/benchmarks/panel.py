@@ -63,11 +63,11 @@ def script(scope: Scope, size: int, rounds: int, **pace: float) -> None:
     scope.script("w", answer)
 
 
-def graph(scope: Scope, size: int, rounds: int) -> Any:
+def graph(scope: Scope, members: range, rounds: int) -> Any:
     """The panel under test."""
     return create_fusion_graph(
         {
-            "panel": [f"s:p{n}" for n in range(size)],
+            "panel": [f"s:p{n}" for n in members],
             "judge": "s:j",
             "synthesizer": "s:w",
             "search": "none",
@@ -104,9 +104,12 @@ def floor(client: httpx2.AsyncClient, url: str, bodies: dict[str, list[bytes]]) 
 
     async def run() -> None:
         await asyncio.gather(*(panelist(rows) for m, rows in parsed.items() if m[0] == "p"))
-        json.loads((await one(parsed["j"][0]))["content"])
+        await asyncio.gather(*(finish(n) for n in range(len(parsed["j"]))))
+
+    async def finish(n: int) -> None:
+        json.loads((await one(parsed["j"][n]))["content"])
         text = []
-        writer = json.dumps(parsed["w"][0])
+        writer = json.dumps(parsed["w"][n])
         async with client.stream("POST", url, content=writer, headers=headers) as reply:
             async for line in reply.aiter_lines():
                 if line.startswith("data: {"):
@@ -143,14 +146,19 @@ async def compare(
 
 def arms_of(scope: Scope, size: int, rounds: int) -> dict[str, Callable[[], Awaitable[Any]]]:
     """The graph's arms: awaited whole, and streamed in `messages` mode."""
-    fusion = graph(scope, size, rounds)
+    # A panel has 16 members at most: 32 are two panels at once, with two judges and writers.
+    parts = [range(size)] if size <= 16 else [range(16), range(16, size)]
+    panels = [graph(scope, members, rounds) for members in parts]
 
     async def whole() -> None:
-        await fusion.ainvoke(QUESTION)
+        await asyncio.gather(*(fusion.ainvoke(QUESTION) for fusion in panels))
 
     async def streamed() -> None:
-        async for _ in fusion.astream(QUESTION, stream_mode="messages"):
-            pass
+        async def read(fusion: Any) -> None:
+            async for _ in fusion.astream(QUESTION, stream_mode="messages"):
+                pass
+
+        await asyncio.gather(*(read(fusion) for fusion in panels))
 
     return {"ainvoke": whole, "messages": streamed}
 
@@ -203,7 +211,7 @@ async def crowd(scope: Scope, rounds: int, at_once: int, repeats: int) -> str:
 async def paced(scope: Scope, rounds: int) -> str:
     """One line: at the speed of a model, to the first visible token and to the end."""
     script(scope, 3, rounds, ttft=0.4, rate=80)
-    fusion = graph(scope, 3, rounds)
+    fusion = graph(scope, range(3), rounds)
     bodies = await observed(scope, lambda: fusion.ainvoke(QUESTION))
     async with httpx2.AsyncClient(timeout=60) as client:
         base, _ = await timed(floor(client, f"{scope.base_url}/chat/completions", bodies))
@@ -243,7 +251,7 @@ async def _memory(arm: str, base_url: str) -> float:
             await asyncio.gather(*(ask() for _ in range(50)))
     else:
         scope = type("Where", (), {"base_url": base_url})
-        fusion = graph(scope, 3, 0)  # type: ignore[arg-type]
+        fusion = graph(scope, range(3), 0)  # type: ignore[arg-type]
         await asyncio.gather(*(fusion.ainvoke(QUESTION) for _ in range(50)))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -258,8 +266,8 @@ async def main(quick: bool) -> None:
         )
         print("|---|---|---|---|---|---|---|---|")
         for rounds in (0, 8):
-            for size in (3,) if quick else (1, 3, 8, 16):
-                repeats = max(5, 60 // (size * (rounds + 1)))
+            for size in (3,) if quick else (1, 3, 8, 32):
+                repeats = max(7, 90 // (size * (rounds + 1)))
                 print(await row(server.scope(), size, rounds, repeats), flush=True)
         if quick:
             return
