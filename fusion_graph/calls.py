@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 
 from fusion_graph.errors import Failure
 from fusion_graph.events import Emit
@@ -274,13 +276,27 @@ async def _send_protocol(
     config: RunnableConfig,
     sink: Callable[[str], None] | None,
 ) -> AIMessage:
-    chat = model.chat if sink is None else model.chat.model_copy(update={"sink": sink})
+    chat: Any = model.chat if sink is None else model.chat.model_copy(update={"sink": sink})
     parameters = options.parameters()
     if model.provider == "openrouter":
         # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
         parameters["extra_body"] = {"usage": {"include": True}}
-    reply = await chat.ainvoke(list(messages), config, **parameters)
-    return _as_message(reply)
+    if _watched():
+        return _as_message(await chat.ainvoke(list(messages), config, **parameters))
+    return _as_message(await chat.complete(list(messages), **parameters))
+
+
+def _watched() -> bool:
+    """Whether somebody is to be told of model calls: a tracer, a callback of the user's, a cache.
+
+    LangGraph's own handlers are there for the writer's tokens, which it is given directly.
+    """
+    if get_llm_cache() is not None:
+        return True
+    config = var_child_runnable_config.get() or {}
+    manager = config.get("callbacks") or []
+    handlers = manager if isinstance(manager, list) else manager.handlers
+    return any(not type(handler).__module__.startswith("langgraph.") for handler in handlers)
 
 
 def _as_message(reply: Any) -> AIMessage:

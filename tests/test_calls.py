@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import HumanMessage, SystemMessage
 
+from fusion_graph import create_fusion_graph
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.config import Price, Provider
 from fusion_graph.models import DEPTH_HEADER, Model, open_model
@@ -576,3 +578,25 @@ async def test_a_key_never_reaches_a_failure(models, opened, monkeypatch):
     assert models.calls()[0].headers["authorization"] == "Bearer sk-secret-1234567890"
     assert "1234567890" not in str(caught.value)
     assert "Find yours in the settings." in caught.value.failure["detail"]
+
+
+async def test_a_callback_is_told_of_every_call_with_its_stage_and_member(panel_config):
+    class Watcher(AsyncCallbackHandler):
+        def __init__(self) -> None:
+            self.started: list[tuple[str, str]] = []
+            self.tokens: list[int] = []
+
+        async def on_chat_model_start(self, serialized, messages, *, metadata, **kwargs):
+            self.started.append((metadata["fusion_stage"], metadata["fusion_name"]))
+
+        async def on_llm_end(self, response, **kwargs):
+            self.tokens.append(response.generations[0][0].message.usage_metadata["output_tokens"])
+
+    watcher = Watcher()
+    question = {"messages": [("user", "How wet is water?")]}
+    await create_fusion_graph(panel_config()).ainvoke(question, {"callbacks": [watcher]})
+
+    panel = [("panel", name) for name in "abc"]
+    assert sorted(watcher.started) == [("judge", "judge"), *panel, ("synthesis", "writer")]
+    assert all(watcher.tokens)
+    assert len(watcher.tokens) == 5

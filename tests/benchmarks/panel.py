@@ -104,7 +104,7 @@ def floor(client: httpx2.AsyncClient, url: str, bodies: dict[str, list[bytes]]) 
 
     async def run() -> None:
         await asyncio.gather(*(panelist(rows) for m, rows in parsed.items() if m[0] == "p"))
-        await asyncio.gather(*(finish(n) for n in range(len(parsed["j"]))))
+        await asyncio.gather(*(finish(n) for n in range(len(parsed.get("j", ())))))
 
     async def finish(n: int) -> None:
         json.loads((await one(parsed["j"][n]))["content"])
