@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,11 @@ import pytest
 
 from tests.scripted_models import ModelServer, start_server
 from tests.scripted_models.client import Scope
+
+# A job that a shell started in the background ignores interrupts, and so would every process the
+# tests start: those that interrupt one need the usual way of things.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KEYS = (
     "OPENROUTER_API_KEY",
