@@ -394,15 +394,15 @@ def test_a_running_event_loop_as_in_jupyter(tmp_path: Path) -> None:
 
 
 BUSY = """
-    import sys, threading
+    import sys, threading, time
     from fusion_tools.extract import shared_extractor
     from tests.fusion_tools.bodies import many_links
     from dataclasses import replace
     extractor = shared_extractor()
-    extractor.submit(PAGE, LIMITS).result()
+    assert extractor.submit(PAGE, LIMITS).result().notes == []
     busy = [extractor.submit(replace(PAGE, body=many_links().encode()), LIMITS) for _ in range(2)]
     while len(extractor.pids()) < min(2, extractor._max_workers):
-        pass
+        time.sleep(0.01)
     print(*extractor.pids(), flush=True)
     {ending}
     """

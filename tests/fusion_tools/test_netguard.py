@@ -7,11 +7,11 @@ import os
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpcore2
 import pytest
+import trustme
 
 from fusion_tools.fetch import FetchLimits, WebFetcher
 from fusion_tools.netguard import MAX_ADDRESSES, GuardedBackend
@@ -21,7 +21,6 @@ from tests.fusion_tools.site import Exchange, Site
 
 PUBLIC, PUBLIC_V6 = "93.184.216.34", "2606:2800:220:1::1"
 ONCE = FetchLimits(retries=0, connect_seconds=5)
-CERTIFICATE = Path(__file__).with_name("site.pem")
 
 
 class Recorder(httpcore2.AsyncNetworkBackend):
@@ -263,17 +262,19 @@ async def test_two_names_of_one_address_share_no_connection(site: Site) -> None:
     await fetcher.aclose()
 
 
-def tls_site(named: list[str | None]) -> Site:
+def tls_site(authority: trustme.CA, named: list[str | None]) -> Site:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    authority.issue_cert("site.test").configure_cert(context)
     context.sni_callback = lambda _socket, name, _context: named.append(name)
     return Site(tls=context)
 
 
 async def test_certificate_and_sni_are_those_of_the_name() -> None:
     named: list[str | None] = []
-    trust = ssl.create_default_context(cafile=str(CERTIFICATE))
-    with tls_site(named) as site:
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    with tls_site(authority, named) as site:
         site.page("/", article())
         names = Names(site_test=[["127.0.0.1"]], other_test=[["127.0.0.1"]])
         fetcher = WebFetcher(
@@ -292,7 +293,7 @@ async def test_certificate_and_sni_are_those_of_the_name() -> None:
 
 
 async def test_a_certificate_nobody_signed_is_refused() -> None:
-    with tls_site([]) as site:
+    with tls_site(trustme.CA(), []) as site:
         fetcher = WebFetcher(
             allow={("site.test", site.port)}, resolver=Names(site_test=[["127.0.0.1"]])
         )

@@ -157,7 +157,8 @@ class Downloader:
             async with budget.spend():
                 request = httpx2.Request("GET", url.url, headers=self._headers)
                 request.extensions["timeout"] = {"connect": self._limits.connect_seconds}
-                cookies.set_cookie_header(request)
+                if cookies:
+                    cookies.set_cookie_header(request)
                 try:
                     response = await session.transport.handle_async_request(request)
                 except httpx2.TransportError as error:

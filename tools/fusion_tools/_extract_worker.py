@@ -68,7 +68,7 @@ def main() -> None:
         return
     _limit_resources(config["memory_bytes"])
     if hasattr(os, "nice"):
-        os.nice(0)  # the event loop first: this process takes all the time it is given
+        os.nice(2)  # the event loop first: this process takes all the time it is given
     frames: SimpleQueue[Frame] = SimpleQueue()
     threading.Thread(target=_receive, args=(requests, frames), daemon=True).start()
     write_frame(replies, {"ready": True})
@@ -129,11 +129,7 @@ def _limit_resources(memory_bytes: int) -> None:
         return
     import resource
 
-    for name, limit in (
-        ("RLIMIT_AS", memory_bytes),
-        ("RLIMIT_CORE", 0),
-        ("RLIMIT_FSIZE", 0),  # a page cannot make this process write a file
-    ):
+    for name, limit in (("RLIMIT_AS", memory_bytes), ("RLIMIT_CORE", 0)):
         try:
             resource.setrlimit(getattr(resource, name), (limit, limit))
         except (AttributeError, ValueError, OSError):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,11 @@ def _search_path() -> list[str]:
     An isolated interpreter does not know PYTHONPATH, the user's site-packages or what a
     program added to `sys.path`; the libraries may be there.
     """
-    main = getattr(sys.modules.get("__main__"), "__file__", None)
-    own = {os.getcwd(), os.path.dirname(os.path.abspath(main)) if main else None}
+    own = {os.path.dirname(getattr(sys.modules.get("__main__"), "__file__", None) or "")}
+    with suppress(OSError):  # the working directory may be gone
+        own.add(os.getcwd())
     return [
         entry
-        for entry in map(os.path.abspath, filter(None, sys.path))
+        for entry in filter(os.path.isabs, sys.path)
         if entry not in own or os.path.isdir(os.path.join(entry, "trafilatura"))
     ]

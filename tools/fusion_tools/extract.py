@@ -108,13 +108,13 @@ class Extractor:
         with self._lock:
             if self._closed:
                 raise _closed()
-            self._unfinished += 1
-            self._jobs.put(job)
-            if self._unfinished > len(self._threads) and len(self._threads) < self._max_workers:
+            if len(self._threads) < min(self._unfinished + 1, self._max_workers):
                 # Daemons: a script must be able to end while a page is being read.
                 thread = threading.Thread(target=self._serve, name="fusion-extract", daemon=True)
-                self._threads.add(thread)
                 thread.start()
+                self._threads.add(thread)
+            self._unfinished += 1
+            self._jobs.put(job)
         return job.future
 
     def pids(self) -> list[int]:
@@ -147,6 +147,7 @@ class Extractor:
                     self._settle(job, seat)
                 with self._lock:
                     self._unfinished -= 1
+                del job  # megabytes, and the next one may be long in coming
         finally:
             self._release(seat)
 
@@ -193,11 +194,11 @@ class Extractor:
         self._release(seat)
         if time.monotonic() < self._broken_until:
             raise WorkerError(self._broken_reason)
+        seat.worker = Worker(self._memory_bytes)
         with self._lock:
-            if self._closed:
-                raise WorkerError("the page reader was closed")
-            seat.worker = Worker(self._memory_bytes)
             self._workers.add(seat.worker)
+            if self._closed:  # since the job was taken; `close` may not have seen this worker
+                raise WorkerError("the page reader was closed")
         try:
             seat.worker.greet()
         except WorkerError as failed:
