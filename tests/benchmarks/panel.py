@@ -23,9 +23,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
-from langchain_core.tools import tool
 
-from fusion_graph import create_fusion_graph
 from tests.scripted_models import start_server
 from tests.scripted_models.client import Scope
 
@@ -44,10 +42,16 @@ VERDICT = json.dumps(
 QUESTION = {"messages": [("user", "How wet is water, and why does it matter to a fish?")]}
 
 
-@tool
-async def lookup(query: str) -> str:
-    """Look something up."""
-    return f"Nothing new about {query}. " + "Some words that a page would hold. " * 10
+def lookup_tool() -> Any:
+    """A tool that answers at once."""
+    from langchain_core.tools import tool
+
+    @tool
+    async def lookup(query: str) -> str:
+        """Look something up."""
+        return f"Nothing new about {query}. " + "Some words that a page would hold. " * 10
+
+    return lookup
 
 
 def script(scope: Scope, size: int, rounds: int, **pace: float) -> None:
@@ -65,6 +69,8 @@ def script(scope: Scope, size: int, rounds: int, **pace: float) -> None:
 
 def graph(scope: Scope, members: range, rounds: int) -> Any:
     """The panel under test."""
+    from fusion_graph import create_fusion_graph  # not for the floor's memory
+
     return create_fusion_graph(
         {
             "panel": [f"s:p{n}" for n in members],
@@ -74,7 +80,7 @@ def graph(scope: Scope, members: range, rounds: int) -> Any:
             "max_tool_calls": rounds,
             "providers": {"s": {"base_url": scope.base_url}},
         },
-        tools=[lookup] if rounds else None,
+        tools=[lookup_tool()] if rounds else None,
     )
 
 
@@ -267,7 +273,7 @@ async def main(quick: bool) -> None:
         print("|---|---|---|---|---|---|---|---|")
         for rounds in (0, 8):
             for size in (3,) if quick else (1, 3, 8, 32):
-                repeats = max(7, 90 // (size * (rounds + 1)))
+                repeats = max(11, 90 // (size * (rounds + 1)))
                 print(await row(server.scope(), size, rounds, repeats), flush=True)
         if quick:
             return
