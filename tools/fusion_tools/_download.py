@@ -102,14 +102,15 @@ class Downloader:
     async def _redirected(self, current: CheckedUrl, location: str) -> CheckedUrl:
         try:
             return await self._check(urljoin(current.url, location))
-        except ValueError as error:
+        except (ToolError, ValueError) as error:
+            if isinstance(error, ToolError) and error.code != "invalid_input":
+                detail = f"{current.host} redirects elsewhere. {error.detail}"
+                raise ToolError(error.code, detail) from error
+            # The host's fault, not the caller's; and what it wrote there is not repeated.
             raise ToolError(
-                "url_not_accessible", f"{current.host} redirects to no valid URL."
+                "url_not_accessible",
+                f"{current.host} redirects to no valid URL; use another source.",
             ) from error
-        except ToolError as error:
-            # A target that is no URL is the host's fault, not the caller's.
-            code = "url_not_accessible" if error.code == "invalid_input" else error.code
-            raise ToolError(code, f"{current.host} redirects elsewhere. {error.detail}") from error
 
     async def _patiently(
         self, session: Session, url: CheckedUrl, budget: _Budget, cookies: httpx2.Cookies
