@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.panel            everything, a few minutes
     python -m tests.benchmarks.panel --quick    the main rows only
+    python -m tests.benchmarks.panel --profile  where the time goes
 
 Both arms run in one process, turn about, against one instant server in another process; the
 floor replays the request bodies that the graph was seen to send. Ratios are of medians. Memory
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import cProfile
 import json
+import pstats
 import statistics
 import subprocess
 import sys
@@ -264,6 +267,21 @@ async def _memory(arm: str, base_url: str) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+async def profile(repeats: int = 10) -> None:
+    """Print where the time of three panelists with 8 tool rounds goes."""
+    with start_server() as server:
+        scope = server.scope()
+        script(scope, 3, 8)
+        run = arms_of(scope, 3, 8)["ainvoke"]
+        await run()
+        profiler = cProfile.Profile()
+        profiler.enable()
+        for _ in range(repeats):
+            await run()
+        profiler.disable()
+        pstats.Stats(profiler).sort_stats("cumulative").print_stats(60)
+
+
 async def main(quick: bool) -> None:
     """Print the tables."""
     with start_server() as server:
@@ -299,9 +317,10 @@ async def main(quick: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--memory", nargs=2, metavar=("ARM", "URL"))
     options = parser.parse_args()
     if options.memory:
         print(asyncio.run(_memory(*options.memory)))
     else:
-        asyncio.run(main(options.quick))
+        asyncio.run(profile() if options.profile else main(options.quick))
