@@ -38,6 +38,11 @@ NAME_WEIGHT = 2.0
 """A name weighs double: "best time to visit Japan" is about Japan, not about best times."""
 
 _DEFINED = re.compile(r"\W*(?:what|who) (?:is|are|was|were) (?:an? |the )?(.*?)(?:\?| and |,|$)")
+_MEASURE = re.compile(
+    r"\bhow (long|soon|quickly|fast|far|tall|high|wide|deep|heavy|often|likely|big|large|old)\b"
+)
+"""The measure asked for: an answer to "how long …?" names days, not the word "long"."""
+
 _COUNTED = re.compile(r"\bhow many ([^\W\d]+(?: [^\W\d]+)?)")
 
 
@@ -118,7 +123,8 @@ def _terms(text: str, earlier: Sequence[str]) -> tuple[dict[str, float], dict[st
     for turn, weight in [(text, 1.0), *((turn, EARLIER_WEIGHT) for turn in reversed(earlier))]:
         if weight < 1 and len(terms) >= SHORT_QUESTION:
             break
-        stops, names = stop_words(turn), capitalised(turn)
+        measures = set(_MEASURE.findall(turn[:LONGEST_TEXT].casefold()))
+        stops, names = stop_words(turn) | measures, capitalised(turn)
         for token in tokens(turn):
             if token not in stops and len(terms) < MAX_TERMS:
                 terms.setdefault(stem(token), weight * (NAME_WEIGHT if token in names else 1.0))
