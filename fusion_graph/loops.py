@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
@@ -84,12 +84,34 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
         # A tool that blocks the background loop itself: waiting for that loop would never end.
         with ThreadPoolExecutor(1) as executor:
             return executor.submit(copy_context().run, asyncio.run, work).result()
-    future = asyncio.run_coroutine_threadsafe(work, background.loop)
+    supervised = _Supervised(work)
     try:
-        return future.result()
+        return asyncio.run_coroutine_threadsafe(supervised.run(), background.loop).result()
     except BaseException:
-        future.cancel()
+        # An interrupt may strike at any point above, even before there is a future to cancel.
+        supervised.stopped = True
+        background.loop.call_soon_threadsafe(supervised.cancel)
         raise
+
+
+class _Supervised(Generic[T]):
+    """A coroutine that can be stopped at any time, begun or not."""
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self.stopped = False
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+
+    async def run(self) -> T:
+        if self.stopped:
+            self._work.close()
+            raise asyncio.CancelledError
+        self._task = asyncio.current_task()
+        return await self._work
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _the_background() -> _Background:
