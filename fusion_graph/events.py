@@ -41,7 +41,3 @@ def emitter(write: Callable[[Any], None], started: float) -> Emit:
         write({"type": type, "at": round(time.time() - started, 3), **data})
 
     return emit
-
-
-def silent(type: str, **data: Any) -> None:
-    """An `Emit` for nobody."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_tools.fetch import WebFetcher
@@ -260,3 +261,43 @@ async def test_a_search_tool_of_langchain_community_serves_as_the_panels_search(
     assert (refused.name, refused.status) == ("web_fetch", "url_not_allowed")
     assert {request.path.partition("?")[0] for request in site.requests} == {"/searx"}
     assert "(search result, page not read)" in result["messages"][-1].content
+
+
+async def test_hits_outside_the_allowed_domains_are_not_shown(models, panel_config):
+    @tool
+    def engine(query: str) -> str:
+        """Search."""
+        return json.dumps([{"url": "https://a.example/x"}, {"url": "https://other.example/y"}])
+
+    config = panel_config(search=engine, panel=["scripted:a"], allowed_domains=["a.example"])
+    models.script(
+        "a", {"tool_calls": [{"name": "web_search", "args": {"query": "x"}}]}, {"text": "So [1]."}
+    )
+
+    result = await create_fusion_graph(config).ainvoke({"messages": [("user", "What is it?")]})
+
+    assert [s["url"] for s in result["fusion"]["sources"]] == ["https://a.example/x"]
+    assert "other.example" not in json.dumps([call.body for call in models.calls("a")])
+
+
+async def test_what_a_judge_finds_itself_is_numbered_after_the_panels_sources(
+    models, panel_config, site
+):
+    pages = [site.page("/panels", PANELS), site.page("/judges", JUDGES)]
+    config = panel_config(panel=["scripted:a", "scripted:b"], judge_tools=True)
+    for name in "ab":
+        models.script(name, *research("Costly [1].", pages[0]))
+    verdict = {"consensus": [{"point": "Costly.", "labels": ["A", "B"], "sources": [1, 2]}]}
+    read = {"tool_calls": [{"name": "web_fetch", "args": {"url": pages[1]}}]}
+    search = {"tool_calls": [{"name": "web_search", "args": {"query": "judges"}}]}
+    models.script("j", search, read, {"text": json.dumps(verdict)})
+
+    graph = create_fusion_graph(config, tools=tools(site, "/panels", "/judges"))
+    result = await graph.ainvoke({"messages": [("user", "What does a panel cost?")]})
+
+    seen = [m["content"] for m in models.calls("j")[-1].body["messages"] if m["role"] == "tool"]
+    assert any("Source [2]." in text and "One strong judge" in text for text in seen)
+    report = FusionReport.from_state(result)
+    assert [source.url for source in report.sources] == [pages[0]]
+    assert report.analysis.consensus[0].sources == [1]
+    assert "judge_unknown_reference" in [item.code for item in report.degradations]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import secrets
@@ -48,7 +49,8 @@ async def fan_out(
     """
     started = time.time()
     question = question_of(messages)
-    settings, recorded = stack.begin(context)
+    # In a thread: it may read files, and ask a server on this machine for its models.
+    settings, recorded = await asyncio.to_thread(stack.begin, context)
     check(settings, stack)
     emit = emitter(write, started)
     run: Run = {

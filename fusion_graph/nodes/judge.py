@@ -14,6 +14,7 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.conversation import told, transcript
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
+from fusion_graph.evidence import SourceRecord
 from fusion_graph.models import Model, open_model
 from fusion_graph.prompts import judge_material, judge_system, repair
 from fusion_graph.research import Researcher, research
@@ -22,6 +23,7 @@ from fusion_graph.stack import Stack
 from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
 from fusion_graph.usage import CallRecord
 from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
+from fusion_tools.sources import SourceBook
 
 MATERIAL_CHARACTERS = 240_000
 """Most characters of answers shown to a judge or writer: about 60,000 tokens, which fits every
@@ -78,7 +80,9 @@ async def judge(
                 try:
                     model = await open_model(ref, settings.providers)
                     emit("analysis.in_progress", model=model.ref, answers=len(answers))
-                    verdict = await _verdict(model, prompt, caller, run, settings, stack)
+                    verdict = await _verdict(
+                        model, prompt, joined["sources"], caller, run, settings, stack
+                    )
                 except (Unreadable, ConfigurationError) as error:
                     losses.append(_loss(error, ref, emit))
                     continue
@@ -106,6 +110,7 @@ async def judge(
 async def _verdict(
     model: Model,
     prompt: list[BaseMessage],
+    sources: Sequence[SourceRecord],
     caller: Caller,
     run: Run,
     settings: ResolvedConfig,
@@ -123,7 +128,7 @@ async def _verdict(
         response_formats=RESPONSE_FORMATS if model.protocol else (),
     )
     if settings.judge_tools and settings.max_tool_calls:
-        text = await _researched(model, prompt, caller, run, settings, stack, options)
+        text = await _researched(model, prompt, sources, caller, run, settings, stack, options)
     else:
         text = await _asked(model, prompt, caller, options)
     try:
@@ -145,12 +150,18 @@ async def _asked(model: Model, prompt: list[BaseMessage], caller: Caller, option
 async def _researched(
     model: Model,
     prompt: list[BaseMessage],
+    sources: Sequence[SourceRecord],
     caller: Caller,
     run: Run,
     settings: ResolvedConfig,
     stack: Stack,
     options: Options,
 ) -> str:
+    # The panel's sources keep their numbers; what the judge finds itself is numbered after them.
+    book = SourceBook()
+    book.note_results(
+        [{"url": s["url"], "title": s["title"], "snippet": "", "date": None} for s in sources]
+    )
     async with run_scope(run["id"], settings, stack.tools) as scope:
         who = Researcher(
             caller=caller,
@@ -159,6 +170,7 @@ async def _researched(
             tools=scope.toolbox.tools(prompt[-1].text, run["nonce"]),
             cap=settings.max_tool_calls,
             nonce=run["nonce"],
+            book=book,
         )
         finding = await research(who, prompt)  # type: ignore[arg-type]
     if failure := finding["failure"]:

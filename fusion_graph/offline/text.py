@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -231,11 +231,6 @@ def is_quotable(sentence: str) -> bool:
         and not sentence.rstrip("\"'\u201d)").endswith(("?", "\uff1f", "\u061f", ":", "\u2026"))
         and not sentence.startswith("\u2026")
     )
-
-
-def unique(items: Iterable[T]) -> list[T]:
-    """Each item once, in order of first appearance."""
-    return list(dict.fromkeys(items))
 
 
 def spoken_span(text: str, terms: Container[str]) -> str:
