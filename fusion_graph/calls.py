@@ -51,7 +51,7 @@ class Options:
 
     Attributes:
         tools: Tools offered, as OpenAI-format dicts.
-        tool_choice: `none` forbids calls while the tools stay listed.
+        tool_choice: As OpenAI's; `none` forbids calls while the tools stay listed.
         temperature: 0 to 2.
         reasoning_effort: As the provider names it.
         max_tokens: Most tokens of the reply.
@@ -60,7 +60,7 @@ class Options:
     """
 
     tools: Sequence[dict[str, Any]] = ()
-    tool_choice: str | None = None
+    tool_choice: str | dict[str, Any] | None = None
     temperature: float | None = None
     reasoning_effort: str | None = None
     max_tokens: int | None = None
@@ -256,9 +256,12 @@ async def _send(
     if options.tools:
         choice = {"tool_choice": options.tool_choice} if options.tool_choice else {}
         chat = chat.bind_tools(list(options.tools), **choice)
-    if sink is None:
-        reply = await chat.ainvoke(list(messages), config)
-        return _as_message(reply)
+    if sink is None or options.tools:
+        # LangChain mends the arguments of a streamed call that breaks off, and they would be run.
+        reply = _as_message(await chat.ainvoke(list(messages), config))
+        if sink is not None:
+            sink(reply.text)
+        return reply
     # The instance was told not to stream; asking it to is the way to say otherwise.
     chat = model.chat.model_copy(update={"disable_streaming": False})
     whole: AIMessageChunk | None = None

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from fusion_graph.controls import Offers, as_form, shipped_models, shipped_presets
 from fusion_graph.errors import ConfigurationError
 
 MAX_PANEL = 16
@@ -34,6 +35,9 @@ MAX_TOOL_CALLS = 16
 
 MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url", "key"})
 """Fields whose wrong value is not repeated in an error: people paste keys into them."""
+
+CRITERIA = ("general", "code", "safety")
+"""What `criteria` may be called, besides being your own words; `prompts.py` spells them out."""
 
 Invocation = Literal["always", "never", "auto"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -62,7 +66,7 @@ ModelRef = Annotated[
     Any,
     BeforeValidator(_check_model),
     PlainSerializer(model_name, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["openrouter:openai/gpt-5.5"]}),
+    Offers(shipped_models),
 ]
 """`provider:model`, or a LangChain chat model."""
 
@@ -107,17 +111,17 @@ class Strict(BaseModel):
 class Panelist(Strict):
     """One member of the panel."""
 
-    model: ModelRef
+    model: ModelRef = Field(title="Model")
     """`provider:model`, or a LangChain chat model."""
-    name: str | None = Field(default=None, min_length=1, max_length=80)
+    name: str | None = Field(default=None, min_length=1, max_length=80, title="Name")
     """What the report calls this member; by default the model's name."""
-    instructions: str | None = None
+    instructions: str | None = Field(default=None, title="Instructions")
     """Extra system instructions for this member only. By default everybody gets the same task."""
-    temperature: float | None = Field(default=None, ge=0, le=2)
+    temperature: float | None = Field(default=None, ge=0, le=2, title="Temperature")
     """Sampling temperature of this member."""
-    reasoning_effort: ReasoningEffort | None = None
+    reasoning_effort: ReasoningEffort | None = Field(default=None, title="Reasoning effort")
     """Reasoning effort of this member."""
-    tools: bool = True
+    tools: bool = Field(default=True, title="Tools")
     """Whether this member may search and fetch."""
 
 
@@ -129,11 +133,17 @@ def _panelist(value: Any) -> Any:
     return Panelist(model=value)
 
 
+PanelMember = Annotated[Panelist, BeforeValidator(_panelist), Offers(shipped_models)]
+"""A panelist, or only its model."""
+
+
 class Price(Strict):
     """A model's price in US dollars per million tokens."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
+    input: float = Field(ge=0, title="Input")
+    """US dollars per million tokens read."""
+    output: float = Field(ge=0, title="Output")
+    """US dollars per million tokens written."""
 
 
 def _check_variable(value: Any) -> Any:
@@ -153,30 +163,33 @@ EnvironmentVariable = Annotated[str, BeforeValidator(_check_variable)]
 class Provider(Strict):
     """An endpoint that speaks the OpenAI protocol."""
 
-    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    base_url: str | None = Field(default=None, pattern=r"^https?://", title="Base URL")
     """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
-    api_key_env: EnvironmentVariable | None = None
+    api_key_env: EnvironmentVariable | None = Field(default=None, title="Key's variable")
     """Name of the environment variable that holds the key; unset if it wants none."""
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default={}, title="Headers")
     """Headers sent with every call."""
-    prices: dict[str, Price] = Field(default_factory=dict)
+    prices: dict[str, Price] = Field(default={}, title="Prices")
     """Prices by model name, where `genai-prices` does not know them."""
 
 
 class FusionConfig(Strict):
     """Settings of a fusion. Every field may be left out: the preset's value is taken."""
 
-    preset: str | None = Field(default=None, title="Preset")
-    """A shipped preset (quality, budget, frontier, self, thrifty, openai, auto, local, offline),
-    one of your own by name, or the path of a preset file. Unset: chosen from the keys found."""
-    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] | None = Field(
+    model_config = ConfigDict(json_schema_extra=as_form)
+
+    preset: Annotated[str, Offers(shipped_presets)] | None = Field(default=None, title="Preset")
+    """A stack of models: one that is shipped, one of your own by name, or the path of a preset
+    file. Unset: chosen from the keys found."""
+    panel: list[PanelMember] | None = Field(
         default=None, title="Panel", min_length=1, max_length=MAX_PANEL
     )
-    """The models that answer side by side, 1 to 16. The same model twice is allowed."""
+    """The models that answer side by side, 1 to 16; the same one twice is allowed. Unset: the
+    preset's."""
     judge: ModelRef | None = Field(default=None, title="Judge")
-    """The model that compares the answers."""
+    """The model that compares the answers. Unset: the preset's, or the panel's first."""
     synthesizer: ModelRef | None = Field(default=None, title="Writer")
-    """The model that writes the final answer."""
+    """The model that writes the final answer. Unset: the preset's, or the judge."""
     fallbacks: list[ModelRef] = Field(default=[], title="Fallbacks")
     """Models tried in turn when the judge or the writer fails."""
     invocation: Invocation = Field(default="always", title="When to use the panel")
@@ -190,7 +203,9 @@ class FusionConfig(Strict):
     """Most searches and fetches one panelist may make; parallel ones count one by one."""
     judge_tools: bool = Field(default=False, title="Judge may search")
     """Gives the judge the panel's tools, under the same cap."""
-    criteria: str = Field(default="general", min_length=1, title="What the judge weighs")
+    criteria: Annotated[str, Offers(lambda: CRITERIA)] = Field(
+        default="general", min_length=1, title="What the judge weighs"
+    )
     """`general`, `code`, `safety`, or your own words."""
     max_completion_tokens: int = Field(default=16_000, ge=16, le=128_000, title="Tokens per call")
     """Most tokens one model call may produce, reasoning included."""
@@ -200,6 +215,8 @@ class FusionConfig(Strict):
     """For the panel only: the judge runs at 0 where its model takes a temperature."""
     panelist_timeout: float = Field(default=600, gt=0, le=7200, title="Panelist timeout (s)")
     """Seconds after which a panelist is given up."""
+    panelist_stall: float = Field(default=300, gt=0, le=7200, title="Panelist silence (s)")
+    """Seconds without a token and without a tool result after which a panelist is given up."""
     judge_timeout: float = Field(default=300, gt=0, le=7200, title="Judge timeout (s)")
     """Seconds the judge may take, repair and fallbacks included."""
     synthesis_timeout: float = Field(default=300, gt=0, le=7200, title="Writer timeout (s)")
@@ -216,8 +233,26 @@ class FusionConfig(Strict):
     """Hosts never searched or fetched. Give this or `allowed_domains`, not both."""
     seed: int | None = Field(default=None, ge=0, lt=2**32, title="Seed")
     """Orders the answers before the judge sees them. Unset: drawn and reported."""
+    writer_tools: list[dict[str, Any]] = Field(default=[], title="Writer's tools")
+    """Tools of your own application, in OpenAI's format, that only the writer may call. Its calls
+    are in the final message; run them, and go on with their results."""
+    writer_tool_choice: str | dict[str, Any] | None = Field(
+        default=None, title="Writer's tool choice"
+    )
+    """As OpenAI's `tool_choice`: `auto`, `none`, `required`, or one tool."""
+    response_format: dict[str, Any] | None = Field(default=None, title="Answer format")
+    """As OpenAI's `response_format`, for the writer: `{"type": "json_object"}` or a schema."""
     providers: dict[str, Provider] = Field(default={}, title="Providers")
     """OpenAI-compatible endpoints by name, for `name:model` strings."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, data: Any) -> Any:
+        """A form sends an empty text for a field that was cleared."""
+        if not isinstance(data, Mapping):
+            return data
+        optional = {name for name, field in cls.model_fields.items() if field.default is None}
+        return {name: None if v == "" and name in optional else v for name, v in data.items()}
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -235,11 +270,14 @@ class FusionConfig(Strict):
 class ResolvedConfig(FusionConfig):
     """A configuration in which panel, judge, writer and search are decided."""
 
-    panel: list[Annotated[Panelist, BeforeValidator(_panelist)]] = Field(
-        min_length=1, max_length=MAX_PANEL
-    )
+    panel: list[PanelMember] = Field(min_length=1, max_length=MAX_PANEL)
     judge: ModelRef
     synthesizer: ModelRef
+
+    @property
+    def writer_is_bound(self) -> bool:
+        """Whether the caller expects tool calls or a format, which only the writer can give."""
+        return bool(self.writer_tools) or self.response_format is not None
 
     @property
     def names(self) -> list[str]:

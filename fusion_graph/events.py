@@ -1,32 +1,48 @@
 """Progress events: what a run says about itself while it goes on, as custom stream data.
 
-Every event is a dict with `type` and `at` (seconds since the run began):
-
-    fusion.started        question, preset, preset_reason, panel: [name], invoked, reason
-    panel.added           name, model
-    panel.tool            name, tool, args             a search or fetch begins
-    panel.tool.completed  name, tool, status, seconds, found
-    panel.completed       name, model, characters, tool_calls, seconds
-    panel.failed          name, model, reason, detail, seconds
-                          (`timed_out` also for one left behind after quorum and grace)
-    call.retried          stage, name, model, reason, seconds     waiting before another try
-    analysis.in_progress  model, answers
-    analysis.completed    consensus, contradictions, partial_coverage, unique_insights, blind_spots
-                          (the number of each)
-    analysis.failed       code, detail
-    synthesis.in_progress model
-    synthesis.restarted   model, reason                what was streamed so far is void
-    fusion.completed      status, degradations, cost_usd, calls, seconds
+Every event is a dict with `type` and `at` (seconds since the run began). `EVENTS` lists them with
+what else they hold; every face tells the same ones. `fusion_graph.follow` gets them out of a
+stream.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from fusion_graph.visible import VisibleTokens
 
 Emit = Callable[..., None]
 """`emit(type, **data)`: sends one event; never fails, never waits."""
+
+QUIET_SECONDS = 10.0
+"""Longest a stage says nothing, well under the 15 s after which people wonder."""
+
+DELTA_SECONDS = 0.1
+"""Pieces of a panelist's text are told together, at most this often."""
+
+EVENTS: dict[str, str] = {
+    "fusion.started": "run_id, question, preset, preset_reason, panel (names), invoked, reason",
+    "fusion.waiting": "stage, name, seconds: still at it, and silent for 10 s",
+    "panel.added": "name, model",
+    "panel.tool": "name, tool, args: a search or fetch begins",
+    "panel.tool.completed": "name, tool, status, seconds, found",
+    "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
+    "panel.completed": "name, model, content, characters, tool_calls, seconds",
+    "panel.failed": "name, model, reason, detail, seconds; `timed_out` also if left behind",
+    "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
+    "call.retried": "stage, name, model, reason, seconds: waiting before another try",
+    "analysis.in_progress": "model, answers",
+    "analysis.completed": "analysis, and the number of each of its five kinds of points",
+    "analysis.failed": "code, detail",
+    "synthesis.in_progress": "model",
+    "synthesis.restarted": "model, reason: what was streamed so far is void",
+    "fusion.completed": "status, degradations (codes), cost_usd, calls, seconds",
+}
+"""Every event by its type, in the order of a run, with what it holds besides `type` and `at`."""
 
 
 def emitter(write: Callable[[Any], None], started: float) -> Emit:
@@ -41,3 +57,90 @@ def emitter(write: Callable[[Any], None], started: float) -> Emit:
         write({"type": type, "at": round(time.time() - started, 3), **data})
 
     return emit
+
+
+@contextmanager
+def never_silent(
+    emit: Emit, stage: str, name: str, *, quiet: float = QUIET_SECONDS
+) -> Iterator[tuple[Emit, Callable[[], None]]]:
+    """Tell that somebody is still at work whenever nothing was heard for a while.
+
+    Args:
+        emit: Sends the events.
+        stage: The stage at work.
+        name: Who in it.
+        quiet: Seconds without an event after which `fusion.waiting` is sent.
+
+    Yields:
+        An `Emit` to use instead, and a function that says that something else was heard.
+    """
+    loop = asyncio.get_running_loop()
+    began = heard = loop.time()
+    timer: asyncio.TimerHandle
+
+    def hear() -> None:
+        nonlocal heard
+        heard = loop.time()
+
+    def telling(type: str, **data: Any) -> None:
+        hear()
+        emit(type, **data)
+
+    def look() -> None:
+        nonlocal timer
+        now = loop.time()
+        if now - heard >= quiet:
+            telling("fusion.waiting", stage=stage, name=name, seconds=round(now - began, 1))
+        timer = loop.call_at(heard + quiet, look)
+
+    timer = loop.call_at(heard + quiet, look)
+    try:
+        yield telling, hear
+    finally:
+        timer.cancel()
+
+
+class Deltas:
+    """Tells what a panelist is writing, without its reasoning, a few pieces together.
+
+    Args:
+        emit: Sends the events.
+        name: The panelist.
+        alive: Called for every piece, reasoning included.
+    """
+
+    def __init__(self, emit: Emit, name: str, alive: Callable[[], None]) -> None:
+        self._emit, self._name = emit, name
+        self.alive = alive
+        self._turn = 0
+        self._told = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """A new text begins: another turn of the model, or another try."""
+        self.alive()
+        self._held = ""
+        self._turn += 1
+        self._visible = VisibleTokens(self._hold)
+
+    def take(self, text: str) -> None:
+        """Take the next piece of the model's text."""
+        self.alive()
+        self._visible.take(text)
+
+    def end(self) -> None:
+        """The text is complete."""
+        self._visible.end()
+        self._tell()
+
+    def _hold(self, text: str) -> None:
+        self._held += text
+        now = time.monotonic()
+        if now - self._told >= DELTA_SECONDS:
+            self._told = now
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._held:
+            self._emit("panel.delta", name=self._name, turn=self._turn, text=self._held)
+            self._held = ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
@@ -17,15 +18,16 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command, Overwrite, Send
 
 from fusion_graph.config import FusionConfig
+from fusion_graph.continuing import earlier_fusion
 from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.events import Emit, emitter
+from fusion_graph.events import Emit, emitter, never_silent
 from fusion_graph.nodes.adapter import Node
-from fusion_graph.nodes.direct import direct
+from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.fan_out import fan_out, tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import Written, pass_on, synthesis
+from fusion_graph.nodes.synthesis import Say, Written, pass_on, synthesis
 from fusion_graph.record import build_record
 from fusion_graph.recursion import inside_fusion, refuse_recursion
 from fusion_graph.stack import Stack
@@ -78,8 +80,13 @@ def create_fusion_graph(
 
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()
-        run, settings = await fan_out(state["messages"], _context(), stack, _write())
-        update = {"run": run, "answers": Overwrite([])}
+        earlier = earlier_fusion(state["messages"])
+        joined, judgement = earlier or (None, None)
+        run, settings = await fan_out(state["messages"], _context(), stack, _write(), joined)
+        update: dict[str, Any] = {"run": run, "answers": Overwrite([])}
+        if joined is not None:
+            update |= {"joined": joined, "judgement": judgement}
+            return Command(update=update, goto="synthesis")
         if not run["invoked"]:
             return Command(update=update, goto="direct")
         sends = [
@@ -89,8 +96,9 @@ def create_fusion_graph(
 
     async def ask_panelist(task: PanelTask) -> dict[str, Any]:
         settings = stack.resume(_context(), task["run"])
-        with inside_fusion():
-            return {"answers": [await panelist(task, settings, stack, _emit(task["run"]))]}
+        name = task["run"]["members"][task["index"]]
+        with inside_fusion(), _telling(task["run"], "panel", name) as (emit, _):
+            return {"answers": [await panelist(task, settings, stack, emit)]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         joined = join(state["answers"], state["run"]["seed"])
@@ -100,25 +108,30 @@ def create_fusion_graph(
     async def compare(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = stack.resume(_context(), run)
-        with inside_fusion():
-            judgement = await judge(
-                state["messages"], run, state["joined"], settings, stack, _emit(run)
-            )
+        with inside_fusion(), _telling(run, "judge", "judge") as (emit, _):
+            judgement = await judge(state["messages"], run, state["joined"], settings, stack, emit)
         return {"judgement": judgement}
 
     async def write_answer(state: FusionState) -> dict[str, Any]:
         run, joined, judgement = state["run"], state["joined"], state["judgement"]
         settings = stack.resume(_context(), run)
-        written = await synthesis(
-            state["messages"], run, joined, judgement, settings, _emit(run), _say
-        )
+        with _telling(run, "synthesis", "writer") as (emit, heard):
+            written = await synthesis(
+                state["messages"], run, joined, judgement, settings, emit, _saying(heard)
+            )
         return _finish(run, joined, judgement, written, stack)
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = stack.resume(_context(), run)
-        with inside_fusion():
-            answer = await direct(state["messages"], run, settings, stack, _emit(run))
+        with inside_fusion(), _telling(run, "direct", run["members"][0]) as (emit, heard):
+            if settings.writer_is_bound:
+                written, joined = await direct_bound(
+                    state["messages"], run, settings, emit, _saying(heard)
+                )
+                _need_an_answer(run, joined, stack)
+                return _finish(run, joined, None, written, stack)
+            answer = await direct(state["messages"], run, settings, stack, emit)
         joined = join([answer], run["seed"])
         _need_an_answer(run, joined, stack)
         written = pass_on(joined["answers"][0], "", joined, _say, [], [])
@@ -130,7 +143,7 @@ def create_fusion_graph(
         input_schema=FusionInput,
         output_schema=FusionOutput,
     )
-    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct"))
+    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct", "synthesis"))
     graph.add_node("panelist", Node(ask_panelist), input_schema=PanelTask)
     graph.add_node("join", Node(bring_together), defer=True)
     graph.add_node("judge", Node(compare))
@@ -156,6 +169,20 @@ def _write() -> Callable[[Any], None]:
 
 def _emit(run: Run) -> Emit:
     return emitter(_write(), run["started"])
+
+
+def _telling(
+    run: Run, stage: str, name: str
+) -> AbstractContextManager[tuple[Emit, Callable[[], None]]]:
+    return never_silent(_emit(run), stage, name)
+
+
+def _saying(heard: Callable[[], None]) -> Say:
+    def say(message_id: str, text: str) -> None:
+        heard()
+        _say(message_id, text)
+
+    return say
 
 
 def _say(message_id: str, text: str) -> None:
@@ -196,11 +223,13 @@ def _finish(
         calls=total["calls"],
         seconds=round(time.time() - run["started"], 3),
     )
-    message = AIMessage(
-        written.content,
-        id=written.message_id,
-        response_metadata={"fusion_status": record["status"]},
-    )
+    message = written.message
+    message.response_metadata["fusion_status"] = record["status"]
+    message.usage_metadata = {
+        "input_tokens": total["input_tokens"],
+        "output_tokens": total["output_tokens"],
+        "total_tokens": total["input_tokens"] + total["output_tokens"],
+    }
     return {"messages": [message], "fusion": record}
 
 

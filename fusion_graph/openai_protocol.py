@@ -24,7 +24,7 @@ from openai import APIConnectionError, AsyncStream
 from pydantic import Field
 
 TokenSink = Callable[[str], None]
-"""Takes visible text as it arrives."""
+"""Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
 
 
 class ErrorReply(Exception):
@@ -113,6 +113,8 @@ class ProtocolChat(ChatOpenAI):
         calls: dict[int, dict[str, Any]] = {}
         whole: dict[str, Any] = {}
         finish = None
+        if "json" in stream.response.headers.get("content-type", ""):
+            return await self._unstreamed(stream.response)
         async with stream:
             async for event in stream:
                 if not isinstance(event, dict):
@@ -124,9 +126,9 @@ class ProtocolChat(ChatOpenAI):
                 for choice in event.get("choices") or ():
                     finish = choice.get("finish_reason") or finish
                     delta = choice.get("delta") or {}
-                    if piece := delta.get("content"):
-                        text.append(piece)
-                        self.sink(piece)
+                    piece = delta.get("content") or ""
+                    text.append(piece)
+                    self.sink(piece)
                     for part in delta.get("tool_calls") or ():
                         _add_call_part(calls, part)
         if finish is None:
@@ -137,7 +139,19 @@ class ProtocolChat(ChatOpenAI):
         if calls:
             message["tool_calls"] = [calls[index] for index in sorted(calls)]
         whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
-        return whole
+        return _checked(whole)
+
+    async def _unstreamed(self, response: httpx2.Response) -> dict[str, Any]:
+        """The reply of a server that was asked to stream and answered in one piece."""
+        assert self.sink is not None
+        try:
+            body = _checked(json.loads(await response.aread()))
+        except ValueError:
+            raise ErrorReply(f"The reply is not JSON: {response.text[:200]!r}") from None
+        finally:
+            await response.aclose()
+        self.sink(body["choices"][0]["message"].get("content") or "")
+        return body
 
 
 def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ from typing_extensions import TypedDict
 
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.errors import Failure
+from fusion_graph.events import Deltas
 from fusion_graph.failures import scrub
 from fusion_graph.models import Model
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
@@ -63,6 +64,7 @@ class Researcher:
         nonce: The run's delimiter secret.
         book: Its numbered sources.
         done: Records of its tool calls.
+        writing: Is told what the model writes, as it writes; None asks for replies in one piece.
     """
 
     caller: Caller
@@ -73,6 +75,7 @@ class Researcher:
     nonce: str
     book: SourceBook = field(default_factory=SourceBook)
     done: list[ToolRecord] = field(default_factory=list)
+    writing: Deltas | None = None
 
     def __post_init__(self) -> None:
         self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
@@ -127,7 +130,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     if phase == "bare":
         messages.append(HumanMessage(ANSWER_NOW))
     try:
-        reply = await who.caller.ask(who.model, messages, options)
+        reply = await _ask(who, messages, options)
     except CallFailed as failed:
         return {"finding": {"text": "", "failure": failed.failure, "truncated": False}}
     wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
@@ -199,6 +202,18 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     end = await RESEARCH.ainvoke(start, {"recursion_limit": limit}, context=who)
     finding: Finding = end["finding"]
     return finding
+
+
+async def _ask(who: Researcher, messages: list[BaseMessage], options: Options) -> Reply:
+    writing = who.writing
+    if writing is None:
+        return await who.caller.ask(who.model, messages, options)
+    writing.begin()
+    reply = await who.caller.ask(
+        who.model, messages, options, sink=writing.take, restart=lambda _: writing.begin()
+    )
+    writing.end()
+    return reply
 
 
 def _answered(reply: Reply) -> Finding:
@@ -287,6 +302,8 @@ async def _use_tool(who: Researcher, call: WantedCall) -> ToolMessage:
             status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
             text = f"{status}: {name} failed: {words}"
     record = _record(who, call, status, began, ids)
+    if who.writing is not None:
+        who.writing.alive()
     who.caller.emit(
         "panel.tool.completed",
         name=who.caller.name,

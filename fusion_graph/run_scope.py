@@ -9,12 +9,69 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.toolbox import Toolbox
 
 _open: dict[tuple[str, int], RunScope] = {}
+
+
+Limit = Literal["total", "stall", "grace", "run"]
+"""What ends a turn: its whole time, silence, the quorum's grace, or the end of the run's time."""
+
+
+class TimeUp(TimeoutError):
+    """A member's turn was over before its work was. `limit` says which limit struck."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class Turn:
+    """A member's time at work.
+
+    Args:
+        deadline: When it is over.
+        limit: What sets that deadline.
+    """
+
+    def __init__(self, deadline: asyncio.Timeout, limit: Limit) -> None:
+        self.deadline, self.limit = deadline, limit
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
+        self._stall: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def alive(self) -> None:
+        """A token or a tool's result has come."""
+        self._heard = self._loop.time()
+
+    def watch(self, stall: float) -> None:
+        """End the turn after `stall` seconds without a sign of life."""
+        self._stall = stall
+        self._look()
+
+    def end(self) -> None:
+        """The turn is over: nobody watches any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def shorten(self, until: float, limit: Limit) -> None:
+        """Bring the deadline forward to `until` (loop time); a later one changes nothing."""
+        when = self.deadline.when()
+        if when is not None and when > until and not self.deadline.expired():
+            self.limit = limit
+            self.deadline.reschedule(until)
+
+    def _look(self) -> None:
+        assert self._stall is not None
+        due = self._heard + self._stall
+        if self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._look)
+        else:
+            self.shorten(self._loop.time(), "stall")
 
 
 class RunScope:
@@ -33,31 +90,33 @@ class RunScope:
         self._answered = 0
         self._last_call: float | None = None
         self._slots = asyncio.Semaphore(settings.max_concurrency or len(settings.panel))
-        self._deadlines: set[asyncio.Timeout] = set()
-
-    @property
-    def closing(self) -> bool:
-        """Whether the quorum has answered, so that the rest works on borrowed time."""
-        return self._last_call is not None
+        self._turns: set[Turn] = set()
 
     @asynccontextmanager
-    async def at_work(self, seconds: float) -> AsyncIterator[None]:
+    async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
         """A member's turn: waits for a slot, then for at most `seconds`, less once enough answered.
 
         Raises:
-            TimeoutError: The time was over.
+            TimeUp: The time was over.
         """
         async with self._slots:
-            now = asyncio.get_running_loop().time()
-            until = now + seconds
-            if self._last_call is not None:
-                until = min(until, self._last_call)
-            async with asyncio.timeout_at(until) as deadline:
-                self._deadlines.add(deadline)
-                try:
-                    yield
-                finally:
-                    self._deadlines.discard(deadline)
+            until = asyncio.get_running_loop().time() + seconds
+            deadline = asyncio.timeout_at(until)
+            turn = Turn(deadline, "total")
+            try:
+                async with deadline:
+                    if self._last_call is not None:
+                        turn.shorten(self._last_call, "grace")
+                    self._turns.add(turn)
+                    try:
+                        yield turn
+                    finally:
+                        self._turns.discard(turn)
+                        turn.end()
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                raise TimeUp(turn.limit) from None
 
     def answered(self) -> None:
         """Count an answer; with the quorum reached, the others get the grace period."""
@@ -65,9 +124,8 @@ class RunScope:
         if self._answered < self._quorum or self._last_call is not None:
             return
         self._last_call = asyncio.get_running_loop().time() + self._grace
-        for deadline in self._deadlines:
-            if (when := deadline.when()) is not None and when > self._last_call:
-                deadline.reschedule(self._last_call)
+        for turn in self._turns:
+            turn.shorten(self._last_call, "grace")
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ class Run(TypedDict):
         members: Names of the panelists asked, in panel order.
         invoked: Whether the panel was used.
         invocation_reason: Why, or why not.
+        continues: Whether the writer goes on from an earlier fusion, with its tools' results.
         seed: Orders the answers before the judge sees them.
         nonce: Marks untrusted text in this run's prompts; unknown to the pages quoted.
         calls: Calls made before the panel (the `auto` decision).
@@ -45,6 +46,7 @@ class Run(TypedDict):
     members: list[str]
     invoked: bool
     invocation_reason: str
+    continues: bool
     seed: int
     nonce: str
     calls: list[CallRecord]

@@ -36,6 +36,8 @@ class VisibleTokens:
 
     def take(self, text: str) -> None:
         """Take the next piece; what may turn out to be a tag is held back."""
+        if not text:
+            return
         if not self._held and not self._thinking and self._begun and "<" not in text:
             self._say(text)
             return

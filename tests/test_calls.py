@@ -46,9 +46,13 @@ class Conversation:
     heard: list[str | None] = field(default_factory=list)
 
     async def ask(self, options: Options = PLAIN, *, stream: bool = False) -> Reply:
-        sink, restart = (self.heard.append, self._restart) if stream else (None, None)
+        sink, restart = (self._hear, self._restart) if stream else (None, None)
         messages = [SystemMessage("Be brief."), HumanMessage("How wet is water?")]
         return await self.caller.ask(self.model, messages, options, sink, restart)
+
+    def _hear(self, text: str) -> None:
+        if text:  # an empty piece is a sign of life
+            self.heard.append(text)
 
     def _restart(self, reason: str) -> None:
         assert reason
@@ -405,6 +409,16 @@ async def test_a_connection_closed_in_the_middle_is_tried_again(opened):
 
     assert reply.text == "Wet."
     assert asked.outcomes() == ["upstream_error", "ok"]
+
+
+async def test_a_server_that_does_not_stream_when_asked_to_is_understood(opened):
+    message = {"role": "assistant", "content": "Very wet."}
+    whole = {"choices": [{"message": message, "finish_reason": "stop"}]}
+    asked = await opened({"malformed": json.dumps(whole)})
+
+    reply = await asked.ask(stream=True)
+
+    assert (reply.text, asked.heard) == ("Very wet.", ["Very wet."])
 
 
 async def test_a_stream_closed_in_the_middle_is_void_and_tried_again(models, opened):

@@ -238,8 +238,8 @@ async def test_chat_openai_objects_work_as_panelist_judge_and_writer(
     assert [a["content"] for a in record["answers"]] == ["The answer of a.", "The answer of b."]
     assert [a["model"] for a in record["answers"]] == ["ChatOpenAI:a", "ChatOpenAI:b"]
     assert {c.model: c.stream for c in models.calls()} == {
-        "a": False,
-        "b": False,
+        "a": True,
+        "b": True,
         "j": False,
         "w": True,
     }

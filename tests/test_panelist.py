@@ -713,6 +713,30 @@ async def test_a_member_that_hangs_is_given_up_and_its_research_kept(models, pan
     assert hanging.disconnected
 
 
+async def test_a_member_of_which_nothing_is_heard_is_given_up_long_before_its_time(
+    models, panel_config, lookup
+):
+    models.script("a", ONE, {"hang": True})
+
+    report = await ask(
+        models, panel_config(panel=["scripted:a"], panelist_stall=0.5), [lookup.tool]
+    )
+
+    (failure,) = report.failures
+    assert failure.reason == "timed_out"
+    assert "panelist_stall" in failure.detail
+    assert models.calls("a", ended=2)[-1].disconnected
+
+
+async def test_a_member_that_keeps_writing_is_not_given_up(models, panel_config):
+    models.script("a", {"text": "word " * 30, "rate": 10})
+
+    report = await ask(models, panel_config(panel=["scripted:a"], panelist_stall=1.5))
+
+    assert report.answers[0].seconds > 1.5
+    assert report.status == "ok"
+
+
 async def test_with_a_quorum_the_last_one_gets_its_grace_and_no_more(models, panel_config):
     models.script("a", {"hang": True})
 

@@ -28,8 +28,8 @@ async def ask(
     result = await create_fusion_graph(config, tools=tools or []).ainvoke(QUESTION)
     report = FusionReport.from_state(result)
     assert report.usage.total.calls == len(models.calls())
-    written = [call for call in models.calls() if call.stream]
-    assert written == [call for call in models.calls() if call.model not in "abcj"]
+    written = [call for call in models.calls() if call.model not in "abcj"]
+    assert all(call.stream for call in written)
     if written:
         assert report.usage.stages["synthesis"].calls == len(written)
     return report, result["messages"][-1].content
@@ -120,15 +120,15 @@ async def test_an_answer_without_citations_has_no_list(models, panel_config):
 # How the writer is asked
 
 
-async def test_the_writer_alone_is_streamed_and_has_no_tools(models, panel_config):
+async def test_the_writer_is_streamed_and_has_no_tools(models, panel_config):
     config = panel_config(temperature=0.9, reasoning_effort="low")
 
     await watch(config)
 
     assert {call.model: call.stream for call in models.calls()} == {
-        "a": False,
-        "b": False,
-        "c": False,
+        "a": True,
+        "b": True,
+        "c": True,
         "j": False,
         "w": True,
     }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.messages import AnyMessage
 
-from fusion_graph.config import Panelist, ResolvedConfig
+from fusion_graph.calls import Caller
+from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import told
 from fusion_graph.events import Emit
 from fusion_graph.nodes.panelist import panelist
+from fusion_graph.nodes.synthesis import Say, Written, write
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelAnswer, Run
+from fusion_graph.state import Joined, PanelAnswer, Run
 
 
 async def direct(
@@ -32,3 +35,36 @@ async def direct(
     answer = await panelist(task, alone, stack, emit)  # type: ignore[arg-type]
     calls = [{**call, "stage": "direct"} for call in answer["calls"]]
     return {**answer, "calls": calls}  # type: ignore[typeddict-item]
+
+
+async def direct_bound(
+    messages: Sequence[AnyMessage], run: Run, settings: ResolvedConfig, emit: Emit, say: Say
+) -> tuple[Written, Joined]:
+    """The writer's model answers alone, with the caller's tools or in the caller's format.
+
+    It sees the conversation as it is, and has no tools of ours: whoever brings tools runs the
+    loop. Its work is told as a panel of one; if nobody answered, that one has failed.
+    """
+    caller = Caller("direct", run["members"][0], run["started"], emit)
+    nothing: Joined = {"answers": [], "sources": [], "degradations": []}
+    written = await write(messages, "", nothing, settings, caller, say)
+    answered = bool(written.message.content or written.message.tool_calls)
+    why = "; ".join(loss["detail"] for loss in written.degradations)
+    answer: Any = {
+        "index": 0,
+        "name": run["members"][0],
+        "model": model_name(settings.synthesizer),
+        "label": None,
+        "status": "ok" if answered else "failed",
+        "content": written.answer,
+        "failure": None
+        if answered
+        else {"reason": "upstream_error", "detail": why, "http_status": None, "attempts": 1},
+        "tool_calls": [],
+        "sources": [],
+        "calls": [] if answered else caller.calls,
+        "degradations": [],
+        "start": 0.0,
+        "end": max((call["end"] for call in caller.calls), default=0.0),
+    }
+    return written, {**nothing, "answers": [answer]}

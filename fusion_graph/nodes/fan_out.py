@@ -17,23 +17,30 @@ from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of, told, transcript
 from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.events import Emit, emitter
+from fusion_graph.events import Emit, emitter, never_silent
 from fusion_graph.models import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelTask, Run
+from fusion_graph.state import Joined, PanelTask, Run
 from fusion_graph.toolbox import Toolbox
 from fusion_graph.visible import without_thinking
 
 ROUTER_TOKENS = 2_000
 """Most tokens of the `auto` decision; a reasoning model spends most of them unseen."""
 
+CONTINUED = "goes on from the panel's earlier work, with the results of the writer's tool calls"
+"""Why nobody was asked again."""
+
 ROUTER_CHARACTERS = 8_000
 """How much of the conversation's end the `auto` decision reads."""
 
 
 async def fan_out(
-    messages: Sequence[AnyMessage], context: Any, stack: Stack, write: Any
+    messages: Sequence[AnyMessage],
+    context: Any,
+    stack: Stack,
+    write: Any,
+    earlier: Joined | None = None,
 ) -> tuple[Run, ResolvedConfig]:
     """Begin a run: read the question, settle the configuration, decide whether to use the panel.
 
@@ -42,6 +49,7 @@ async def fan_out(
         context: The run's context.
         stack: What the graph was made with.
         write: The node's stream writer.
+        earlier: The panel's work that the conversation goes on from, if it does.
 
     Raises:
         EmptyQuestion: There is nothing to answer.
@@ -63,16 +71,23 @@ async def fan_out(
         "members": settings.names,
         "invoked": True,
         "invocation_reason": "",
+        "continues": False,
         "seed": random.SystemRandom().getrandbits(32) if settings.seed is None else settings.seed,
         "nonce": secrets.token_hex(8),
         "calls": [],
         "degradations": [],
     }
-    await _decide(run, messages, settings, emit)
+    if earlier is not None:
+        run["continues"], run["invocation_reason"] = True, CONTINUED
+        run["members"] = [answer["name"] for answer in earlier["answers"]]
+    else:
+        with never_silent(emit, "route", "router") as (telling, _):
+            await _decide(run, messages, settings, telling)
     if not run["invoked"]:
         run["members"] = [model_name(settings.synthesizer).rpartition(":")[2]]
     emit(
         "fusion.started",
+        run_id=run["id"],
         question=question,
         preset=run["preset"],
         preset_reason=run["preset_reason"],
@@ -80,6 +95,8 @@ async def fan_out(
         invoked=run["invoked"],
         reason=run["invocation_reason"],
     )
+    if earlier is not None:
+        emit("panel.reused", answers=len(earlier["answers"]))
     return run, settings
 
 

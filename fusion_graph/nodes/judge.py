@@ -95,7 +95,7 @@ async def judge(
                     detail = f"The judge pointed at what does not exist: {', '.join(unknown)}."
                     losses.append({"code": "judge_unknown_reference", "detail": detail})
                 losses += _left_out(model)
-                emit("analysis.completed", **analysis.counts())
+                emit("analysis.completed", analysis=analysis.model_dump(), **analysis.counts())
                 return {
                     "analysis": analysis.model_dump(),
                     "calls": caller.calls,

@@ -12,12 +12,12 @@ from fusion_graph.calls import Caller, Options
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import modalities
 from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
-from fusion_graph.events import Emit
+from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
 from fusion_graph.models import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
-from fusion_graph.run_scope import RunScope, run_scope
+from fusion_graph.run_scope import Limit, RunScope, TimeUp, run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer, PanelTask
 
@@ -48,12 +48,15 @@ async def panelist(
     try:
         async with run_scope(run["id"], settings, stack.tools) as scope:
             who = await _researcher(task, member, settings, scope, caller)
-            async with scope.at_work(settings.panelist_timeout):
+            async with scope.at_work(settings.panelist_timeout) as turn:
+                if who.model.protocol:  # other models' replies may come in one piece, and late
+                    turn.watch(settings.panelist_stall)
+                who.writing = Deltas(emit, name, turn.alive)
                 finding = await research(who, _briefed(task["conversation"], member, who))
             if finding["failure"] is None:
                 scope.answered()
-    except TimeoutError:
-        finding = _failed("timed_out", _why_late(settings, time.time() - began))
+    except TimeUp as over:
+        finding = _failed("timed_out", _why_late(over.limit, settings, time.time() - began))
     except ConfigurationError as error:
         finding = _failed("invalid_model", str(error))
     except UnsupportedInput as error:
@@ -147,11 +150,16 @@ def _failed(reason: FailureReason, detail: str) -> Finding:
     return {"text": "", "failure": failure, "truncated": False}
 
 
-def _why_late(settings: ResolvedConfig, seconds: float) -> str:
-    if seconds < settings.panelist_timeout:
+def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
+    if limit == "grace":
         return (
             f"Left behind after {seconds:.1f} s: {settings.quorum} others had answered and the "
             f"grace of {settings.grace:g} s was over."
+        )
+    if limit == "stall":
+        return (
+            f"Given up after {seconds:.1f} s: nothing was heard from the model for panelist_stall "
+            f"({settings.panelist_stall:g} s)."
         )
     return f"No answer within panelist_timeout ({settings.panelist_timeout:g} s)."
 
@@ -172,6 +180,7 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
         "panel.completed",
         name=answer["name"],
         model=answer["model"],
+        content=answer["content"],
         characters=len(answer["content"]),
         tool_calls=len(answer["tool_calls"]),
         seconds=seconds,

@@ -7,11 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+)
 
 from fusion_graph.analysis import Analysis
-from fusion_graph.calls import Caller, CallFailed, Options
+from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.continuing import split_at_question
 from fusion_graph.conversation import told
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
@@ -32,16 +39,15 @@ class Written:
     """A finished answer.
 
     Attributes:
-        message_id: Id of the message that was streamed and that goes into the conversation.
-        answer: The answer, its citations all on the source list.
-        content: What the message says: notes on what was lost, the answer, its sources.
+        message: What was streamed, and goes into the conversation: notes on what was lost, the
+            answer, its sources; or calls of the caller's tools.
+        answer: The answer alone, its citations all on the source list.
         calls: Calls paid for it.
         degradations: What was lost on the way.
     """
 
-    message_id: str
+    message: AIMessage
     answer: str
-    content: str
     calls: list[CallRecord]
     degradations: list[Degradation]
 
@@ -67,34 +73,69 @@ async def synthesis(
         say: Takes the answer as it is written.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
-    known = [source["id"] for source in joined["sources"]]
-    if len(survivors) == 1:
+    if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
         return pass_on(survivors[0], note, joined, say, [], [])
     caller = Caller("synthesis", "writer", run["started"], emit)
-    losses: list[Degradation] = []
     prompt = _prompt(messages, run, joined, judgement, survivors)
     note = ""
-    if judgement["analysis"] is None:
+    if judgement["analysis"] is None and len(survivors) > 1:
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
+    written = await write(prompt, note, joined, settings, caller, say)
+    if written.message.content or written.message.tool_calls:
+        return written
+    best = _most_agreed(survivors, judgement)
+    losses = [*written.degradations, _NO_WRITER]
+    return pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
+
+
+_NO_WRITER: Degradation = {"code": "synthesis_failed", "detail": "No writer answered."}
+
+
+async def write(
+    prompt: Sequence[BaseMessage],
+    note: str,
+    joined: Joined,
+    settings: ResolvedConfig,
+    caller: Caller,
+    say: Say,
+) -> Written:
+    """What the writer, or the first fallback that can, makes of a prompt.
+
+    Args:
+        prompt: Everything it is to see.
+        note: What the message says before the answer; left out where the caller wants a format.
+        joined: Answers and sources that it may cite.
+        settings: The run's settings.
+        caller: Calls the models and keeps the records.
+        say: Takes the answer as it is written.
+
+    Returns:
+        The answer; an empty message if nobody gave one.
+    """
+    emit, losses = caller.emit, list[Degradation]()
+    formatted = settings.response_format is not None
+    note = "" if formatted else note
+    known = [source["id"] for source in joined["sources"]]
     for ref in [settings.synthesizer, *settings.fallbacks]:
         draft = Draft(note, say, emit, model_name(ref))
         try:
             async with asyncio.timeout(settings.synthesis_timeout):
-                text = await _write(caller, ref, prompt, settings, draft, emit)
+                reply = await _asked(caller, ref, prompt, settings, draft, losses)
         except (CallFailed, ConfigurationError, TimeoutError, _Blank) as error:
             losses.append(_loss(model_name(ref), error, settings))
             draft.void(losses[-1]["detail"])
             continue
-        losses += _unchecked_quotes(text, joined)
-        answer, unknown = plain_citations(text, known)
+        losses += _unchecked_quotes(reply.text, joined)
+        # Brackets are lists in JSON, not citations.
+        answer, unknown = (reply.text, []) if formatted else plain_citations(reply.text, known)
         if unknown:
             detail = f"The writer cited sources that do not exist, taken out: {unknown}."
             losses.append({"code": "unknown_citation", "detail": detail})
-        return _finished(draft.message_id, note, answer, joined, say, caller.calls, losses)
-    best = _most_agreed(survivors, judgement)
-    losses.append({"code": "synthesis_failed", "detail": "No writer answered."})
-    return pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
+        calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
+        listed = "" if formatted or calls_tools else source_list(joined["sources"], answer)
+        return _finished(draft.message_id, note, answer, listed, say, caller.calls, losses, reply)
+    return Written(AIMessage(""), "", caller.calls, losses)
 
 
 class _Blank(Exception):
@@ -141,24 +182,36 @@ class Draft:
         self._begin()
 
 
-async def _write(
+async def _asked(
     caller: Caller,
     ref: object,
-    prompt: list[BaseMessage],
+    prompt: Sequence[BaseMessage],
     settings: ResolvedConfig,
     draft: Draft,
-    emit: Emit,
-) -> str:
+    losses: list[Degradation],
+) -> Reply:
     model = await open_model(ref, settings.providers)
-    emit("synthesis.in_progress", model=model.ref)
+    caller.emit("synthesis.in_progress", model=model.ref)
+    wanted = settings.response_format
     options = Options(
-        reasoning_effort=settings.reasoning_effort, max_tokens=settings.max_completion_tokens
+        reasoning_effort=settings.reasoning_effort,
+        max_tokens=settings.max_completion_tokens,
+        tools=settings.writer_tools,
+        tool_choice=settings.writer_tool_choice,
+        response_formats=(wanted,) if wanted is not None and model.protocol else (),
     )
     reply = await caller.ask(model, prompt, options, sink=draft.take, restart=draft.void)
     draft.end()
-    if not reply.text:
+    if not (reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls):
         raise _Blank("the reply was blank")
-    return reply.text
+    if wanted is not None and (not model.protocol or model.formats_refused):
+        detail = f"{model.ref} does not take response_format: the answer may be plain text."
+        losses.append({"code": "parameter_refused", "detail": detail})
+    for name in sorted(model.refused & {"tools", "tool_choice"} if settings.writer_tools else ()):
+        losses.append(
+            {"code": "parameter_refused", "detail": f"The writer {model.ref} does not take {name}."}
+        )
+    return reply
 
 
 def _prompt(
@@ -174,28 +227,47 @@ def _prompt(
         labels = {answer["name"]: str(answer["label"]) for answer in survivors}
         compared = Analysis.model_validate(judgement["analysis"])
         analysis = relabelled(compared, labels).model_dump_json()
+    since: list[AnyMessage] = []
+    if run["continues"]:
+        # The writer sees its own calls and their results as they are: it made them.
+        messages, since = split_at_question(messages)
     conversation = told(messages)
     system = WRITER_SYSTEM
     if conversation and isinstance(conversation[0], SystemMessage):
         system = f"{system}\n\nThe application's instructions:\n{conversation.pop(0).text}"
     material = writer_material(analysis, answers, joined["sources"], run["nonce"])
-    return [SystemMessage(system), *conversation, HumanMessage(material)]
+    return [SystemMessage(system), *conversation, HumanMessage(material), *since]
 
 
 def _finished(
     message_id: str,
     note: str,
     answer: str,
-    joined: Joined,
+    listed: str,
     say: Say,
     calls: list[CallRecord],
     losses: list[Degradation],
+    reply: Reply | None = None,
 ) -> Written:
-    listed = source_list(joined["sources"], answer)
+    """The message that was streamed, whole, with what the writer's own reply says besides."""
     if listed:
         listed = f"\n\n{listed}"
         say(message_id, listed)
-    return Written(message_id, answer, f"{note}{answer}{listed}", calls, losses)
+    content = f"{note}{answer}{listed}" if answer else ""
+    if reply is None:
+        message = AIMessage(content, id=message_id, response_metadata={"finish_reason": "stop"})
+        return Written(message, answer, calls, losses)
+    message = AIMessage(
+        content,
+        id=message_id,
+        tool_calls=reply.message.tool_calls,
+        invalid_tool_calls=reply.message.invalid_tool_calls,
+        response_metadata={
+            "finish_reason": reply.finish_reason or "stop",
+            "model_name": reply.message.response_metadata.get("model_name") or calls[-1]["model"],
+        },
+    )
+    return Written(message, answer, calls, losses)
 
 
 _WRITER_FAILED = "> The writer failed: this is the answer of one panelist, {name}.\n\n"
@@ -227,7 +299,8 @@ def pass_on(
     content, _ = plain_citations(answer["content"], [s["id"] for s in joined["sources"]])
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
     say(message_id, note + content)
-    return _finished(message_id, note, content, joined, say, calls, losses)
+    listed = source_list(joined["sources"], content)
+    return _finished(message_id, note, content, listed, say, calls, losses)
 
 
 def _unchecked_quotes(text: str, joined: Joined) -> list[Degradation]:
