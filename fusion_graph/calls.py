@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
+from fusion_graph.budget import Budget, OverBudget, Share
 from fusion_graph.errors import Failure
 from fusion_graph.events import Emit
 from fusion_graph.failures import (
@@ -110,6 +112,10 @@ class CallFailed(Exception):
         self.failure = failure
 
 
+def _open_gate(_: str) -> AbstractAsyncContextManager[Any]:
+    return nullcontext()
+
+
 @dataclass
 class Caller:
     """Somebody in a run who calls models: keeps the records, sends the events.
@@ -120,6 +126,8 @@ class Caller:
         started: Unix time the run began, seconds.
         emit: Sends progress events.
         calls: Records of all calls so far, failed ones included.
+        budget: The run's; None where nothing limits it.
+        gate: Gives way to a call of a provider, where only so many may be made at once.
     """
 
     stage: Stage
@@ -127,6 +135,8 @@ class Caller:
     started: float
     emit: Emit
     calls: list[CallRecord] = field(default_factory=list)
+    budget: Budget | None = None
+    gate: Callable[[str], AbstractAsyncContextManager[Any]] = _open_gate
 
     async def ask(
         self,
@@ -154,14 +164,11 @@ class Caller:
         options = replace(options, response_formats=left)
         attempt = 1
         while True:
-            record = self._open(model)
             try:
-                message = await _send(model, messages, options, self._trace(), sink)
-            except asyncio.CancelledError:
-                self._close(record, "timed_out")
+                message = await self._once(model, messages, options, sink)
+            except CallFailed:
                 raise
             except Exception as error:
-                self._close(record, reason_of(error))
                 refused = refused_parameter(error, options.parameters())
                 if refused is not None:
                     options = options.without(refused)
@@ -169,15 +176,36 @@ class Caller:
                         model.formats_refused += 1
                     else:
                         model.refused.add(refused)
-                    record["left_out"].append(refused)
+                    self.calls[-1]["left_out"].append(refused)
                     continue
                 await self._wait_or_give_up(model, error, attempt)
                 if restart is not None:
                     restart(reason_of(error))
                 attempt += 1
                 continue
-            self._close(record, "ok", message, model.cost(message))
             return Reply(message, without_thinking(message.text))
+
+    async def _once(
+        self,
+        model: Model,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        sink: Callable[[str], None] | None,
+    ) -> AIMessage:
+        """One try, with its record."""
+        async with self.gate(model.provider):
+            share = self._begin(model, messages, options)
+            record = self._open(model)
+            try:
+                message = await _send(model, messages, options, self._trace(), sink)
+            except asyncio.CancelledError:
+                self._close(record, "timed_out", share)
+                raise
+            except Exception as error:
+                self._close(record, reason_of(error), share)
+                raise
+            self._close(record, "ok", share, message, model.cost(message))
+            return message
 
     async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
         reason = reason_of(error)
@@ -212,6 +240,21 @@ class Caller:
             "metadata": {"fusion_stage": self.stage, "fusion_name": self.name},
         }
 
+    def _begin(
+        self, model: Model, messages: Sequence[BaseMessage], options: Options
+    ) -> Share | None:
+        if self.budget is None:
+            return None
+        try:
+            return self.budget.begin(model, messages, options.max_tokens)
+        except OverBudget as error:
+            raise CallFailed(
+                {"reason": "over_budget", "detail": str(error), "http_status": None, "attempts": 0}
+            ) from None
+
+    def _now(self) -> float:
+        return round(time.time() - self.started, 4)
+
     def _open(self, model: Model) -> CallRecord:
         record: CallRecord = {
             "stage": self.stage,
@@ -220,7 +263,7 @@ class Caller:
             "input_tokens": None,
             "output_tokens": None,
             "cost_usd": None,
-            "start": round(time.time() - self.started, 4),
+            "start": self._now(),
             "end": 0.0,
             "outcome": "timed_out",
             "left_out": [],
@@ -232,15 +275,18 @@ class Caller:
         self,
         record: CallRecord,
         outcome: str,
+        share: Share | None,
         message: AIMessage | None = None,
         cost: float | None = None,
     ) -> None:
-        record["end"] = round(time.time() - self.started, 4)
+        record["end"] = self._now()
         record["outcome"] = outcome
         if message is not None and message.usage_metadata is not None:
             record["input_tokens"] = message.usage_metadata["input_tokens"]
             record["output_tokens"] = message.usage_metadata["output_tokens"]
         record["cost_usd"] = cost
+        if self.budget is not None:
+            self.budget.end(share, record)
 
 
 async def _send(

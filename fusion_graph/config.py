@@ -191,7 +191,8 @@ class FusionConfig(Strict):
     synthesizer: ModelRef | None = Field(default=None, title="Writer")
     """The model that writes the final answer. Unset: the preset's, or the judge."""
     fallbacks: list[ModelRef] = Field(default=[], title="Fallbacks")
-    """Models tried in turn when the judge or the writer fails."""
+    """Models tried in turn when the judge or the writer fails, and asked in the place of panelists
+    that failed when too few are left for the quorum (or for a comparison)."""
     invocation: Invocation = Field(default="always", title="When to use the panel")
     """always: the panel answers; never: one model answers; auto: one short call decides."""
     search: SearchRef | None = Field(default=None, title="Search")
@@ -225,6 +226,16 @@ class FusionConfig(Strict):
     """Answers after which the others get only `grace` seconds more. Unset: wait for everyone."""
     grace: float = Field(default=15, ge=0, le=3600, title="Grace (s)")
     """Seconds the rest of the panel gets once the quorum has answered."""
+    run_timeout: float | None = Field(default=None, gt=0, le=86_400, title="Run timeout (s)")
+    """Seconds the whole run may work: the panel gets 60 % of it, the judge half of what is left,
+    the writer the rest. Unset: the stages' own limits alone."""
+    max_cost_usd: float | None = Field(default=None, ge=0, title="Most dollars")
+    """US dollars after which no further call begins; the run ends with what it has."""
+    max_tokens_total: int | None = Field(default=None, ge=0, title="Most tokens")
+    """Tokens, in and out, after which no further call begins."""
+    provider_concurrency: int = Field(default=8, ge=1, le=64, title="Calls to one provider at once")
+    """Calls one run makes to one provider at the same time, so that a wide panel does not run
+    into the provider's rate limit by itself."""
     max_concurrency: int | None = Field(default=None, ge=1, le=MAX_PANEL, title="Panelists at once")
     """Panelists at work at the same time; 1 suits a server with one GPU. Unset: all."""
     allowed_domains: list[str] = Field(default=[], title="Allowed domains")

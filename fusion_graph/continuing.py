@@ -88,6 +88,7 @@ def _answer(index: int, told: _ToldAnswer) -> PanelAnswer:
         "sources": [],
         "calls": [],
         "degradations": [],
+        "replaced": [],
         "start": 0.0,
         "end": 0.0,
     }

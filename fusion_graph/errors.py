@@ -8,6 +8,7 @@ FusionError
 │   └── MissingKey
 ├── EmptyQuestion (also a ValueError)
 ├── FusionRecursion
+├── UnreadableReport (also a ValueError)
 └── AllPanelistsFailed
 """
 
@@ -29,6 +30,7 @@ FailureReason = Literal[
     "content_filter",
     "unsupported_input",
     "bad_request",
+    "over_budget",
     "upstream_error",
     "internal_error",
 ]
@@ -94,6 +96,18 @@ class FusionRecursion(FusionError):
     """A fusion started from inside a panelist of another fusion (`fusion_recursion`)."""
 
     code = "fusion_recursion"
+
+
+class UnreadableReport(FusionError, ValueError):
+    """A file or text that is no report of a run.
+
+    Args:
+        problem: What it is instead, or what is wrong with it.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem} A report is what `fusion-graph ask --json` prints.")
+        self.problem = problem
 
 
 class AllPanelistsFailed(FusionError):

@@ -72,11 +72,23 @@ class Model:
         usage = message.usage_metadata
         if cost is not None or usage is None:
             return cost
-        tokens = usage["input_tokens"], usage["output_tokens"]
+        name = str(metadata.get("model_name") or "")
+        return self.price_for(usage["input_tokens"], usage["output_tokens"], name)
+
+    def price_for(self, input_tokens: int, output_tokens: int, name: str = "") -> float | None:
+        """What so many tokens cost in US dollars by the lists known here, or None.
+
+        Args:
+            input_tokens: Tokens read.
+            output_tokens: Tokens written.
+            name: The concrete model, where a reply has named it.
+        """
+        if self.provider in FREE_PROVIDERS:
+            return 0.0
         if self.price is not None:
-            return priced_cost(self.price, *tokens)
-        name = str(metadata.get("model_name") or self.ref.partition(":")[2])
-        return listed_cost(self.provider, name, *tokens)
+            return priced_cost(self.price, input_tokens, output_tokens)
+        name = name or self.ref.partition(":")[2]
+        return listed_cost(self.provider, name, input_tokens, output_tokens)
 
     def takes(self, modality: str) -> bool:
         """Whether it is known not to refuse `image`, `audio`, `file` or `video` (unknown: yes)."""

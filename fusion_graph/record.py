@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.errors import Degradation
+from fusion_graph.errors import Degradation, Failure
 from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
 from fusion_graph.usage import CallRecord, summary, total
 
@@ -45,7 +45,9 @@ def build_record(
     paid += [*(judgement["calls"] if judgement else ()), *calls]
     lost = [*run["degradations"], *joined["degradations"]]
     lost += [*(judgement["degradations"] if judgement else ()), *degradations]
-    answers = [_answer(a) for a in joined["answers"]]
+    usage = summary(paid)
+    if settings.max_cost_usd is not None and not usage["cost_known"]:
+        lost.append({"code": "budget_blind", "detail": _BLIND})
     return {
         "status": "error" if failed else "degraded" if lost else "ok",
         "degradations": lost,
@@ -57,19 +59,21 @@ def build_record(
         "preset_reason": run["preset_reason"],
         "config": settings.public(),
         "analysis": judgement["analysis"] if judgement else None,
-        "answers": answers,
+        "answers": [_answer(a) for a in joined["answers"]],
         "sources": joined["sources"],
-        "failures": [
-            {"name": a["name"], "model": a["model"], **a["failure"]}
-            for a in answers
-            if a["failure"]
-        ],
-        "usage": summary(paid),
+        "failures": [failure for a in joined["answers"] for failure in _failures(a)],
+        "usage": usage,
         "timeline": _timeline(joined, paid),
         "seed": run["seed"],
         "versions": dict(_versions()),
         "thread_id": thread_id,
     }
+
+
+_BLIND = (
+    "max_cost_usd counted only calls whose cost is known; some have no known price. Give prices "
+    "in the preset's [providers.NAME] table, or set max_tokens_total."
+)
 
 
 def _answer(answer: PanelAnswer) -> dict[str, Any]:
@@ -89,6 +93,26 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
         "cost_usd": spent["cost_usd"],
         "seconds": round(answer["end"] - answer["start"], 4),
     }
+
+
+def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
+    """Everybody who failed in one member's place, the last one's own failure included."""
+    gone: list[tuple[str, Failure, float]] = [
+        (item["model"], item["failure"], item["seconds"]) for item in answer["replaced"]
+    ]
+    if answer["failure"]:
+        took = answer["end"] - answer["start"] - sum(seconds for _, _, seconds in gone)
+        gone.append((answer["model"], answer["failure"], round(took, 4)))
+    return [
+        {
+            "name": answer["name"],
+            "model": model,
+            **failure,
+            "seconds": seconds,
+            "cost_usd": total(c for c in answer["calls"] if c["model"] == model)["cost_usd"],
+        }
+        for model, failure, seconds in gone
+    ]
 
 
 def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any]]:

@@ -1,12 +1,20 @@
-"""FusionReport: what a run did, as typed data."""
+"""FusionReport: what a run did, as typed data, and its forms for people: HTML and text."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from fusion_graph.analysis import Analysis
+from fusion_graph.config import explain
+from fusion_graph.errors import UnreadableReport
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, as models send it when a token is cut: no file can hold it."""
 
 
 class _Record(BaseModel):
@@ -30,10 +38,12 @@ class ReportedFailure(_Record):
 
 
 class NamedFailure(ReportedFailure):
-    """A failure with the member it struck."""
+    """A failure with the member it struck, and what was spent on it (seconds, US dollars)."""
 
     name: str
     model: str
+    seconds: float
+    cost_usd: float | None
 
 
 class ReportedToolCall(_Record):
@@ -162,3 +172,63 @@ class FusionReport(_Record):
             KeyError: No fusion has run in it.
         """
         return cls.model_validate(state["fusion"])
+
+    @classmethod
+    def from_json(cls, content: str | bytes) -> FusionReport:
+        """The report in what `fusion-graph ask --json` printed.
+
+        Args:
+            content: The text, or the bytes of a file in UTF-8, UTF-16 or UTF-32.
+
+        Raises:
+            UnreadableReport: It is something else; the message says what.
+        """
+        try:
+            data = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            reason = str(error) or type(error).__name__
+            raise UnreadableReport(f"This is not JSON ({reason}).") from None
+        if not isinstance(data, dict):
+            raise UnreadableReport("This is JSON, but no report.")
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            problem, remedy = explain(error, cls)
+            why = f"{problem} {remedy}" if problem.endswith(":") else problem
+            raise UnreadableReport(f"This is JSON, but no report of this version. {why}") from None
+
+    def to_html(self) -> str:
+        """The report as one self-contained HTML page, which loads nothing and runs nothing."""
+        from fusion_graph.page import render_report
+
+        return render_report(self)
+
+    def to_text(self) -> str:
+        """The report as plain text, for a terminal, a log or a mail."""
+        from fusion_graph.page.plain import render_text
+
+        return render_text(self)
+
+    def _repr_html_(self) -> str:
+        """The report in a notebook's output."""
+        from fusion_graph.page import render_frame
+
+        return render_frame(self)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _writable(cls, data: Any) -> Any:
+        """What JSON has no word for could be neither saved nor sent: it is taken out."""
+        return _mended(data)
+
+
+def _mended(data: Any) -> Any:
+    if isinstance(data, str):
+        return _LONE_SURROGATE.sub("\ufffd", data)
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None  # a provider's "NaN" dollars are unknown
+    if isinstance(data, dict):
+        return {_mended(key): _mended(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_mended(item) for item in data]
+    return data

@@ -7,12 +7,16 @@ resumed run would miss.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Literal
 
+from fusion_graph.budget import Budget
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.toolbox import Toolbox
+from fusion_graph.usage import CallRecord
 
 _open: dict[tuple[str, int], RunScope] = {}
 
@@ -42,6 +46,7 @@ class Turn:
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
         self._stall: float | None = None
+        self._waiting = False
         self._timer: asyncio.TimerHandle | None = None
 
     def alive(self) -> None:
@@ -52,6 +57,16 @@ class Turn:
         """End the turn after `stall` seconds without a sign of life."""
         self._stall = stall
         self._look()
+
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """What happens within is no silence of the member's."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+            self.alive()
 
     def end(self) -> None:
         """The turn is over: nobody watches any more."""
@@ -67,11 +82,17 @@ class Turn:
 
     def _look(self) -> None:
         assert self._stall is not None
+        if self._waiting:
+            self.alive()
         due = self._heard + self._stall
         if self._loop.time() < due:
             self._timer = self._loop.call_at(due, self._look)
         else:
             self.shorten(self._loop.time(), "stall")
+
+
+PANEL_SHARE = 0.6
+"""How much of `run_timeout` a panel may take, so that judge and writer get their turn."""
 
 
 class RunScope:
@@ -80,17 +101,30 @@ class RunScope:
     Args:
         settings: The run's configuration.
         toolbox: The tools, shared so that a page several members want is fetched once.
+        budget: What the run may spend.
     """
 
-    def __init__(self, settings: ResolvedConfig, toolbox: Toolbox) -> None:
+    def __init__(self, settings: ResolvedConfig, toolbox: Toolbox, budget: Budget) -> None:
         self.toolbox = toolbox
+        self.budget = budget
         self.members = 0
-        self._quorum = settings.quorum or len(settings.panel)
+        size = len(settings.panel)
+        self._quorum = settings.quorum or size
+        self._needed = settings.quorum or min(2, size)
+        self._possible = size
+        self._fallbacks = list(settings.fallbacks)
         self._grace = settings.grace
         self._answered = 0
         self._last_call: float | None = None
-        self._slots = asyncio.Semaphore(settings.max_concurrency or len(settings.panel))
+        self._slots = asyncio.Semaphore(settings.max_concurrency or size)
+        self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            partial(asyncio.Semaphore, settings.provider_concurrency)
+        )
         self._turns: set[Turn] = set()
+        self._run_ends: float | None = None
+        if settings.run_timeout is not None:
+            share = PANEL_SHARE if size > 1 else 1
+            self._run_ends = asyncio.get_running_loop().time() + share * settings.run_timeout
 
     @asynccontextmanager
     async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
@@ -105,6 +139,8 @@ class RunScope:
             turn = Turn(deadline, "total")
             try:
                 async with deadline:
+                    if self._run_ends is not None:
+                        turn.shorten(self._run_ends, "run")
                     if self._last_call is not None:
                         turn.shorten(self._last_call, "grace")
                     self._turns.add(turn)
@@ -118,6 +154,10 @@ class RunScope:
                     raise
                 raise TimeUp(turn.limit) from None
 
+    def gate(self, provider: str) -> asyncio.Semaphore:
+        """What a call to a provider has to pass: so many at once and no more."""
+        return self._gates[provider]
+
     def answered(self) -> None:
         """Count an answer; with the quorum reached, the others get the grace period."""
         self._answered += 1
@@ -127,10 +167,24 @@ class RunScope:
         for turn in self._turns:
             turn.shorten(self._last_call, "grace")
 
+    def stand_in(self) -> Any | None:
+        """A member failed: the model to ask in its place, if too few would be left without it."""
+        if self._possible > self._needed or not self._fallbacks:
+            self.failed()
+            return None
+        return self._fallbacks.pop(0)
+
+    def failed(self) -> None:
+        """Count a member that failed, and that nobody stands in for."""
+        self._possible -= 1
+
 
 @asynccontextmanager
 async def run_scope(
-    run_id: str, settings: ResolvedConfig, own_tools: list[Any] | None
+    run_id: str,
+    settings: ResolvedConfig,
+    own_tools: list[Any] | None,
+    spent: Sequence[CallRecord] = (),
 ) -> AsyncIterator[RunScope]:
     """The scope of a run in this process and loop; made by the first member, dropped by the last.
 
@@ -138,11 +192,14 @@ async def run_scope(
         run_id: The run.
         settings: Its configuration.
         own_tools: The caller's tools in place of the web tools, if any.
+        spent: Calls the run made before.
     """
     key = (run_id, id(asyncio.get_running_loop()))
     scope = _open.get(key)
     if scope is None:
-        scope = _open[key] = RunScope(settings, Toolbox.open(settings, own_tools))
+        scope = _open[key] = RunScope(
+            settings, Toolbox.open(settings, own_tools), Budget.of(settings, spent)
+        )
     scope.members += 1
     try:
         yield scope

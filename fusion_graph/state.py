@@ -64,6 +64,14 @@ class ToolRecord(TypedDict):
     source_ids: list[int]
 
 
+class Replaced(TypedDict):
+    """A model that failed, and in whose place another was asked."""
+
+    model: str
+    failure: Failure
+    seconds: float
+
+
 class PanelAnswer(TypedDict):
     """What one panelist came to. Before `join`, ids in it are the panelist's own."""
 
@@ -78,6 +86,7 @@ class PanelAnswer(TypedDict):
     sources: list[SourceRecord]
     calls: list[CallRecord]
     degradations: list[Degradation]
+    replaced: list[Replaced]
     start: float
     end: float
 

@@ -41,6 +41,7 @@ def answer(index: int, content: str = "", *, failed: bool = False, **fields: Any
         "sources": [],
         "calls": [],
         "degradations": [],
+        "replaced": [],
         "start": 0.0,
         "end": 1.0,
         **fields,

@@ -7,9 +7,11 @@ from typing import Any
 
 from langchain_core.messages import AnyMessage
 
+from fusion_graph.budget import Budget
 from fusion_graph.calls import Caller
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import told
+from fusion_graph.deadlines import writer_limit
 from fusion_graph.events import Emit
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Say, Written, write
@@ -47,7 +49,9 @@ async def direct_bound(
     """
     caller = Caller("direct", run["members"][0], run["started"], emit)
     nothing: Joined = {"answers": [], "sources": [], "degradations": []}
-    written = await write(messages, "", nothing, settings, caller, say)
+    caller.budget = Budget.of(settings, run["calls"])
+    limit = writer_limit(settings, nothing, None)
+    written = await write(messages, "", nothing, settings, limit, caller, say)
     answered = bool(written.message.content or written.message.tool_calls)
     why = "; ".join(loss["detail"] for loss in written.degradations)
     answer: Any = {
@@ -64,6 +68,7 @@ async def direct_bound(
         "sources": [],
         "calls": [] if answered else caller.calls,
         "degradations": [],
+        "replaced": [],
         "start": 0.0,
         "end": max((call["end"] for call in caller.calls), default=0.0),
     }

@@ -41,6 +41,15 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
                     "detail": f"{answer['name']} cited sources that no tool gave: {unknown}.",
                 }
             )
+        for gone in answer["replaced"]:
+            joined["degradations"].append(
+                {
+                    "code": "panelist_replaced",
+                    "detail": f"{gone['model']} failed ({gone['failure']['reason']}: "
+                    f"{gone['failure']['detail']}); {answer['model']} was asked as "
+                    f"{answer['name']} instead.",
+                }
+            )
         if answer["failure"]:
             joined["degradations"].append(
                 {

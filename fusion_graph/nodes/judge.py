@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.analysis import Analysis, name_panelists
+from fusion_graph.budget import Budget
 from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.conversation import told, transcript
+from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import SourceRecord
@@ -67,6 +69,8 @@ async def judge(
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
         return _nothing([], [{"code": "single_survivor", "detail": lost}])
     caller = Caller("judge", "judge", run["started"], emit)
+    caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
+    limit = judge_limit(settings, joined)
     answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
     prompt: list[BaseMessage] = [
         SystemMessage(judge_system(settings.criteria)),
@@ -75,7 +79,7 @@ async def judge(
         ),
     ]
     try:
-        async with asyncio.timeout(settings.judge_timeout):
+        async with asyncio.timeout(limit.seconds):
             for ref in [settings.judge, *settings.fallbacks]:
                 try:
                     model = await open_model(ref, settings.providers)
@@ -102,7 +106,7 @@ async def judge(
                     "degradations": losses,
                 }
     except TimeoutError:
-        timeout = f"The judge took more than judge_timeout ({settings.judge_timeout:g} s)."
+        timeout = f"The judge took more than {limit}."
         losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
     return _nothing(caller.calls, losses)
 

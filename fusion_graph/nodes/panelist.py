@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from langchain_core.messages import AnyMessage, SystemMessage
 
@@ -17,9 +20,9 @@ from fusion_graph.evidence import used_sources
 from fusion_graph.models import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
-from fusion_graph.run_scope import Limit, RunScope, TimeUp, run_scope
+from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelAnswer, PanelTask
+from fusion_graph.state import PanelAnswer, PanelTask, Replaced
 
 logger = logging.getLogger(__name__)
 
@@ -45,29 +48,77 @@ async def panelist(
     began = time.time()
     emit("panel.added", name=name, model=model_name(member.model))
     who: Researcher | None = None
+    replaced: list[Replaced] = []
     try:
-        async with run_scope(run["id"], settings, stack.tools) as scope:
-            who = await _researcher(task, member, settings, scope, caller)
-            async with scope.at_work(settings.panelist_timeout) as turn:
-                if who.model.protocol:  # other models' replies may come in one piece, and late
-                    turn.watch(settings.panelist_stall)
-                who.writing = Deltas(emit, name, turn.alive)
-                finding = await research(who, _briefed(task["conversation"], member, who))
-            if finding["failure"] is None:
-                scope.answered()
-    except TimeUp as over:
-        finding = _failed("timed_out", _why_late(over.limit, settings, time.time() - began))
+        async with run_scope(run["id"], settings, stack.tools, run["calls"]) as scope:
+            caller.budget, caller.gate = scope.budget, scope.gate
+            while True:
+                since = time.time()
+                who, finding = await _attempt(task, member, settings, scope, caller)
+                if finding["failure"] is None:
+                    scope.answered()
+                    break
+                if finding["failure"]["reason"] in NOT_REPLACED:
+                    scope.failed()
+                    break
+                stand_in = scope.stand_in()
+                if stand_in is None:
+                    break
+                replaced.append(_replaced(member, finding["failure"], time.time() - since))
+                member = member.model_copy(update={"model": stand_in})
+                emit("panel.replaced", name=name, by=model_name(stand_in), **replaced[-1])
     except ConfigurationError as error:
         finding = _failed("invalid_model", str(error))
-    except UnsupportedInput as error:
-        finding = _failed("unsupported_input", str(error))
-    except Exception as error:
-        # A bug here must not cost the other members their paid work.
-        logger.exception("Panelist %s failed", name)
-        finding = _failed("internal_error", f"{type(error).__name__}: {error}")
     answer = _answer(task["index"], name, member, finding, caller, who, began - run["started"])
+    answer["replaced"] = replaced
     _tell(emit, answer)
     return answer
+
+
+NOT_REPLACED: frozenset[FailureReason] = frozenset({"timed_out", "over_budget"})
+"""Failures after which nobody is asked instead: there is no time, or no money, for it."""
+
+
+async def _attempt(
+    task: PanelTask, member: Panelist, settings: ResolvedConfig, scope: RunScope, caller: Caller
+) -> tuple[Researcher | None, Finding]:
+    """One model's work on the question, and how it ended."""
+    began = time.time()
+    who: Researcher | None = None
+    try:
+        who = await _researcher(task, member, settings, scope, caller)
+        async with scope.at_work(settings.panelist_timeout) as turn:
+            if who.model.protocol:  # other models' replies may come in one piece, and late
+                turn.watch(settings.panelist_stall)
+            caller.gate = partial(_waiting_unwatched, scope, turn)
+            who.writing = Deltas(caller.emit, caller.name, turn.alive)
+            return who, await research(who, _briefed(task["conversation"], member, who))
+    except TimeUp as over:
+        why = _why_late(over.limit, settings, time.time() - began)
+        return who, _failed("timed_out", why)
+    except ConfigurationError as error:
+        return who, _failed("invalid_model", str(error))
+    except UnsupportedInput as error:
+        return who, _failed("unsupported_input", str(error))
+    except Exception as error:
+        # A bug here must not cost the other members their paid work.
+        logger.exception("Panelist %s failed", caller.name)
+        return who, _failed("internal_error", f"{type(error).__name__}: {error}")
+
+
+@asynccontextmanager
+async def _waiting_unwatched(scope: RunScope, turn: Turn, provider: str) -> AsyncIterator[None]:
+    """The provider's gate; a member that stands in line there is not silent."""
+    with turn.unwatched():
+        await scope.gate(provider).acquire()
+    try:
+        yield
+    finally:
+        scope.gate(provider).release()
+
+
+def _replaced(member: Panelist, failure: Failure, seconds: float) -> Replaced:
+    return {"model": model_name(member.model), "failure": failure, "seconds": round(seconds, 3)}
 
 
 async def _researcher(
@@ -140,6 +191,7 @@ def _answer(
         "sources": used_sources(name, finding["text"], who.book.entries() if who else []),
         "calls": list(caller.calls),
         "degradations": losses,
+        "replaced": [],
         "start": round(start, 4),
         "end": round(time.time() - caller.started, 4),
     }
@@ -156,6 +208,8 @@ def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
             f"Left behind after {seconds:.1f} s: {settings.quorum} others had answered and the "
             f"grace of {settings.grace:g} s was over."
         )
+    if limit == "run":
+        return f"Cut off after {seconds:.1f} s: the panel's share of run_timeout was over."
     if limit == "stall":
         return (
             f"Given up after {seconds:.1f} s: nothing was heard from the model for panelist_stall "

@@ -16,10 +16,12 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.analysis import Analysis
+from fusion_graph.budget import Budget
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.continuing import split_at_question
 from fusion_graph.conversation import told
+from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
@@ -77,11 +79,14 @@ async def synthesis(
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
         return pass_on(survivors[0], note, joined, say, [], [])
     caller = Caller("synthesis", "writer", run["started"], emit)
+    before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
+    caller.budget = Budget.of(settings, *before)
+    limit = writer_limit(settings, joined, judgement)
     prompt = _prompt(messages, run, joined, judgement, survivors)
     note = ""
     if judgement["analysis"] is None and len(survivors) > 1:
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
-    written = await write(prompt, note, joined, settings, caller, say)
+    written = await write(prompt, note, joined, settings, limit, caller, say)
     if written.message.content or written.message.tool_calls:
         return written
     best = _most_agreed(survivors, judgement)
@@ -97,6 +102,7 @@ async def write(
     note: str,
     joined: Joined,
     settings: ResolvedConfig,
+    limit: Limit,
     caller: Caller,
     say: Say,
 ) -> Written:
@@ -107,6 +113,7 @@ async def write(
         note: What the message says before the answer; left out where the caller wants a format.
         joined: Answers and sources that it may cite.
         settings: The run's settings.
+        limit: How long one attempt may take.
         caller: Calls the models and keeps the records.
         say: Takes the answer as it is written.
 
@@ -120,10 +127,10 @@ async def write(
     for ref in [settings.synthesizer, *settings.fallbacks]:
         draft = Draft(note, say, emit, model_name(ref))
         try:
-            async with asyncio.timeout(settings.synthesis_timeout):
+            async with asyncio.timeout(limit.seconds):
                 reply = await _asked(caller, ref, prompt, settings, draft, losses)
         except (CallFailed, ConfigurationError, TimeoutError, _Blank) as error:
-            losses.append(_loss(model_name(ref), error, settings))
+            losses.append(_loss(model_name(ref), error, limit))
             draft.void(losses[-1]["detail"])
             continue
         losses += _unchecked_quotes(reply.text, joined)
@@ -324,9 +331,6 @@ def _most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> Pane
     )
 
 
-def _loss(ref: str, error: Exception, settings: ResolvedConfig) -> Degradation:
-    if isinstance(error, TimeoutError):
-        why = f"took more than synthesis_timeout ({settings.synthesis_timeout:g} s)"
-    else:
-        why = str(error)
+def _loss(ref: str, error: Exception, limit: Limit) -> Degradation:
+    why = f"took more than {limit}" if isinstance(error, TimeoutError) else str(error)
     return {"code": "synthesis_upstream_error", "detail": f"{ref}: {why}"}

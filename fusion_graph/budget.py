@@ -1,0 +1,106 @@
+"""What a run may spend: dollars and tokens, checked before every call, calls in flight included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import BaseMessage
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.models import Model
+from fusion_graph.usage import CallRecord
+
+CHARACTERS_PER_TOKEN = 4
+"""Usual for English prose with these models' tokenizers; only calls in flight are guessed so."""
+
+LIKELY_OUTPUT_TOKENS = 1_000
+"""What a call in flight is thought to produce, if its cap is not lower."""
+
+
+class OverBudget(Exception):
+    """A call that would begin after the budget is spent. `str(error)` says which limit."""
+
+
+@dataclass
+class Share:
+    """What one call in flight is thought to take."""
+
+    usd: float
+    tokens: int
+
+
+class Budget:
+    """The money and tokens of one run, as far as they are known here.
+
+    It is never exceeded by more than the calls that were in flight when it was reached.
+
+    Args:
+        max_cost_usd: Most US dollars, or None.
+        max_tokens_total: Most tokens, in and out, or None.
+        calls: Calls of the run so far.
+    """
+
+    def __init__(
+        self,
+        max_cost_usd: float | None,
+        max_tokens_total: int | None,
+        calls: Iterable[CallRecord] = (),
+    ) -> None:
+        self._max_usd, self._max_tokens = max_cost_usd, max_tokens_total
+        self._usd, self._tokens = 0.0, 0
+        self._flying_usd, self._flying_tokens = 0.0, 0
+        for call in calls:
+            self._count(call)
+
+    @classmethod
+    def of(cls, settings: ResolvedConfig, *calls: Iterable[CallRecord]) -> Budget:
+        """The budget of a configuration, after the calls given."""
+        done = [call for part in calls for call in part]
+        return cls(settings.max_cost_usd, settings.max_tokens_total, done)
+
+    def begin(
+        self, model: Model, messages: Sequence[BaseMessage], max_tokens: int | None
+    ) -> Share | None:
+        """Let a call begin, and count it as in flight.
+
+        Args:
+            model: Who is to be called.
+            messages: What it is to read.
+            max_tokens: Most tokens it may produce.
+
+        Returns:
+            What to give to `end`; None where no limit is set.
+
+        Raises:
+            OverBudget: What was spent and what is in flight has reached a limit.
+        """
+        if self._max_usd is None and self._max_tokens is None:
+            return None
+        if self._max_usd is not None and self._usd + self._flying_usd >= self._max_usd:
+            raise OverBudget(
+                f"max_cost_usd ({self._max_usd:g}) is reached: {self._usd:.4f} US dollars spent, "
+                f"about {self._flying_usd:.4f} in flight."
+            )
+        if self._max_tokens is not None and self._tokens + self._flying_tokens >= self._max_tokens:
+            raise OverBudget(
+                f"max_tokens_total ({self._max_tokens}) is reached: {self._tokens} tokens used, "
+                f"about {self._flying_tokens} in flight."
+            )
+        read = sum(len(message.text) for message in messages) // CHARACTERS_PER_TOKEN
+        written = min(max_tokens or LIKELY_OUTPUT_TOKENS, LIKELY_OUTPUT_TOKENS)
+        share = Share(model.price_for(read, written) or 0.0, read + written)
+        self._flying_usd += share.usd
+        self._flying_tokens += share.tokens
+        return share
+
+    def end(self, share: Share | None, call: CallRecord) -> None:
+        """A call is over: what it really took is counted, and no longer what it might."""
+        if share is not None:
+            self._flying_usd -= share.usd
+            self._flying_tokens -= share.tokens
+            self._count(call)
+
+    def _count(self, call: CallRecord) -> None:
+        self._usd += call["cost_usd"] or 0.0
+        self._tokens += (call["input_tokens"] or 0) + (call["output_tokens"] or 0)

@@ -1,0 +1,54 @@
+"""How long judge and writer may take: their own limits, and what is left of the whole run's.
+
+Counted in time at work, as the state records it, not by the clock: a run may stop for a person
+to edit the analysis, or be killed and resumed the next day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.state import Joined, Judgement
+
+JUDGE_SHARE = 0.5
+"""How much of what the panel left of `run_timeout` the judge may take; the rest is the writer's."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A stage's time, in seconds, and the field that sets it."""
+
+    seconds: float
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.field} ({self.seconds:.3g} s)"
+
+
+def judge_limit(settings: ResolvedConfig, joined: Joined) -> Limit:
+    """The judge's time, repair and fallbacks included."""
+    own = Limit(settings.judge_timeout, "judge_timeout")
+    if settings.run_timeout is None:
+        return own
+    left = settings.run_timeout - _panel_seconds(joined)
+    return min(own, _of_the_run(JUDGE_SHARE * left), key=lambda limit: limit.seconds)
+
+
+def writer_limit(settings: ResolvedConfig, joined: Joined, judgement: Judgement | None) -> Limit:
+    """The time of one attempt at writing."""
+    own = Limit(settings.synthesis_timeout, "synthesis_timeout")
+    if settings.run_timeout is None:
+        return own
+    calls = judgement["calls"] if judgement is not None else []
+    judged = sum(call["end"] - call["start"] for call in calls)
+    left = settings.run_timeout - _panel_seconds(joined) - judged
+    return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
+
+
+def _of_the_run(seconds: float) -> Limit:
+    return Limit(max(0.0, seconds), "what run_timeout leaves")
+
+
+def _panel_seconds(joined: Joined) -> float:
+    return max((answer["end"] - answer["start"] for answer in joined["answers"]), default=0.0)
