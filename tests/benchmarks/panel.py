@@ -99,33 +99,35 @@ async def observed(scope: Scope, run: Callable[[], Awaitable[Any]]) -> dict[str,
 
 
 def floor(client: httpx2.AsyncClient, url: str, bodies: dict[str, list[bytes]]) -> Any:
-    """The same calls with bare httpx2: panel side by side, judge, streamed writer."""
+    """The same calls with bare httpx2: panel side by side and streamed, judge, streamed writer."""
     headers = {"content-type": "application/json", "authorization": "Bearer none"}
     parsed = {model: [json.loads(body) for body in rows] for model, rows in bodies.items()}
 
-    async def one(body: Any) -> Any:
+    async def whole(body: Any) -> Any:
         reply = await client.post(url, content=json.dumps(body), headers=headers)
         return json.loads(reply.content)["choices"][0]["message"]
 
+    async def streamed(body: Any) -> str:
+        text = []
+        async with client.stream("POST", url, content=json.dumps(body), headers=headers) as reply:
+            async for line in reply.aiter_lines():
+                if line.startswith("data: {"):
+                    event = json.loads(line[6:])
+                    if event["choices"]:
+                        text.append(event["choices"][0]["delta"].get("content") or "")
+        return "".join(text)
+
     async def panelist(rows: list[Any]) -> None:
         for body in rows:
-            await one(body)
+            await (streamed(body) if body.get("stream") else whole(body))
 
     async def run() -> None:
         await asyncio.gather(*(panelist(rows) for m, rows in parsed.items() if m[0] == "p"))
         await asyncio.gather(*(finish(n) for n in range(len(parsed.get("j", ())))))
 
     async def finish(n: int) -> None:
-        json.loads((await one(parsed["j"][n]))["content"])
-        text = []
-        writer = json.dumps(parsed["w"][n])
-        async with client.stream("POST", url, content=writer, headers=headers) as reply:
-            async for line in reply.aiter_lines():
-                if line.startswith("data: {"):
-                    event = json.loads(line[6:])
-                    if event["choices"]:
-                        text.append(event["choices"][0]["delta"].get("content") or "")
-        assert "".join(text) == ANSWER
+        json.loads((await whole(parsed["j"][n]))["content"])
+        assert await streamed(parsed["w"][n]) == ANSWER
 
     return run
 
