@@ -25,8 +25,11 @@ if TYPE_CHECKING:
         PresetFileError,
         UnknownPreset,
         UnknownProvider,
+        UnreadableReport,
     )
     from fusion_graph.graph import create_fusion_graph
+    from fusion_graph.integrations.chat_model import ChatFusion
+    from fusion_graph.integrations.tool import create_fusion_tool
     from fusion_graph.report import FusionReport
 
 _HOMES = {
@@ -43,13 +46,17 @@ _HOMES = {
     "PresetFileError": "errors",
     "UnknownPreset": "errors",
     "UnknownProvider": "errors",
+    "UnreadableReport": "errors",
     "create_fusion_graph": "graph",
+    "ChatFusion": "integrations.chat_model",
+    "create_fusion_tool": "integrations.tool",
     "FusionReport": "report",
 }
 
 __all__ = [
     "AllPanelistsFailed",
     "Analysis",
+    "ChatFusion",
     "ConfigurationError",
     "EmptyQuestion",
     "FusionConfig",
@@ -62,7 +69,9 @@ __all__ = [
     "Provider",
     "UnknownPreset",
     "UnknownProvider",
+    "UnreadableReport",
     "create_fusion_graph",
+    "create_fusion_tool",
 ]
 
 

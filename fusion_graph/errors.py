@@ -7,9 +7,12 @@ FusionError
 │   ├── UnknownProvider
 │   └── MissingKey
 ├── EmptyQuestion (also a ValueError)
-├── FusionRecursion
+├── FusionRecursion (also a RuntimeError)
 ├── UnreadableReport (also a ValueError)
-└── AllPanelistsFailed
+└── AllPanelistsFailed (also a RuntimeError)
+
+The builtin families matter: a LangGraph server masks the message of every exception of no
+such family.
 """
 
 from __future__ import annotations
@@ -92,7 +95,7 @@ class EmptyQuestion(FusionError, ValueError):
     """A conversation without anything to answer."""
 
 
-class FusionRecursion(FusionError):
+class FusionRecursion(FusionError, RuntimeError):
     """A fusion started from inside a panelist of another fusion (`fusion_recursion`)."""
 
     code = "fusion_recursion"
@@ -110,7 +113,7 @@ class UnreadableReport(FusionError, ValueError):
         self.problem = problem
 
 
-class AllPanelistsFailed(FusionError):
+class AllPanelistsFailed(FusionError, RuntimeError):
     """No panelist answered.
 
     Args:

@@ -29,24 +29,28 @@ MESSAGE_PREFIX = "fusion-"
 
 async def follow(
     graph: FusionGraph,
-    messages: Sequence[Any],
+    messages: Sequence[Any] | None,
     *,
     context: Any = None,
     config: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Event]:
     """Run a fusion graph and tell what happens, as it happens.
 
     Args:
         graph: From `create_fusion_graph`.
-        messages: The conversation, in any form LangChain takes.
+        messages: The conversation, in any form LangChain takes; None resumes the thread that
+            `config` names.
         context: The run's configuration, above the graph's own.
         config: LangGraph's own: thread, callbacks, recursion limit.
+        options: More of `astream`'s, such as `durability`.
 
     Yields:
         Every event of the run, and at the end one `fusion.result`. Leaving early cancels the run.
 
     Raises:
         FusionError: As `ainvoke` raises it.
+        KeyError: The run stopped before its end, at a breakpoint.
 
     Example:
         >>> import asyncio
@@ -64,13 +68,14 @@ async def follow(
         >>> sorted(names)
         ['central', 'figures', 'keyword']
     """
-    given: Any = {"messages": list(messages)}
+    given: Any = None if messages is None else {"messages": list(messages)}
     settings: Any = dict(config or {})
     stream: Any = graph.astream(
         given,
         settings,
         context=context,
         stream_mode=["custom", "messages", "values"],
+        **options,
     )
     last: Mapping[str, Any] = {}
     async with aclosing(stream) as parts:

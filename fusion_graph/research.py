@@ -25,8 +25,10 @@ from langchain_core.messages import (
     ToolCall,
     ToolMessage,
 )
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.config import get_config
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import ValidationError
@@ -168,18 +170,28 @@ def after_model(state: ResearchState) -> str:
 
 
 def _build() -> Any:
-    graph = StateGraph(ResearchState, context_schema=Researcher, output_schema=Research)
+    # Without a context schema: a LangGraph server would ask for it as JSON.
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(ResearchState, output_schema=Research)
     graph.add_node("model", ask_model)
     graph.add_node("tools", use_tools)
     graph.add_edge(START, "model")
     graph.add_conditional_edges("model", after_model, ["tools", "model", END])
     graph.add_edge("tools", "model")
-    # A finished panelist is what a checkpoint keeps; its steps would only fill the database.
-    return graph.compile(checkpointer=False, name="research")
+    return graph
 
 
-RESEARCH = _build()
+DURABILITY = "__pregel_durability"
+"""Where LangGraph hands a parent's `durability` down. With "sync" it waits for the checkpoint of a
+graph that keeps none, and fails (langgraph 1.2.22)."""
+
+_LOOP = _build()
+
+# A finished panelist is what a checkpoint keeps; its steps would only fill the database.
+RESEARCH = _LOOP.compile(checkpointer=False, name="research")
 """The compiled loop; its context is a `Researcher`."""
+
+DRAWN = _LOOP.compile(name="research")
+"""The same for drawings (`xray`), which pass over graphs without checkpoints; never run."""
 
 
 async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Finding:
@@ -198,8 +210,11 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
         "finding": None,
     }
     # Each round is two steps; the phases after the cap add three model calls.
-    limit = 2 * who.cap + 10
-    end = await RESEARCH.ainvoke(start, {"recursion_limit": limit}, context=who)
+    config: RunnableConfig = {"recursion_limit": 2 * who.cap + 10}
+    inherited = get_config().get("configurable", {})
+    if DURABILITY in inherited:
+        config["configurable"] = {**inherited, DURABILITY: "async"}
+    end = await RESEARCH.ainvoke(start, config, context=who)
     finding: Finding = end["finding"]
     return finding
 

@@ -83,8 +83,12 @@ class Answer:
 def write_report(report: dict[str, Any]) -> None:
     """Write a report to standard output as JSON."""
     # Where the encoding is not UTF-8, escapes keep every character.
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    write_out(json.dumps(report, indent=2, ensure_ascii=plain) + "\n")
+    write_out(json.dumps(report, indent=2, ensure_ascii=not speaks_utf8()) + "\n")
+
+
+def speaks_utf8() -> bool:
+    """Whether standard output has every character."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def write_out(text: str) -> None:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from fusion_graph.cli.answer import Answer, write_report
-from fusion_graph.cli.exits import ANSWERED, ReaderGone
-from fusion_graph.cli.progress import Progress, open_progress
-from fusion_graph.cli.telling import summary
-from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, EmptyQuestion
-
-if TYPE_CHECKING:
-    from fusion_graph.graph import FusionGraph
+from fusion_graph.cli.report import STANDARD, check_writable
+from fusion_graph.cli.running import Output, show
+from fusion_graph.errors import ConfigurationError, EmptyQuestion
 
 FROM_STDIN = "-"
 
@@ -29,23 +23,14 @@ class Request:
     Attributes:
         question: The question, or `-` for standard input.
         options: `FusionConfig` fields by name; None where an option was not given.
-        as_json: Whether the report is wanted instead of the answer.
-        quiet: Whether nothing is to be said on standard error.
+        output: How the run is to be shown.
+        thread: Name of the thread that the run belongs to and is kept in; None for none.
     """
 
     question: str
     options: Mapping[str, Any]
-    as_json: bool = False
-    quiet: bool = False
-
-
-@dataclass
-class _End:
-    """How a run ended: its report, the text of its last message, and its seconds."""
-
-    report: dict[str, Any]
-    content: str
-    took: float
+    output: Output = field(default_factory=Output)
+    thread: str | None = None
 
 
 def ask(request: Request) -> int:
@@ -54,41 +39,36 @@ def ask(request: Request) -> int:
     Raises:
         ConfigurationError: An option or the preset cannot work.
         EmptyQuestion: There is no question.
-        AllPanelistsFailed: Nobody answered; with `as_json` its report has been printed.
+        FusionError, OutputFailed: As `show`.
     """
     question = read_question(request.question)
     config = configuration(request.options)
+    if request.output.page is not None:
+        check_page(request.output.page)
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import.
+    if request.thread is not None:
+        from fusion_graph.threads import ask_in_thread
+
+        return show(partial(ask_in_thread, request.thread, config, question), request.output)
+    from fusion_graph.follow import follow
     from fusion_graph.graph import create_fusion_graph
 
     graph = create_fusion_graph(config)
-    answer = None if request.as_json else Answer()
-    progress = open_progress(quiet=request.quiet)
-    try:
-        end = _run(_follow(graph, question, progress, answer))
-    except AllPanelistsFailed as failed:
-        progress.close()
-        if request.as_json and failed.report is not None:
-            write_report(failed.report)
-        raise
-    except BaseException:
-        progress.close()
-        if answer is not None and answer.terminal:
-            answer.end_line()
-        raise
-    progress.close()
-    corrected = False
-    if answer is None:
-        write_report(end.report)
-    else:
-        corrected = not answer.finish(end.content)
-        if answer.terminal:
-            progress.note("")
-    for line in summary(end.report, end.took):
-        progress.note(line)
-    if corrected:
-        progress.note("  The text above was corrected when it was done: --json has the final one.")
-    return ANSWERED
+    return show(partial(follow, graph, [("user", question)]), request.output)
+
+
+def check_page(path: str) -> None:
+    """Refuse a page that could not be written, before anything is paid for what it tells.
+
+    Raises:
+        ConfigurationError: It is standard output, or no file that can be written.
+    """
+    if path == STANDARD:
+        raise ConfigurationError(
+            "--report wants a file: standard output is the answer's.",
+            "`fusion-graph ask --json … | fusion-graph report -` writes the page there.",
+        )
+    check_writable(path)
 
 
 def read_question(written: str) -> str:
@@ -149,58 +129,3 @@ def named_by_option(problem: str) -> str:
     problem = re.sub(r" field 'model' is '[^']*':", "", problem)  # said of a panelist's own field
     match = re.match(r"Field '(\w+)(?:\.\d+)?'(.*)", problem)
     return f"--{match[1].replace('_', '-')}{match[2]}" if match else problem
-
-
-def _run(work: Coroutine[Any, Any, _End]) -> _End:
-    """Run to the end; an interrupt cancels the work and goes on at once."""
-    runner = asyncio.Runner()
-    waits = True
-    try:
-        return runner.run(work)
-    except (KeyboardInterrupt, ReaderGone):
-        waits = False  # for threads that still fetch: the process is about to end
-        raise
-    finally:
-        if waits:
-            runner.close()
-
-
-async def _follow(
-    graph: FusionGraph, question: str, progress: Progress, answer: Answer | None
-) -> _End:
-    state: Mapping[str, Any] = {}
-    took = 0.0
-    messages: list[Any] = [("user", question)]
-    stream: Any = graph.astream(
-        {"messages": messages}, stream_mode=["custom", "messages", "values"]
-    )
-    async with aclosing(stream) as parts:
-        async for mode, data in parts:
-            if mode == "values":
-                state = data
-            elif mode == "messages":
-                _take_chunk(data[0], progress, answer)
-            elif data.get("type") == "fusion.completed":
-                took = data["at"]
-            else:
-                _take_event(data, progress, answer)
-    content = state["messages"][-1].text
-    return _End(state["fusion"], content, took)
-
-
-def _take_chunk(chunk: Any, progress: Progress, answer: Answer | None) -> None:
-    if answer is None or chunk.type != "AIMessageChunk" or not chunk.text:
-        return
-    if answer.terminal and not answer.begun:
-        progress.close()  # the board and the answer would write over each other
-        progress.note("")
-    answer.take(chunk.id, chunk.text)
-
-
-def _take_event(event: Mapping[str, Any], progress: Progress, answer: Answer | None) -> None:
-    if answer is not None:
-        if event["type"] == "synthesis.restarted":
-            answer.void()
-        if answer.terminal:
-            answer.end_line()
-    progress.event(event)

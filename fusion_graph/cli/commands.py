@@ -10,6 +10,17 @@ from typing import Annotated
 import typer
 
 from fusion_graph.cli.exits import ANSWERED, DEBUG_VARIABLE, INTERRUPTED
+from fusion_graph.cli.options import (
+    OUTPUT,
+    CorpusOption,
+    InvocationOption,
+    JudgeOption,
+    MaxToolCallsOption,
+    PanelOption,
+    PresetOption,
+    SearchOption,
+    SynthesizerOption,
+)
 
 Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
@@ -182,12 +193,31 @@ def _ask(
             help="Orders the answers before the judge sees them. Unset: drawn and reported.",
         ),
     ] = None,
+    thread: Annotated[
+        str | None,
+        typer.Option(
+            "--thread",
+            metavar="NAME",
+            rich_help_panel=_RUN,
+            help="Keep the run under this name: later questions follow on, and a run that was cut "
+            "off is resumed.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json", rich_help_panel=_OUTPUT, help="Print the whole report as JSON instead."
         ),
     ] = False,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            rich_help_panel=_OUTPUT,
+            help="Write the whole report to this file, as an HTML page.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", rich_help_panel=_OUTPUT, help="No progress and no summary."),
@@ -209,6 +239,7 @@ def _ask(
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
     fusion-graph ask --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
     git diff | fusion-graph ask --search none - > review.md
+    fusion-graph ask --report run.html "Which database for a small shop?"
     fusion-graph ask --json --quiet "…" | jq .analysis
 
     [bold]Exit codes[/bold]
@@ -219,6 +250,7 @@ def _ask(
     130 interrupted
     """
     from fusion_graph.cli.ask import Request, ask
+    from fusion_graph.cli.running import Output
 
     options = {
         "preset": preset,
@@ -231,8 +263,72 @@ def _ask(
         "invocation": invocation,
         "seed": seed,
     }
-    request = Request(question, options, as_json, quiet)
+    request = Request(question, options, Output(as_json, quiet, page), thread)
     return lambda: ask(request)
+
+
+@app.command("resume")
+def _resume(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The thread; without one, all are listed."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole report as JSON instead.")
+    ] = False,
+    page: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report to this file as a page."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
+    ] = False,
+) -> Work:
+    """Finish a run of ask --thread that was cut off, without paying again for what was done.
+
+    [bold]Examples[/bold]
+
+    fusion-graph ask --thread heating "Heat pump or pellets?"
+    fusion-graph resume heating
+    fusion-graph resume
+    """
+    from fusion_graph.cli.resume import resume, show_threads
+    from fusion_graph.cli.running import Output
+
+    if name is None:
+        return show_threads
+    return lambda: resume(name, Output(as_json, quiet, page))
+
+
+@app.command("report")
+def _report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN.json", help="What ask --json printed; - reads it here.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes; - is standard output. Unset: RUN.html, or here for a text.",
+        ),
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Plain text instead of an HTML page.")
+    ] = False,
+) -> Work:
+    """Make a page to read of a saved run: one file, nothing to install, no network.
+
+    [bold]Examples[/bold]
+
+    fusion-graph ask --json "…" > run.json && fusion-graph report run.json
+    fusion-graph report --text run.json | less
+    fusion-graph ask --json "…" | fusion-graph report - > run.html
+    """
+    from fusion_graph.cli.report import Conversion, convert
+
+    return lambda: convert(Conversion(run, output, text))
 
 
 @app.command("presets")
@@ -275,3 +371,185 @@ def _doctor(
     from fusion_graph.cli.doctor import doctor
 
     return lambda: doctor(preset)
+
+
+_ADDRESS, _ALLOWED = "Where", "What requests may ask for"
+
+
+@app.command("serve")
+def _serve(
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="HOST", rich_help_panel=_ADDRESS, help="Name or address to listen on."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            rich_help_panel=_ADDRESS,
+            help="TCP port; 0 takes a free one.",
+        ),
+    ] = 8484,
+    without_key: Annotated[
+        bool,
+        typer.Option(
+            "--without-key",
+            rich_help_panel=_ADDRESS,
+            help="Listen on an open address although FUSION_API_KEY is not set.",
+        ),
+    ] = False,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            "-p",
+            metavar="NAME",
+            rich_help_panel=_ALLOWED,
+            help="A preset on offer, by name or file. Repeat it, or use commas. Unset: all.",
+        ),
+    ] = None,
+    allow_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-model",
+            metavar="PATTERN",
+            rich_help_panel=_ALLOWED,
+            help="Models that requests may name besides the preset's own, as in 'openrouter:*'. "
+            "Repeat it, or use commas. Unset: those of the usual providers.",
+        ),
+    ] = None,
+    no_models: Annotated[
+        bool,
+        typer.Option(
+            "--no-models",
+            rich_help_panel=_ALLOWED,
+            help="Requests choose a preset and name no models.",
+        ),
+    ] = False,
+    max_panel: Annotated[
+        int | None,
+        typer.Option(
+            "--max-panel",
+            metavar="N",
+            min=1,
+            max=16,
+            rich_help_panel=_ALLOWED,
+            help="Most panelists that a request may name. Default 16.",
+        ),
+    ] = None,
+    max_tool_calls: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tool-calls",
+            metavar="N",
+            min=0,
+            max=16,
+            rich_help_panel=_ALLOWED,
+            help="Most searches and fetches of one panelist, also of a preset's. Default 16.",
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            metavar="N",
+            min=16,
+            max=128_000,
+            rich_help_panel=_ALLOWED,
+            help="Most tokens of one model call, also of a preset's. Default 128000.",
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost",
+            metavar="USD",
+            min=0.0,
+            rich_help_panel=_ALLOWED,
+            help="Most dollars of one run, also of a preset's. Unset: no cap.",
+        ),
+    ] = None,
+    max_runs: Annotated[
+        int | None,
+        typer.Option(
+            "--max-runs",
+            metavar="N",
+            min=1,
+            rich_help_panel=_ALLOWED,
+            help="Most runs at work at the same time; more get 429. Default 64.",
+        ),
+    ] = None,
+) -> Work:
+    """Serve the presets over OpenAI's API, with a page to watch them at work.
+
+    Any OpenAI client can use it: the base URL is http://127.0.0.1:8484/v1, a model is
+    fusion/PRESET. With FUSION_API_KEY set, callers have to give that key.
+
+    [bold]Examples[/bold]
+
+    fusion-graph serve
+    fusion-graph serve --preset offline --port 9000
+    fusion-graph serve --preset budget --no-models --max-runs 8
+    FUSION_API_KEY=… fusion-graph serve --host 0.0.0.0
+    """
+    from fusion_graph.cli.serve import Service, serve, split
+
+    if no_models and allow_model:
+        raise typer.BadParameter("give --allow-model or --no-models, not both")
+    limits = {
+        "presets": split(preset),
+        "models": () if no_models else split(allow_model),
+        "max_panel": max_panel,
+        "max_tool_calls": max_tool_calls,
+        "max_tokens": max_tokens,
+        "max_cost": max_cost,
+        "max_runs": max_runs,
+    }
+    return lambda: serve(Service(host, port, limits, without_key))
+
+
+@app.command("estimate")
+def _estimate(
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question; - reads standard input.")
+    ],
+    preset: PresetOption = None,
+    panel: PanelOption = None,
+    judge: JudgeOption = None,
+    synthesizer: SynthesizerOption = None,
+    corpus: CorpusOption = None,
+    search: SearchOption = None,
+    max_tool_calls: MaxToolCallsOption = None,
+    invocation: InvocationOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print it as JSON.")
+    ] = False,
+) -> Work:
+    """Say what a question would cost, in US dollars: low, likely and high.
+
+    Asks no model and needs no key. The options are those of [bold]ask[/bold].
+
+    [bold]Examples[/bold]
+
+    fusion-graph estimate --preset quality "Is fasting safe with metformin?"
+    fusion-graph estimate --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
+    fusion-graph estimate --preset budget --json - < question.txt | jq .total.high.cost_usd
+    """
+    from fusion_graph.cli.estimate import estimate_question
+
+    options = {
+        "preset": preset,
+        "panel": panel,
+        "judge": judge,
+        "synthesizer": synthesizer,
+        "corpus": corpus,
+        "search": search,
+        "max_tool_calls": max_tool_calls,
+        "invocation": invocation,
+    }
+    return lambda: estimate_question(question, options, as_json)

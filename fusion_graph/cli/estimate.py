@@ -1,0 +1,147 @@
+"""`fusion-graph estimate`: what a question would cost, as a table or as data. Asks no model."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import HumanMessage
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fusion_graph.cli.answer import speaks_utf8, write_out
+from fusion_graph.cli.ask import configuration, read_question
+from fusion_graph.cli.exits import ANSWERED
+from fusion_graph.cli.telling import clean, counted
+from fusion_graph.config import ResolvedConfig, coerce, combine
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.estimate import Estimate, Spend, estimate
+from fusion_graph.presets import Preset, load
+from fusion_graph.presets.discovery import AUTO_PANEL, LOCAL_PANEL
+from fusion_graph.stack import Stack
+from fusion_graph.tokens import CASES
+
+PIPE_COLUMNS = 100
+"""Width of the table where no terminal says one."""
+
+MEANING = (
+    "low: everybody answers at once, in a word. likely: each panelist makes a search and reads two "
+    "pages. high: every call that can be answered is, at its cap."
+)
+
+
+def estimate_question(question: str, options: Mapping[str, Any], as_json: bool) -> int:
+    """Print what a question would cost. Returns the exit code.
+
+    Args:
+        question: The question, or `-` for standard input.
+        options: `FusionConfig` fields by name; None where an option was not given.
+        as_json: Whether data is wanted instead of the table.
+
+    Raises:
+        ConfigurationError: An option or the preset cannot work.
+        EmptyQuestion: There is no question.
+    """
+    messages = [HumanMessage(read_question(question))]
+    settings, taken = _settings(configuration(options))
+    found = estimate(settings, messages)
+    if as_json:
+        data = {"preset": settings.preset, "panel_from": taken, **found}
+        write_out(json.dumps(data, indent=2, ensure_ascii=not speaks_utf8()) + "\n")
+        return ANSWERED
+    lines = [clean(taken), _table(found), *_notes(found, settings), MEANING]
+    write_out("\n".join(line for line in lines if line) + "\n")
+    return ANSWERED
+
+
+def _settings(fields: dict[str, Any]) -> tuple[ResolvedConfig, str]:
+    """The settings a run would take, and where its panel comes from, in a sentence."""
+    name = fields.get("preset")
+    preset = load(name) if name else None
+    if preset is not None and preset.discovers:
+        try:
+            preset.stack()
+        except ConfigurationError as error:
+            supposed = _supposed(preset)
+            given = coerce(fields)
+            settings = combine(given, {**preset.fields, **supposed, "preset": name})
+            return settings, f"{error.problem} Taken instead: {', '.join(supposed['panel'])}."
+    settings, recorded = Stack(fields).begin(None)
+    if name := recorded["preset"]:
+        reason = f" ({recorded['preset_reason']})" if recorded["preset_reason"] else ""
+        return settings, f"preset {name}{reason}"
+    return settings, "panel as given"
+
+
+def _supposed(preset: Preset) -> dict[str, Any]:
+    """The stack of a preset that found nothing on this machine: what it would find elsewhere."""
+    if preset.candidates:
+        firsts: dict[str, str] = {}
+        for candidate in preset.candidates:
+            firsts.setdefault(candidate.family, candidate.model)
+        panel = list(firsts.values())[:AUTO_PANEL]
+    else:
+        panel = [f"{preset.discover}:any"] * LOCAL_PANEL  # which of them: all cost nothing
+    return {"panel": panel, "judge": panel[0], "synthesizer": panel[0]}
+
+
+def _table(found: Estimate) -> str:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for case in CASES:
+        table.add_column(case, justify="right")
+    for name, spent in found["stages"].items():
+        table.add_row(name, *(_spent(spent[case]) for case in CASES))
+    total = found["total"]
+    table.add_section()
+    table.add_row("total", *(_spent(total[case]) for case in CASES), style="bold")
+    table.add_row("tokens in", *(f"{total[case]['input_tokens']:,}" for case in CASES))
+    table.add_row("tokens out", *(f"{total[case]['output_tokens']:,}" for case in CASES))
+    terminal = sys.stdout.isatty()
+    text = io.StringIO()
+    Console(file=text, width=None if terminal else PIPE_COLUMNS, force_terminal=terminal).print(
+        table
+    )
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip("\n") + "\n"
+
+
+def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
+    lines = []
+    if found["unknown"]:
+        names = clean(", ".join(found["unknown"]))
+        lines.append(
+            f"Nobody knows the price of {names}: give it as prices in the preset's "
+            "[providers.NAME] table. Sums that need it are unknown."
+        )
+    if found["multiple"] is not None:
+        lines.append(
+            f"One plain call of {clean(found['best'])}, the panel's dearest model: "
+            f"{dollars(found['single_usd'])}. The likely run costs {found['multiple']:g} times "
+            "that."
+        )
+    elif found["single_usd"] == 0:
+        lines.append("The panel's models bill nobody, so there is nothing to compare with.")
+    if settings.max_cost_usd is not None:
+        lines.append(f"No call begins after max_cost_usd: {dollars(settings.max_cost_usd)}.")
+    return lines
+
+
+def _spent(spend: Spend) -> str:
+    if not spend["calls"]:
+        return "–"
+    return f"{dollars(spend['cost_usd'])}, {counted(spend['calls'], 'call')}"
+
+
+def dollars(value: float | None) -> str:
+    """US dollars as people read them: `$0.0123`, `$1.50`, `$0`, `unknown`."""
+    if value is None:
+        return "unknown"
+    if value >= 1:
+        return f"${value:,.2f}"
+    if 0 < value < 0.0001:
+        return "<$0.0001"
+    return f"${value:.4f}" if value else "$0"

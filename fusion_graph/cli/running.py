@@ -1,0 +1,144 @@
+"""A run on the command line: its events become progress, its words the answer, its end a report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_graph.cli.answer import Answer, write_report
+from fusion_graph.cli.exits import ANSWERED, ReaderGone
+from fusion_graph.cli.progress import Progress, open_progress
+from fusion_graph.cli.report import save_page
+from fusion_graph.cli.telling import summary
+from fusion_graph.errors import AllPanelistsFailed
+
+Events = Callable[[], AsyncIterator[dict[str, Any]]]
+"""Begins a run, and gives its events to the `fusion.result`."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a run is to be shown.
+
+    Attributes:
+        as_json: Whether the report is wanted instead of the answer.
+        quiet: Whether nothing is to be said on standard error.
+        page: File that the run's report is written to as a page; None for no file.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    page: str | None = None
+
+
+@dataclass
+class _End:
+    """How a run ended: its report, the text of its last message, and its seconds."""
+
+    report: dict[str, Any]
+    content: str
+    took: float
+
+
+def show(events: Events, output: Output) -> int:
+    """Run to the end and show it. Returns the exit code.
+
+    Args:
+        events: Begins the run.
+        output: How it is to be shown.
+
+    Raises:
+        AllPanelistsFailed: Nobody answered; with `as_json` its report has been printed, and its
+            page is written like any other.
+        OutputFailed: The answer has been printed, but the page could not be written.
+    """
+    answer = None if output.as_json else Answer()
+    progress = open_progress(quiet=output.quiet)
+    try:
+        end = _run(_follow(events, progress, answer))
+    except AllPanelistsFailed as failed:
+        progress.close()
+        if output.as_json and failed.report is not None:
+            write_report(failed.report)
+        if output.page is not None and failed.report is not None:
+            _save_page(output.page, failed.report, progress)
+        raise
+    except BaseException:
+        progress.close()
+        if answer is not None and answer.terminal:
+            answer.end_line()
+        raise
+    progress.close()
+    corrected = False
+    if answer is None:
+        write_report(end.report)
+    else:
+        corrected = not answer.finish(end.content)
+        if answer.terminal:
+            progress.note("")
+    for line in summary(end.report, end.took):
+        progress.note(line)
+    if corrected:
+        progress.note("  The text above was corrected when it was done: --json has the final one.")
+    if output.page is not None:
+        _save_page(output.page, end.report, progress)
+    return ANSWERED
+
+
+def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:
+    save_page(path, report)
+    progress.note(f"report: {path}")
+
+
+def _run(work: Coroutine[Any, Any, _End]) -> _End:
+    """Run to the end; an interrupt cancels the work and goes on at once."""
+    runner = asyncio.Runner()
+    waits = True
+    try:
+        return runner.run(work)
+    except (KeyboardInterrupt, ReaderGone):
+        waits = False  # for threads that still fetch: the process is about to end
+        raise
+    finally:
+        if waits:
+            runner.close()
+
+
+async def _follow(events: Events, progress: Progress, answer: Answer | None) -> _End:
+    took = 0.0
+    end: _End | None = None
+    stream: Any = events()
+    async with aclosing(stream) as parts:
+        async for event in parts:
+            match event["type"]:
+                case "fusion.result":
+                    end = _End(event["report"], event["message"].text, took)
+                case "answer.delta":
+                    _take_text(event, progress, answer)
+                case "fusion.completed":
+                    took = event["at"]
+                case _:
+                    _take_event(event, progress, answer)
+    assert end is not None
+    return end
+
+
+def _take_text(event: Mapping[str, Any], progress: Progress, answer: Answer | None) -> None:
+    if answer is None:
+        return
+    if answer.terminal and not answer.begun:
+        progress.close()  # the board and the answer would write over each other
+        progress.note("")
+    answer.take(event["message_id"], event["text"])
+
+
+def _take_event(event: Mapping[str, Any], progress: Progress, answer: Answer | None) -> None:
+    if answer is not None:
+        if event["type"] == "synthesis.restarted":
+            answer.void()
+        if answer.terminal:
+            answer.end_line()
+    progress.event(event)

@@ -1,0 +1,37 @@
+"""The page templates: everything that goes into them is escaped unless it was made here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from fusion_graph.cli.telling import counted, place
+from fusion_graph.page.strangers import web_address
+from fusion_graph.page.wording import duration, moment, money, shown
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fusion_graph.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "counted": counted,
+        "duration": duration,
+        "moment": moment,
+        "money": money,
+        "place": place,
+        "shown": shown,
+        "web_address": web_address,
+    }
+    return environment
+
+
+def template(name: str) -> Template:
+    """A template of this package."""
+    return _environment().get_template(name)

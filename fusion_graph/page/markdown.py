@@ -1,0 +1,132 @@
+"""Models' Markdown as HTML that can do nothing: no HTML of theirs, no images, web links only."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from fusion_graph.evidence import CITATION
+from fusion_graph.page.strangers import web_address
+
+Cite = Callable[[list[int], str | None], str]
+"""`cite(ids, words)`: the HTML of a citation `[ids]` or `[ids: "words"]`."""
+
+LOWEST_HEADING = 6
+
+_TEXTS = frozenset({"paragraph_open", "heading_open", "th_open", "td_open"})
+"""Blocks of text: a browser finds their writing direction."""
+
+_CONTAINERS = frozenset(
+    {"blockquote_open", "bullet_list_open", "ordered_list_open", "list_item_open", "table_open"}
+)
+"""Blocks of blocks: `dir="auto"` would not look into those, so their direction is found here."""
+
+
+def markdown(text: str, cite: Cite, *, below: int) -> Markup:
+    """A model's Markdown as HTML.
+
+    HTML in it is shown as text, images as their descriptions; links go to web addresses only.
+    Link definitions (`[1]: https://…`) are text: they could give a citation an address of the
+    model's own.
+
+    Args:
+        text: The Markdown.
+        cite: Makes the citations.
+        below: Level of the heading the text stands under; its own headings are deeper.
+    """
+    return Markup(_parser().render(text, {"cite": cite, "below": below}))  # noqa: S704
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    # "commonmark" comes with a limit to nesting, so that no text can exhaust the stack.
+    parser = MarkdownIt("commonmark", {"html": False})
+    parser.enable(["table", "strikethrough"])
+    parser.disable(["reference", "html_block", "html_inline"])
+    parser.validateLink = lambda url: web_address(url) is not None  # type: ignore[method-assign]
+    parser.inline.ruler.before("link", "citation", _read_citation)
+    parser.core.ruler.push("placed", _place)
+    parser.add_render_rule("citation", _write_citation)
+    parser.add_render_rule("image", _write_image)
+    parser.add_render_rule("table_open", _write_table_open)
+    parser.add_render_rule("table_close", _write_table_close)
+    return parser
+
+
+def _read_citation(state: StateInline, silent: bool) -> bool:
+    # A citation can be pressed, and what can be pressed cannot stand inside a link. `silent` is
+    # the search for the end of a link's text: there too it is text.
+    if state.src[state.pos] != "[" or state.linkLevel or silent:
+        return False
+    match = CITATION.match(state.src, state.pos, state.posMax)
+    if match is None:
+        return False
+    token = state.push("citation", "", 0)
+    words = match["quote"]
+    token.meta = {
+        "ids": list(dict.fromkeys(int(n) for n in match["ids"].split(","))),
+        "words": words.strip() if words else None,
+    }
+    state.pos = match.end()
+    return True
+
+
+def _place(state: StateCore) -> None:
+    """Headings go below the page's own; every block finds its own writing direction."""
+    below = state.env["below"]
+    open_containers: list[Token] = []
+    for token in state.tokens:
+        if token.type in _CONTAINERS:
+            open_containers.append(token)
+        elif token.type == "inline" and open_containers and (side := direction(token.content)):
+            for container in open_containers:
+                container.attrSet("dir", side)
+            open_containers = []
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(LOWEST_HEADING, below + int(token.tag[1:]))}"
+        if token.type in _TEXTS:
+            token.attrSet("dir", "auto")
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("rel", "noopener noreferrer nofollow")
+                child.attrSet("target", "_blank")
+                # A model may call one address by another's name: this shows the real one.
+                child.attrSet("title", str(child.attrs["href"]))
+
+
+def direction(text: str) -> str | None:
+    """`ltr` or `rtl` by the first letter that has a direction, or None."""
+    for character in text:
+        kind = unicodedata.bidirectional(character)
+        if kind in ("L", "R", "AL"):
+            return "ltr" if kind == "L" else "rtl"
+    return None
+
+
+def _write_citation(_self: Any, tokens: Sequence[Token], index: int, _: Any, env: Any) -> str:
+    meta = tokens[index].meta
+    return str(env["cite"](meta["ids"], meta["words"]))
+
+
+def _write_image(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    described = tokens[index].content.strip()
+    shown = f"image: {described}" if described else "image"
+    return str(Markup('<span class="image">{}</span>').format(shown))
+
+
+def _write_table_open(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    side = tokens[index].attrGet("dir") or "ltr"
+    wide = '<div class="wide" tabindex="0" role="region" aria-label="Table">'
+    return f'{wide}<table dir="{side}">\n'
+
+
+def _write_table_close(*_: Any) -> str:
+    return "</table></div>\n"

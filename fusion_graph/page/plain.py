@@ -1,0 +1,140 @@
+"""The report as plain text: the same things in the same order as on the page, to read in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from fusion_graph.cli.telling import clean, counted
+from fusion_graph.page.panel import Member, Panel
+from fusion_graph.page.strangers import readable
+from fusion_graph.page.wording import duration, moment, money
+
+if TYPE_CHECKING:
+    from fusion_graph.analysis import Analysis
+    from fusion_graph.report import FusionReport, ReportedAnswer, ReportedSource
+
+LONGEST_TITLE = 88
+"""Characters of a section's title."""
+
+_VERDICTS = {"verified": "on the page", "near": "nearly on the page", "not_found": "not found"}
+
+
+def render_text(report: FusionReport) -> str:
+    """A report as plain text, without anything a terminal would act on; ends with a line end.
+
+    Args:
+        report: The report of a run.
+    """
+    panel = Panel(report)
+    parts = [
+        _section("Question", report.question.strip().splitlines()),
+        _section("Run", _run(report, panel)),
+        _section("Answer", report.answer.strip().splitlines() or ["(none)"]),
+    ]
+    if report.analysis is not None:
+        parts.append(_section("Comparison", list(_comparison(report.analysis, panel))))
+    parts += [_section(_heading(answer), _answer(answer)) for answer in report.answers]
+    if report.sources:
+        listed = [line for source in report.sources for line in _source(source)]
+        parts.append(_section("Sources", listed))
+    parts.append(_section("Cost", _cost(report)))
+    return readable("\n\n".join(parts)) + "\n"
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    # Lines stay as long as they are: models write tables and code, and terminals wrap.
+    title = clean(title, LONGEST_TITLE)
+    return "\n".join([title, "-" * len(title), *lines])
+
+
+def _run(report: FusionReport, panel: Panel) -> list[str]:
+    total = report.usage.total
+    asked = f"{panel.answered} of {len(panel.members)} panelists answered"
+    length = max((row.end for row in report.timeline), default=0.0)
+    lines = [
+        f"status: {report.status}",
+        asked if report.invoked else f"one model, no panel: {clean(report.invocation_reason)}",
+        f"{counted(total.calls, 'call')}, {duration(length)}, cost {money(total.cost_usd)}",
+    ]
+    return lines + [f"{lost.code}: {clean(lost.detail)}" for lost in report.degradations]
+
+
+def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
+    yield from _points(
+        "Consensus", ((i.point, i.models, i.sources) for i in analysis.consensus), panel
+    )
+    if analysis.contradictions:
+        yield "Contradictions:"
+        for clash in analysis.contradictions:
+            yield f"  * {clean(clash.topic)}"
+            for side in panel.sides(clash.stances):
+                yield f"    - {_who(side.members)}: {clean(side.stance)}{_marks(side.sources)}"
+    yield from _points(
+        "Partly covered", ((i.point, i.models, i.sources) for i in analysis.partial_coverage), panel
+    )
+    yield from _points(
+        "Said by one alone",
+        ((i.insight, [i.model], i.sources) for i in analysis.unique_insights),
+        panel,
+    )
+    if analysis.blind_spots:
+        yield "Blind spots:"
+        yield from (f"  * {clean(spot)}" for spot in analysis.blind_spots)
+
+
+def _points(
+    title: str, points: Iterable[tuple[str, list[str], list[int]]], panel: Panel
+) -> Iterator[str]:
+    for number, (said, models, sources) in enumerate(points):
+        if number == 0:
+            yield f"{title}:"
+        members = panel.called(models)
+        of = f"{len(members)} of {panel.answered}: " if members else ""
+        yield f"  * {clean(said)}{_marks(sources)} ({of}{_who(members)})"
+
+
+def _who(members: Sequence[Member]) -> str:
+    return ", ".join(clean(member.name) for member in members) or "the judge did not say whose"
+
+
+def _marks(sources: Sequence[int]) -> str:
+    return "".join(f" [{n}]" for n in sources)
+
+
+def _heading(answer: ReportedAnswer) -> str:
+    same = answer.model.endswith(answer.name)
+    return answer.model if same else f"{answer.name} ({answer.model})"
+
+
+def _answer(answer: ReportedAnswer) -> list[str]:
+    facts = (
+        f"{duration(answer.seconds)}, {counted(answer.usage.calls, 'call')}, "
+        f"{counted(len(answer.tool_calls), 'tool call')}, cost {money(answer.cost_usd)}"
+    )
+    lines = [facts]
+    if answer.failure:
+        lines.append(f"failed: {answer.failure.reason}: {clean(answer.failure.detail)}")
+    if answer.content.strip():
+        lines += ["", *answer.content.strip().splitlines()]
+    return lines
+
+
+def _source(source: ReportedSource) -> list[str]:
+    when = f" {moment(source.retrieved_at)}" if source.retrieved_at else ""
+    read = f"page read{when}" if source.fetched else "search result, page not read"
+    title = clean(source.title) or clean(source.url)
+    lines = [f"[{source.id}] {title}", f"    {clean(source.url)} ({read})"]
+    return lines + [
+        f'    "{clean(quote.text)}": {_VERDICTS[quote.verdict]}' for quote in source.quotes
+    ]
+
+
+def _cost(report: FusionReport) -> list[str]:
+    usage = report.usage
+    rows = [*usage.stages.items(), *usage.models.items(), ("total", usage.total)]
+    return [
+        f"{clean(name)}: {counted(totals.calls, 'call')}, {totals.input_tokens:,} tokens in, "
+        f"{totals.output_tokens:,} out, {money(totals.cost_usd)}"
+        for name, totals in rows
+    ]

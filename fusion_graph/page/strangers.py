@@ -1,0 +1,34 @@
+"""What strangers' text may do in a page: be read. Addresses and characters that could do more."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+REPLACEMENT = "\ufffd"
+"""Stands where a character was that no page may hold."""
+
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+"""Control characters but tab and line end, lone surrogates (which UTF-8 cannot hold),
+noncharacters."""
+
+_NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}\ud800-\udfff]")
+
+
+def readable(text: str) -> str:
+    """Text that every encoding of a page can hold; what cannot be shown is a `\\ufffd`."""
+    return _NO_TEXT.sub(REPLACEMENT, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def web_address(url: str) -> str | None:
+    """The address if a reader may be sent there: http or https, with a host; else None.
+
+    Everything else (`javascript:`, `data:`, `file:`, `corpus:`, relative paths) is shown as text.
+    """
+    if _NOT_IN_ADDRESSES.search(url):
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.hostname else None

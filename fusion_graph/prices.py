@@ -1,0 +1,72 @@
+"""What a model's tokens cost, known before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fusion_graph.config import Price, Provider
+from fusion_graph.usage import LISTED_PROVIDERS
+
+FREE_PROVIDERS = frozenset({"offline", "ollama"})
+"""Providers that run on the user's own machine and bill nobody."""
+
+FREE = Price(input=0, output=0)
+"""The price of a model that bills nobody."""
+
+FREE_SUFFIX = ":free"
+"""How OpenRouter marks a model that it bills nobody for; such a model has no price on the list."""
+
+
+def price_of(ref: Any, given: Mapping[str, Provider], prompt_tokens: int = 0) -> Price | None:
+    """US dollars per million tokens of a model, or None when nobody knows.
+
+    A model on the user's own machine is free; then comes the price the configuration gives, then
+    the list of `genai-prices`. Of a moving alias (`~…-latest`) it is what the list says of the
+    alias itself, which follows the model that the alias stands for.
+
+    Args:
+        ref: A `provider:model` string or a LangChain chat model.
+        given: The configuration's providers.
+        prompt_tokens: How many tokens the call reads: some models cost more per token above a
+            size (Gemini 2.5 Pro above 200,000 tokens). 0 gives the price of short prompts.
+    """
+    provider, name = _identity(ref)
+    if provider in FREE_PROVIDERS:
+        return FREE
+    own = given[provider].prices.get(name) if isinstance(ref, str) and provider in given else None
+    return own if own is not None else _listed(provider, name, prompt_tokens)
+
+
+def _identity(ref: Any) -> tuple[str, str]:
+    """The provider's name here and the model's name there."""
+    if isinstance(ref, str):
+        provider, _, name = ref.partition(":")
+        return provider, name
+    params = ref._get_ls_params() or {}
+    provider, name = str(params.get("ls_provider") or ""), str(params.get("ls_model_name") or "")
+    if name.partition(":")[0] in FREE_PROVIDERS:  # an instance of the offline models
+        return name.partition(":")[0], name
+    return provider, name
+
+
+def _listed(provider: str, name: str, prompt_tokens: int) -> Price | None:
+    provider_id = LISTED_PROVIDERS.get(provider)
+    if provider_id is None or not name:
+        return None
+    if name.endswith(FREE_SUFFIX):
+        return FREE
+    from genai_prices import Usage, calc_price
+
+    read = max(prompt_tokens, 1)
+    usage = Usage(input_tokens=read, output_tokens=1_000_000)
+    try:
+        found = calc_price(usage, model_ref=name, provider_id=provider_id)
+    except LookupError:
+        return None
+    listed = found.model_price
+    if listed.input_mtok is None or listed.output_mtok is None:
+        return None  # an entry without prices, or a price by the hour or by the picture
+    return Price(
+        input=float(found.input_price * 1_000_000 / read), output=float(found.output_price)
+    )

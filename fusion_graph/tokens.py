@@ -1,0 +1,88 @@
+"""How many tokens text and messages come to, without any model's own tokeniser.
+
+Every figure comes three times: at least, likely, at most. Tokenisers differ by a third on the
+same text, and most of them are not published; what is sought here is a range that holds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+Case = Literal["low", "likely", "high"]
+CASES: tuple[Case, ...] = ("low", "likely", "high")
+
+CHARACTERS_PER_TOKEN_AT_MOST = 6
+"""Plain English prose has 4 to 5 characters a token, other languages fewer; no language has 6."""
+
+BYTES_PER_TOKEN = 4
+"""The usual rule for English (OpenAI's own); in UTF-8 bytes it holds for other scripts as well,
+of which a character is 2 or 3 bytes."""
+
+BYTES_PER_TOKEN_AT_LEAST = 2
+"""Of the densest text: numbers, identifiers and addresses have 2 to 3 characters a token, Chinese
+and Japanese 1 to 1.5 tokens a character of 3 bytes."""
+
+UNSEEN_CHARACTERS_PER_TOKEN: dict[Case, int] = {
+    "low": CHARACTERS_PER_TOKEN_AT_MOST,
+    "likely": BYTES_PER_TOKEN,
+    "high": 1,
+}
+"""For text of which only the length is known (a page that is still to be read): at most it is in
+a script with a token for each character."""
+
+MESSAGE_TOKENS: dict[Case, int] = {"low": 0, "likely": 4, "high": 10}
+"""What a chat template puts around each message: role and delimiters, 3 to 8 tokens."""
+
+REQUEST_TOKENS: dict[Case, int] = {"low": 0, "likely": 10, "high": 100}
+"""What a request has besides its messages: the beginning of the reply, and the lines about date
+and manners that some models' templates put in by themselves."""
+
+TOOLS_TOKENS: dict[Case, int] = {"low": 0, "likely": 350, "high": 600}
+"""What a provider says about tools by itself, besides their descriptions: Claude takes 346 tokens
+now, up to 530 in earlier versions; the others say nothing of theirs."""
+
+IMAGE_TOKENS: dict[Case, int] = {"low": 70, "likely": 1_600, "high": 5_000}
+"""One image: at least what Gemini takes at its lowest resolution; likely a megapixel for Claude
+(28 x 28 pixels a token); at most Claude's largest, 2,576 pixels wide (4,784 tokens)."""
+
+
+def text_tokens(text: str, case: Case) -> int:
+    """Tokens of a text that is there."""
+    if case == "low":
+        return math.ceil(len(text) / CHARACTERS_PER_TOKEN_AT_MOST)
+    per_token = BYTES_PER_TOKEN if case == "likely" else BYTES_PER_TOKEN_AT_LEAST
+    return math.ceil(len(text.encode("utf-8", "replace")) / per_token)
+
+
+def unseen_tokens(characters: int, case: Case) -> int:
+    """Tokens of a text of which only its length in characters is known."""
+    return math.ceil(characters / UNSEEN_CHARACTERS_PER_TOKEN[case])
+
+
+def message_tokens(messages: Iterable[BaseMessage], case: Case) -> int:
+    """Tokens of messages: their text, tool calls and images, and what stands around each.
+
+    Attachments of other kinds are not counted: see `attachments`.
+    """
+    messages = list(messages)
+    text = sum(text_tokens(message.text, case) for message in messages)
+    made = [call["args"] for m in messages if isinstance(m, AIMessage) for call in m.tool_calls]
+    text += sum(text_tokens(json.dumps(args, default=str), case) for args in made)
+    images = attachments(messages)["image"]
+    return text + images * IMAGE_TOKENS[case] + len(messages) * MESSAGE_TOKENS[case]
+
+
+def attachments(messages: Iterable[BaseMessage]) -> Counter[str]:
+    """How many attachments of each kind messages hold: `image`, `audio`, `file`, `video`."""
+    found: Counter[str] = Counter()
+    for message in messages:
+        for block in message.content if isinstance(message.content, list) else ():
+            said = str(block.get("type", "")) if isinstance(block, dict) else ""
+            found.update(kind for kind in ("image", "audio", "file", "video") if kind in said)
+    return found

@@ -1,0 +1,214 @@
+"""A run killed with SIGKILL at many points, and resumed.
+
+    python -m tests.benchmarks.kills            51 points, some minutes
+    python -m tests.benchmarks.kills --points 5
+
+The points lie at every arrival and every end of a model call (the model server's own log says
+when), and a little after it. After each kill the thread's file is read: what it holds of a
+panelist's work must not be paid again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import VERDICT
+from tests.scripted_models import start_server
+from tests.scripted_models.client import Scope
+
+QUESTION = "How wet is water?"
+ANSWER = "The final answer of the writer."
+CALLS = 8
+"""Three panelists of two calls each, a judge, a writer."""
+
+DELAYS = (0.0, 0.01, 0.04)
+"""Seconds between what the log says and the kill."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """When to kill: once so many calls have arrived and so many have ended, and a delay after."""
+
+    arrived: int
+    ended: int
+    delay: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run that was killed once.
+
+    Attributes:
+        finished: Panelists whose work the thread's file held when the process was dead.
+        answered: Panelists whose last reply had left the server by then.
+        repeated: Panelists of `finished` that were asked again.
+        answer: What the second process printed.
+        record: The joined record, without times.
+    """
+
+    finished: frozenset[str]
+    answered: frozenset[str]
+    repeated: frozenset[str]
+    answer: str
+    record: Any
+
+
+def points() -> list[Point]:
+    """Every arrival and every end, with each delay: 51."""
+    moments = [(n, 0) for n in range(CALLS + 1)] + [(n, n) for n in range(1, CALLS + 1)]
+    return [Point(arrived, ended, delay) for arrived, ended in moments for delay in DELAYS]
+
+
+def script(scope: Scope, folder: Path) -> Path:
+    """Models that search once and answer; returns a preset of them."""
+    (folder / "docs").mkdir(exist_ok=True)
+    (folder / "docs" / "water.md").write_text("# Water\n\nWater is wet.\n", "utf-8")
+    for name in "abc":
+        search = {"name": "web_search", "args": {"query": "water"}}
+        answer = {"text": f"The answer of {name}: wet [1].", "delay": 0.05}
+        step = {"tool_calls": [search], "delay": 0.05}
+        scope.script(name, {**step, "when_contains": {'"role":"tool"': answer}})
+    scope.script("j", {"text": json.dumps(VERDICT), "delay": 0.05})
+    scope.script("w", {"text": ANSWER, "delay": 0.05})
+    preset = folder / "panel.toml"
+    preset.write_text(
+        f"""
+panel = ["s:a", "s:b", "s:c"]
+judge = "s:j"
+synthesizer = "s:w"
+seed = 7
+corpus = {json.dumps(str(folder / "docs"))}
+[providers.s]
+base_url = "{scope.base_url}"
+""",
+        "utf-8",
+    )
+    return preset
+
+
+FUSION = (sys.executable, "-m", "fusion_graph")
+
+
+def ask(preset: Path, thread: str) -> list[str]:
+    """The command that is killed."""
+    named = ("--preset", str(preset), "--thread", thread)
+    return [*FUSION, "ask", QUESTION, *named, "--json", "--quiet"]
+
+
+def resume(thread: str) -> list[str]:
+    """The command that finishes it."""
+    return [*FUSION, "resume", thread, "--json", "--quiet"]
+
+
+def kill_and_resume(scope: Scope, preset: Path, data: Path, point: Point, thread: str) -> Outcome:
+    """One run, killed at a point, and resumed; begun again where nothing of it was kept yet."""
+    scope.clear()
+    script(scope, preset.parent)
+    environment = {**os.environ, "FUSION_GRAPH_DATA_DIR": str(data)}
+    process = subprocess.Popen(
+        ask(preset, thread), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    scope.calls(arrived=point.arrived, ended=point.ended)
+    time.sleep(point.delay)  # the point itself, not a wait for something
+    process.kill()
+    process.communicate()
+    before = scope.calls(ended=len(scope.calls()))
+    kept, finished = asyncio.run(saved(data, thread))
+    done = subprocess.run(
+        resume(thread) if kept else ask(preset, thread),
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{point}: exit {done.returncode}: {done.stderr}")
+    report = json.loads(done.stdout)
+    after = Counter(call.model for call in scope.calls()[len(before) :])
+    replies = Counter(call.model for call in before if not call.disconnected)
+    return Outcome(
+        finished=finished,
+        answered=frozenset(name for name in "abc" if replies[name] >= 2),
+        repeated=frozenset(name for name in finished if after[name]),
+        answer=report["answer"],
+        record=(
+            [(a["name"], a["label"], a["content"]) for a in report["answers"]],
+            report["sources"] and [(s["id"], s["url"], s["cited_by"]) for s in report["sources"]],
+            report["analysis"],
+        ),
+    )
+
+
+async def saved(data: Path, thread: str) -> tuple[bool, frozenset[str]]:
+    """Whether a thread's file holds a run, and the names of the panelists it has answers of."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    from fusion_graph import create_fusion_graph
+
+    file = data / "threads.sqlite"
+    if not file.exists():
+        return False, frozenset()
+    async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
+        graph = create_fusion_graph("offline", checkpointer=saver)
+        state = await graph.aget_state({"configurable": {"thread_id": thread}})
+    results = [task.result for task in state.tasks if task.result]
+    answers = [a for result in results for a in dict(result).get("answers", ())]
+    answers += state.values.get("answers", [])
+    return bool(state.values or state.next), frozenset(answer["name"] for answer in answers)
+
+
+def every(chosen: list[Point]) -> Iterator[tuple[Point, Outcome]]:
+    """Each point with its outcome."""
+    with start_server() as server, tempfile.TemporaryDirectory() as folder:
+        scope = server.scope()
+        preset = script(scope, Path(folder))
+        for number, point in enumerate(chosen):
+            yield point, kill_and_resume(scope, preset, Path(folder), point, f"t{number}")
+
+
+def main() -> None:
+    """Kill at every point and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--points", type=int, default=0, help="only so many, spread evenly")
+    given = parser.parse_args()
+    chosen = points()
+    if given.points:
+        chosen = chosen[:: max(1, len(chosen) // given.points)]
+    print(
+        "| killed after arrivals | ends | + s | on disk | asked again of those | answer | record |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    records = set()
+    lost = 0
+    for point, outcome in every(chosen):
+        records.add(json.dumps(outcome.record, sort_keys=True))
+        lost += len(outcome.answered - outcome.finished)
+        print(
+            f"| {point.arrived} | {point.ended} | {point.delay:g} "
+            f"| {', '.join(sorted(outcome.finished)) or '-'} "
+            f"| {', '.join(sorted(outcome.repeated)) or '-'} "
+            f"| {'yes' if outcome.answer == ANSWER else outcome.answer} "
+            f"| {'same' if len(records) == 1 else 'DIFFERS'} |",
+            flush=True,
+        )
+    print(
+        f"\n{len(chosen)} kills; {lost} panelists had sent their last reply when the process died "
+        "but were not on disk yet."
+    )
+
+
+if __name__ == "__main__":
+    main()
