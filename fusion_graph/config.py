@@ -101,7 +101,7 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, /, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
@@ -244,6 +244,10 @@ class FusionConfig(Strict):
     """Hosts never searched or fetched. Give this or `allowed_domains`, not both."""
     seed: int | None = Field(default=None, ge=0, lt=2**32, title="Seed")
     """Orders the answers before the judge sees them. Unset: drawn and reported."""
+    writer_max_tokens: int | None = Field(
+        default=None, ge=1, le=128_000, title="Tokens of the answer"
+    )
+    """Most tokens of the final answer; unset: `max_completion_tokens`, as for everybody."""
     writer_tools: list[dict[str, Any]] = Field(default=[], title="Writer's tools")
     """Tools of your own application, in OpenAI's format, that only the writer may call. Its calls
     are in the final message; run them, and go on with their results."""

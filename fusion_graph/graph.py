@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,11 +18,12 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import get_runtime
 from langgraph.types import Command, Overwrite, Send
 
-from fusion_graph.config import FusionConfig
+from fusion_graph.config import FusionConfig, ResolvedConfig
 from fusion_graph.continuing import earlier_fusion
+from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
-from fusion_graph.nodes.adapter import Node
+from fusion_graph.nodes.adapter import Node, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.fan_out import fan_out, tasks
 from fusion_graph.nodes.join import join
@@ -30,6 +32,7 @@ from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Say, Written, pass_on, synthesis
 from fusion_graph.record import build_record
 from fusion_graph.recursion import inside_fusion, refuse_recursion
+from fusion_graph.research import DRAWN
 from fusion_graph.stack import Stack
 from fusion_graph.state import (
     FusionInput,
@@ -78,6 +81,10 @@ def create_fusion_graph(
     """
     stack = Stack(config, list(tools) if tools is not None else None)
 
+    async def settings_of(run: Run) -> ResolvedConfig:
+        # In a thread: another preset in the context may mean files, or a server to ask.
+        return await asyncio.to_thread(stack.resume, _context(), run)
+
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()
         earlier = earlier_fusion(state["messages"])
@@ -89,53 +96,53 @@ def create_fusion_graph(
             return Command(update=update, goto="synthesis")
         if not run["invoked"]:
             return Command(update=update, goto="direct")
-        sends = [
-            Send("panelist", task) for task in tasks(run, state["messages"], len(settings.panel))
-        ]
+        sends = [Send("panelist", task) for task in tasks(run, state["messages"], settings)]
         return Command(update=update, goto=sends)
 
     async def ask_panelist(task: PanelTask) -> dict[str, Any]:
-        settings = stack.resume(_context(), task["run"])
+        settings = await settings_of(task["run"])
         name = task["run"]["members"][task["index"]]
         with inside_fusion(), _telling(task["run"], "panel", name) as (emit, _):
             return {"answers": [await panelist(task, settings, stack, emit)]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
-        joined = join(state["answers"], state["run"]["seed"])
-        _need_an_answer(state["run"], joined, stack)
+        run = state["run"]
+        joined = join(state["answers"], run["seed"])
+        _need_an_answer(run, joined, await settings_of(run))
         return {"joined": joined}
 
     async def compare(state: FusionState) -> dict[str, Any]:
         run = state["run"]
-        settings = stack.resume(_context(), run)
+        settings = await settings_of(run)
         with inside_fusion(), _telling(run, "judge", "judge") as (emit, _):
             judgement = await judge(state["messages"], run, state["joined"], settings, stack, emit)
         return {"judgement": judgement}
 
     async def write_answer(state: FusionState) -> dict[str, Any]:
-        run, joined, judgement = state["run"], state["joined"], state["judgement"]
-        settings = stack.resume(_context(), run)
-        with _telling(run, "synthesis", "writer") as (emit, heard):
+        run, joined = state["run"], state["joined"]
+        judgement = checked_judgement(state["judgement"], joined)
+        settings = await settings_of(run)
+        with inside_fusion(), _telling(run, "synthesis", "writer") as (emit, heard):
             written = await synthesis(
                 state["messages"], run, joined, judgement, settings, emit, _saying(heard)
             )
-        return _finish(run, joined, judgement, written, stack)
+        return _finish(run, joined, judgement, written, settings)
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
-        settings = stack.resume(_context(), run)
+        settings = await settings_of(run)
         with inside_fusion(), _telling(run, "direct", run["members"][0]) as (emit, heard):
             if settings.writer_is_bound:
                 written, joined = await direct_bound(
                     state["messages"], run, settings, emit, _saying(heard)
                 )
-                _need_an_answer(run, joined, stack)
-                return _finish(run, joined, None, written, stack)
+                _need_an_answer(run, joined, settings)
+                return _finish(run, joined, None, written, settings)
             answer = await direct(state["messages"], run, settings, stack, emit)
         joined = join([answer], run["seed"])
-        _need_an_answer(run, joined, stack)
+        _need_an_answer(run, joined, settings)
         written = pass_on(joined["answers"][0], "", joined, _say, [], [])
-        return _finish(run, joined, None, written, stack)
+        return _finish(run, joined, None, written, settings)
 
     graph = StateGraph(
         FusionState,
@@ -144,7 +151,7 @@ def create_fusion_graph(
         output_schema=FusionOutput,
     )
     graph.add_node("fan_out", Node(start), destinations=("panelist", "direct", "synthesis"))
-    graph.add_node("panelist", Node(ask_panelist), input_schema=PanelTask)
+    graph.add_node("panelist", Node(ask_panelist))
     graph.add_node("join", Node(bring_together), defer=True)
     graph.add_node("judge", Node(compare))
     graph.add_node("synthesis", Node(write_answer))
@@ -155,7 +162,9 @@ def create_fusion_graph(
     graph.add_edge("judge", "synthesis")
     graph.add_edge("synthesis", END)
     graph.add_edge("direct", END)
-    return graph.compile(checkpointer=checkpointer, name=name)
+    compiled = graph.compile(checkpointer=checkpointer, name=name)
+    show_inside(compiled, "panelist", DRAWN)
+    return compiled
 
 
 def _context() -> Any:
@@ -190,10 +199,9 @@ def _say(message_id: str, text: str) -> None:
     push_message(AIMessageChunk(content=text, id=message_id), state_key=None)
 
 
-def _need_an_answer(run: Run, joined: Joined, stack: Stack) -> None:
+def _need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
     if any(answer["status"] == "ok" for answer in joined["answers"]):
         return
-    settings = stack.resume(_context(), run)
     record = build_record(
         run, settings, joined, None, answer="", failed=True, thread_id=_thread_id()
     )
@@ -202,11 +210,15 @@ def _need_an_answer(run: Run, joined: Joined, stack: Stack) -> None:
 
 
 def _finish(
-    run: Run, joined: Joined, judgement: Judgement | None, written: Written, stack: Stack
+    run: Run,
+    joined: Joined,
+    judgement: Judgement | None,
+    written: Written,
+    settings: ResolvedConfig,
 ) -> dict[str, Any]:
     record = build_record(
         run,
-        stack.resume(_context(), run),
+        settings,
         joined,
         judgement,
         answer=written.answer,

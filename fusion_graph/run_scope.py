@@ -100,12 +100,12 @@ class RunScope:
 
     Args:
         settings: The run's configuration.
-        toolbox: The tools, shared so that a page several members want is fetched once.
         budget: What the run may spend.
     """
 
-    def __init__(self, settings: ResolvedConfig, toolbox: Toolbox, budget: Budget) -> None:
-        self.toolbox = toolbox
+    def __init__(self, settings: ResolvedConfig, budget: Budget) -> None:
+        self._opening = asyncio.Lock()
+        self._opened: Toolbox | None = None
         self.budget = budget
         self.members = 0
         size = len(settings.panel)
@@ -125,6 +125,18 @@ class RunScope:
         if settings.run_timeout is not None:
             share = PANEL_SHARE if size > 1 else 1
             self._run_ends = asyncio.get_running_loop().time() + share * settings.run_timeout
+
+    @property
+    def toolbox(self) -> Toolbox:
+        """The tools, once they are open; shared, so that what several want is fetched once."""
+        assert self._opened is not None
+        return self._opened
+
+    async def open(self, settings: ResolvedConfig, own_tools: list[Any] | None) -> None:
+        """Open the tools, once: it looks through folders, so it works off the event loop."""
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await asyncio.to_thread(Toolbox.open, settings, own_tools)
 
     @asynccontextmanager
     async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
@@ -197,11 +209,10 @@ async def run_scope(
     key = (run_id, id(asyncio.get_running_loop()))
     scope = _open.get(key)
     if scope is None:
-        scope = _open[key] = RunScope(
-            settings, Toolbox.open(settings, own_tools), Budget.of(settings, spent)
-        )
+        scope = _open[key] = RunScope(settings, Budget.of(settings, spent))
     scope.members += 1
     try:
+        await scope.open(settings, own_tools)
         yield scope
     finally:
         scope.members -= 1

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from fusion_graph.config import FusionConfig, ResolvedConfig, coerce, combine, inherited
+from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import choose, load
 from fusion_graph.state import Run
 
@@ -62,6 +63,11 @@ class Stack:
         """
         layers = [inherited(context), self.given]
         name = next((n for x in layers if (n := x.get("preset"))), run["preset"])
+        if name is None and not any(layer.get("panel") for layer in layers):
+            raise ConfigurationError(
+                "The run began with models named in its context, and goes on without any.",
+                "Give the same context again.",
+            )
         fields: dict[str, Any] = {}
         if name:
             preset = load(name)

@@ -75,9 +75,9 @@ class Replaced(TypedDict):
 class PanelAnswer(TypedDict):
     """What one panelist came to. Before `join`, ids in it are the panelist's own."""
 
-    index: int
     name: str
     model: str
+    index: int
     label: str | None
     status: Literal["ok", "failed"]
     content: str
@@ -108,8 +108,10 @@ class Judgement(TypedDict):
 
 
 class PanelTask(TypedDict):
-    """What `fan_out` sends to one panelist: its place in the panel and the conversation."""
+    """What `fan_out` sends to one panelist: who it is, its place, and the conversation."""
 
+    name: str
+    model: str
     index: int
     run: Run
     conversation: list[AnyMessage]

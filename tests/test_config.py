@@ -9,7 +9,11 @@ import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_graph import ConfigurationError, FusionConfig, Panelist, Provider, create_fusion_graph
-from fusion_graph.config import MAX_PANEL, ResolvedConfig, coerce, combine
+from fusion_graph.config import MAX_PANEL, Price, ResolvedConfig, coerce, combine
+from fusion_graph.controls import FIELDS_OF_NODES
+from fusion_graph.presets import load
+from fusion_graph.presets.files import SHIPPED
+from fusion_graph.prompts import CRITERIA
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 
@@ -286,10 +290,75 @@ def test_every_field_has_a_title_a_description_and_a_default_in_the_schema():
         assert "default" in field, name
 
 
-@pytest.mark.parametrize("part", [Panelist, Provider])
+@pytest.mark.parametrize("part", [Panelist, Provider, Price])
 def test_every_field_of_a_part_is_described(part):
     for name, field in part.model_json_schema()["properties"].items():
         assert field.get("description"), name
+
+
+def test_a_form_offers_every_model_of_every_shipped_preset():
+    offered = FusionConfig.model_json_schema()["properties"]["judge"]["examples"]
+
+    for preset in map(load, SHIPPED):
+        fields = preset.fields
+        models = [member.model for member in fields.get("panel", ())]
+        models += [fields[role] for role in ("judge", "synthesizer") if role in fields]
+        models += [candidate.model for candidate in preset.candidates]
+        assert set(models) <= set(offered), preset.name
+
+
+def test_a_form_offers_the_presets_and_criteria_there_are():
+    properties = FusionConfig.model_json_schema()["properties"]
+
+    assert sorted(properties["preset"]["examples"]) == sorted(SHIPPED)
+    assert properties["criteria"]["examples"] == list(CRITERIA)
+
+
+def test_a_panelist_may_be_its_model_alone_in_the_schema_too():
+    panel = FusionConfig.model_json_schema()["properties"]["panel"]["anyOf"][0]
+
+    assert [kind.get("type", kind.get("$ref")) for kind in panel["items"]["anyOf"]] == [
+        "string",
+        "#/$defs/Panelist",
+    ]
+
+
+CONTROLS = {
+    "preset": "select",
+    "panel": "json",
+    "judge": "select",
+    "invocation": "select",
+    "corpus": "text",
+    "max_tool_calls": "slider",
+    "max_completion_tokens": "number",
+    "temperature": "number",  # a slider could not be left unset
+    "judge_tools": "boolean",
+    "criteria": "textarea",
+    "allowed_domains": "json",
+}
+
+
+@pytest.mark.parametrize(("name", "control"), CONTROLS.items())
+def test_a_form_gets_a_control_that_fits_the_field(name, control):
+    field = FusionConfig.model_json_schema()["properties"][name]
+
+    assert field["x_oap_ui_config"]["type"] == control
+
+
+def test_every_field_belongs_to_nodes_of_the_graph():
+    properties = FusionConfig.model_json_schema()["properties"]
+
+    nodes = set(create_fusion_graph().get_graph().nodes)
+    assert {node for field in properties.values() for node in field["langgraph_nodes"]} < nodes
+    # A field that the form knows and the configuration does not would be shown nowhere.
+    assert {name for names in FIELDS_OF_NODES.values() for name in names} <= properties.keys()
+
+
+@pytest.mark.parametrize("field", ["preset", "judge", "search", "corpus", "reasoning_effort"])
+def test_an_empty_text_from_a_form_is_unset(field):
+    settings = combine(coerce({field: ""}), {"panel": ["x:m"], "judge": "x:j"})
+
+    assert settings == combine({"panel": ["x:m"], "judge": "x:j"})
 
 
 def test_the_graphs_context_schema_is_the_configuration():

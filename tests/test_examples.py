@@ -44,7 +44,18 @@ def test_the_readme_names_every_field_and_preset():
         assert f"| `{name}` |" in README, name
 
 
-@pytest.mark.parametrize("module", ["fusion_graph.graph", "fusion_graph.report"])
+# langgraph-supervisor still builds on langgraph's own create_react_agent.
+@pytest.mark.filterwarnings("ignore:.*moved to `langchain.agents`")
+@pytest.mark.parametrize(
+    "module",
+    [
+        "fusion_graph.graph",
+        "fusion_graph.integrations",
+        "fusion_graph.integrations.chat_model",
+        "fusion_graph.integrations.tool",
+        "fusion_graph.report",
+    ],
+)
 def test_docstring_examples_run(module):
     failed, tried = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert tried
@@ -53,7 +64,7 @@ def test_docstring_examples_run(module):
 
 def test_langgraph_json_points_at_the_graph():
     config = json.loads((ROOT / "langgraph.json").read_text())
-    path, _, name = config["graphs"]["fusion"].partition(":")
+    path, _, name = config["graphs"]["fusion"]["path"].partition(":")
     assert (ROOT / path).is_file()
     module = importlib.import_module("fusion_graph.integrations.studio")
     assert Path(module.__file__).samefile(ROOT / path)

@@ -1,4 +1,4 @@
-"""One coroutine as a graph node that both `invoke` and `ainvoke` can run."""
+"""One coroutine as a graph node that `invoke` and `ainvoke` can run and drawings can show."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langchain_core.runnables import Runnable
+from langgraph.pregel import Pregel
 
 from fusion_graph.loops import run_blocking
 
@@ -35,3 +36,19 @@ class Node(Runnable[Any, Any]):
     async def ainvoke(self, input: Any, *_: Any, **__: Any) -> Any:
         """Run the node."""
         return await self._run(input)
+
+
+def show_inside(
+    graph: Pregel[Any, Any, Any, Any], node: str, inside: Pregel[Any, Any, Any, Any]
+) -> None:
+    """Let drawings with `xray` show the graph that a node runs.
+
+    LangGraph finds such a graph by itself only if its steps are checkpointed. What is shown is
+    never run, so no checkpoint is written.
+
+    Args:
+        graph: The compiled graph.
+        node: One of its nodes.
+        inside: The graph to draw in the node's place; compiled without `checkpointer=False`.
+    """
+    graph.nodes[node].subgraphs = [inside]

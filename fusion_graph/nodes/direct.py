@@ -10,9 +10,9 @@ from langchain_core.messages import AnyMessage
 from fusion_graph.budget import Budget
 from fusion_graph.calls import Caller
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
-from fusion_graph.conversation import told
 from fusion_graph.deadlines import writer_limit
 from fusion_graph.events import Emit
+from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Say, Written, write
 from fusion_graph.stack import Stack
@@ -33,8 +33,8 @@ async def direct(
             "quorum": None,
         }
     )
-    task = {"index": 0, "run": run, "conversation": told(messages)}
-    answer = await panelist(task, alone, stack, emit)  # type: ignore[arg-type]
+    (task,) = tasks(run, messages, alone)
+    answer = await panelist(task, alone, stack, emit)
     calls = [{**call, "stage": "direct"} for call in answer["calls"]]
     return {**answer, "calls": calls}  # type: ignore[typeddict-item]
 

@@ -59,7 +59,7 @@ async def fan_out(
     question = question_of(messages)
     # In a thread: it may read files, and ask a server on this machine for its models.
     settings, recorded = await asyncio.to_thread(stack.begin, context)
-    check(settings, stack)
+    await asyncio.to_thread(check, settings, stack)
     emit = emitter(write, started)
     run: Run = {
         "id": str(uuid4()),
@@ -112,10 +112,19 @@ def check(settings: ResolvedConfig, stack: Stack) -> None:
     Toolbox.open(settings, stack.tools)
 
 
-def tasks(run: Run, messages: Sequence[AnyMessage], members: int) -> list[PanelTask]:
-    """What each panelist is sent: the same conversation."""
+def tasks(run: Run, messages: Sequence[AnyMessage], settings: ResolvedConfig) -> list[PanelTask]:
+    """What each panelist is sent: who it is, and the same conversation."""
     conversation = told(messages)
-    return [{"index": i, "run": run, "conversation": conversation} for i in range(members)]
+    return [
+        {
+            "name": name,
+            "model": model_name(member.model),
+            "index": i,
+            "run": run,
+            "conversation": conversation,
+        }
+        for i, (name, member) in enumerate(zip(run["members"], settings.panel, strict=True))
+    ]
 
 
 async def _decide(

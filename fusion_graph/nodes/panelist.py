@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from langchain_core.messages import AnyMessage, SystemMessage
+from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.calls import Caller, Options
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
@@ -100,6 +101,8 @@ async def _attempt(
         return who, _failed("invalid_model", str(error))
     except UnsupportedInput as error:
         return who, _failed("unsupported_input", str(error))
+    except GraphBubbleUp:
+        raise  # LangGraph's own way out, as when a server drains its runs
     except Exception as error:
         # A bug here must not cost the other members their paid work.
         logger.exception("Panelist %s failed", caller.name)
@@ -180,9 +183,9 @@ def _answer(
     for parameter in sorted(who.model.refused if who else ()):
         losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
     return {
-        "index": index,
         "name": name,
         "model": model_name(member.model),
+        "index": index,
         "label": None,
         "status": "failed" if finding["failure"] else "ok",
         "content": finding["text"],

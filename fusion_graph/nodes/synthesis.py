@@ -87,7 +87,8 @@ async def synthesis(
     if judgement["analysis"] is None and len(survivors) > 1:
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
     written = await write(prompt, note, joined, settings, limit, caller, say)
-    if written.message.content or written.message.tool_calls:
+    message = written.message
+    if message.content or message.tool_calls or message.invalid_tool_calls:
         return written
     best = _most_agreed(survivors, judgement)
     losses = [*written.degradations, _NO_WRITER]
@@ -202,7 +203,7 @@ async def _asked(
     wanted = settings.response_format
     options = Options(
         reasoning_effort=settings.reasoning_effort,
-        max_tokens=settings.max_completion_tokens,
+        max_tokens=settings.writer_max_tokens or settings.max_completion_tokens,
         tools=settings.writer_tools,
         tool_choice=settings.writer_tool_choice,
         response_formats=(wanted,) if wanted is not None and model.protocol else (),

@@ -27,10 +27,6 @@ SCHEME = "corpus"
 
 MAX_LIMIT = 50
 
-INLINE_BYTES = 512 * 1024
-"""Up to this size indexing and queries take a few milliseconds at most: less than a thread is
-worth. Bigger folders are worked on off the event loop."""
-
 CACHED_FOLDERS = 8
 """Indexes kept for folders opened again, least recently used dropped first."""
 
@@ -143,11 +139,10 @@ class _Index:
         self.files = files
         self.unreadable: list[str] = []
         self._lock = threading.Lock()
-        self._is_big = sum(file.size for file in files) > INLINE_BYTES
 
     async def call(self, work: Callable[[], T]) -> T:
-        """Do `work` on the built index: at once when the folder is small, else in a thread."""
-        return await asyncio.to_thread(self._locked, work) if self._is_big else self._locked(work)
+        """Do `work` on the built index, off the event loop: it reads files and asks SQLite."""
+        return await asyncio.to_thread(self._locked, work)
 
     def _locked(self, work: Callable[[], T]) -> T:
         with self._lock:
