@@ -1,0 +1,187 @@
+"""`fusion-graph serve`: the OpenAI-compatible endpoint and its page, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from fusion_graph.cli.exits import ANSWERED, complain, debugging, leave
+from fusion_graph.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from fusion_graph.integrations.server.settings import ServerSettings
+
+PACKAGES = ("starlette", "uvicorn", "sse_starlette")
+"""What the extra `serve` installs."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What was asked for on the command line.
+
+    Attributes:
+        host: Name or address to listen on.
+        port: TCP port; 0 takes a free one.
+        limits: Fields of `Limits` by name; None where an option was not given.
+        without_key: Whether an open address without a key is meant.
+    """
+
+    host: str
+    port: int
+    limits: Mapping[str, Any]
+    without_key: bool = False
+
+
+def serve(service: Service) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code.
+
+    Raises:
+        ConfigurationError: The extra is missing, the address cannot be had, an option is wrong,
+            or everyone on the network would be let in without a key.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"`serve` needs packages that are not installed: {', '.join(missing)}.",
+            "Install them with: pip install 'fusion-graph[serve]'",
+        )
+    from fusion_graph.integrations.server.settings import ServerSettings
+
+    settings = ServerSettings.from_environment(_limits(service.limits), access_log=True)
+    listener = _listen(service.host, service.port)
+    with listener:
+        address = listener.getsockname()[0]
+        if settings.key is None and not service.without_key and not ip_address(address).is_loopback:
+            raise ConfigurationError(
+                f"--host {service.host} lets everyone who can reach it spend your keys.",
+                "Set FUSION_API_KEY to a secret of yours, or say --without-key if that is meant.",
+            )
+        working = _working(settings)
+        server = _server(settings)
+        _log_to_stderr()
+        _announce(listener, settings, working)
+        with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
+            asyncio.Runner().run(server.serve(sockets=[listener]))
+    # Straight out: a thread may still be fetching a page for a run that has been given up.
+    complain("stopped")
+    leave(ANSWERED)
+
+
+def split(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Values of an option given several times or with commas; None if it was not given."""
+    if not given:
+        return None
+    return tuple(item.strip() for part in given for item in part.split(",") if item.strip())
+
+
+def _limits(options: Mapping[str, Any]) -> Any:
+    from fusion_graph.integrations.server.limits import Limits
+    from fusion_graph.presets import load
+
+    for name in options.get("presets") or ():
+        load(name)
+    return Limits(**{name: value for name, value in options.items() if value is not None})
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=1024)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {why}.", "Try another --host or --port."
+        ) from None
+
+
+def _working(settings: ServerSettings) -> list[str]:
+    """The models that can work here, after a word on those that were named and cannot.
+
+    Raises:
+        ConfigurationError: None of those named can.
+    """
+    from fusion_graph.integrations.server.offer import PREFIX, Offer, problem
+
+    problems = {name: problem(ref) for name, ref in Offer(settings.limits.presets).refs().items()}
+    working = [f"{PREFIX}{name}" for name, trouble in problems.items() if trouble is None]
+    if settings.limits.presets is not None:
+        for name, trouble in problems.items():
+            if trouble is not None:
+                complain(f"warning: {PREFIX}{name} cannot work here now. {trouble}")
+        if not working:
+            raise ConfigurationError("None of the presets given can work here.", "See above.")
+    return working
+
+
+def _log_to_stderr() -> None:
+    """One line a request, and a word on faults; tracebacks only where they are wanted."""
+    log = logging.getLogger("fusion_graph.server")
+    log.setLevel(logging.DEBUG if debugging() else logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
+
+
+def _announce(listener: socket.socket, settings: ServerSettings, working: list[str]) -> None:
+    address, port = listener.getsockname()[:2]
+    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    wanted = "no key is wanted, and only this machine is let in"
+    if settings.key is not None:
+        wanted = "callers give the key: Authorization: Bearer $FUSION_API_KEY"
+    elif not ip_address(address).is_loopback:
+        wanted = "NO KEY IS WANTED: everyone who reaches this address can spend your keys"
+    complain(f"fusion-graph listens on {url}/v1 (page: {url}/)")
+    complain(f"  access: {wanted}")
+    complain(f"  models: {', '.join(working)}")
+    key = '-H "Authorization: Bearer $FUSION_API_KEY" ' if settings.key is not None else ""
+    body = (
+        f'{{"model": "{working[0]}", '
+        '"messages": [{"role": "user", "content": "What is self-fusion?"}]}'
+    )
+    kind = "-H 'Content-Type: application/json'"
+    complain(f"  try: curl {url}/v1/chat/completions {key}{kind} -d '{body}'")
+    complain("  Ctrl-C stops it")
+
+
+def _server(settings: ServerSettings) -> uvicorn.Server:
+    import uvicorn
+
+    # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
+    # everybody for the first request.
+    import fusion_graph.openai_protocol  # noqa: F401
+    from fusion_graph.graph import create_fusion_graph
+    from fusion_graph.integrations.server.app import create_app
+    from fusion_graph.integrations.server.runs import Runs
+
+    runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # First the runs: uvicorn waits for connections, and these wait for their runs.
+            await runs.close()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        create_app(settings, runs),
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        ws="none",
+    )
+    return Server(config)

@@ -1,0 +1,1 @@
+"""The fusion over HTTP: an OpenAI-compatible endpoint, and a page to watch it work."""

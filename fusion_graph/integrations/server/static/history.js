@@ -1,0 +1,35 @@
+// The questions asked on this server, newest first; each opens its run again.
+
+import { call } from "./api.js";
+import { byId, el } from "./elements.js";
+import { ago, short, status } from "./words.js";
+
+/**
+ * Show the list.
+ * @param {string|null} current the run that is open
+ */
+export async function showHistory(current) {
+  let runs;
+  try {
+    ({ runs } = await call("GET", "api/runs"));
+  } catch {
+    return; // what is shown stays; the run itself says that the server is gone
+  }
+  byId("history").hidden = !runs.length;
+  byId("runs").replaceChildren(...runs.map((run) => item(run, current)));
+}
+
+function item(run, current) {
+  const about = `${status(run.status)} · ${run.model.replace(/^fusion\//, "")} · ${ago(run.started)}`;
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { href: `?run=${encodeURIComponent(run.id)}`, "aria-current": run.id === current ? "page" : null, "data-run": run.id },
+      el("span", { class: `dot ${run.status}`, "aria-hidden": "true" }),
+      el("span", { class: "asked" }, short(run.question, 140)),
+      el("span", { class: "about" }, about),
+    ),
+  );
+}

@@ -1,0 +1,102 @@
+// The page: either the question's form or one run, as the address says (`?run=ID`).
+
+import { call, onKeyWanted } from "./api.js";
+import { AskForm } from "./ask.js";
+import { byId, el, say } from "./elements.js";
+import { showHistory } from "./history.js";
+import { RunView } from "./run.js";
+
+const TITLE = document.title;
+let view = null;
+let shown;
+
+/** The run that the address names, or null. */
+function named() {
+  return new URLSearchParams(location.search).get("run");
+}
+
+function go(id) {
+  const address = new URL(location.href);
+  address.hash = "";
+  address.search = id ? `?run=${encodeURIComponent(id)}` : "";
+  history.pushState(null, "", address);
+  return show();
+}
+
+/** Show what the address says. */
+async function show() {
+  const id = named();
+  if (id === shown) return; // only the place in the page has changed
+  shown = id;
+  view?.close();
+  view = null;
+  byId("ask").hidden = id !== null;
+  byId("new").hidden = id === null;
+  byId("run").hidden = id === null;
+  byId("run").replaceChildren();
+  showHistory(id);
+  if (id === null) {
+    document.title = TITLE;
+    byId("question").focus();
+    return;
+  }
+  try {
+    const run = await call("GET", `api/runs/${encodeURIComponent(id)}`);
+    if (named() !== id) return;
+    view = new RunView(run, { changed: () => showHistory(id), again });
+    byId("run").replaceChildren(view.element);
+    view.title.focus();
+  } catch (error) {
+    if (named() === id) byId("run").replaceChildren(missing(error));
+  }
+}
+
+function missing(error) {
+  const gone = error.status === 404;
+  return el(
+    "div",
+    { class: "alarm", role: "alert" },
+    el("p", { class: "what" }, gone ? "This run is not on this server any more" : "This run cannot be shown"),
+    el("p", { class: "words" }, error.message),
+    gone ? el("p", { class: "todo" }, "Runs are kept until the server ends, the newest ones only. Ask again with “New question”.") : null,
+  );
+}
+
+async function again(run) {
+  form.fill(run);
+  await go(null);
+}
+
+/** Ask for the server's key. It gives the key, or null if there is none to give. */
+function askKey(refused) {
+  const dialog = byId("key-dialog");
+  const input = byId("key");
+  say(byId("key-refused"), refused ? "The server refused that key." : "");
+  input.value = "";
+  dialog.returnValue = "";
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "use" ? input.value.trim() : null), {
+      once: true,
+    });
+    dialog.showModal();
+  });
+}
+
+onKeyWanted(askKey);
+const form = new AskForm((run) => go(run.id));
+
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const past = event.target.closest("a[data-run]");
+  const home = event.target.closest("#home, #new");
+  if (!past && !home) return;
+  event.preventDefault();
+  go(past ? past.dataset.run : null);
+});
+addEventListener("popstate", show);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") showHistory(named());
+});
+
+form.load();
+show();

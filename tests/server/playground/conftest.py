@@ -1,0 +1,33 @@
+"""A browser, and the playground open in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext
+
+from tests.browser import chromium  # noqa: F401
+from tests.server.conftest import PATIENCE, Server
+from tests.server.playground.visiting import WIDE, Open, Visit
+
+
+@pytest.fixture
+async def visit(chromium: Browser) -> AsyncIterator[Open]:  # noqa: F811
+    """`await visit(server, path, **options of the browser's context)`: a `Visit`."""
+    contexts: list[BrowserContext] = []
+
+    async def visiting(server: Server, path: str = "", **options: Any) -> Visit:
+        context = await chromium.new_context(**{"viewport": WIDE, **options})
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
+        page = await context.new_page()
+        seen = Visit(page, f"{server.url}/")
+        seen.watch(page)
+        await page.goto(seen.url + path)
+        return seen
+
+    yield visiting
+    for context in contexts:
+        await context.close()
