@@ -19,10 +19,17 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_readme_python_runs(capsys):
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 7
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), {})
     assert "Sources:" in capsys.readouterr().out
+
+
+def test_the_readme_lists_every_event():
+    from fusion_graph.events import EVENTS
+
+    for event, fields in EVENTS.items():
+        assert f"| `{event}` | {fields} |" in README
 
 
 def test_the_readme_preset_is_one(tmp_path):
@@ -49,6 +56,7 @@ def test_the_readme_names_every_field_and_preset():
 @pytest.mark.parametrize(
     "module",
     [
+        "fusion_graph.follow",
         "fusion_graph.graph",
         "fusion_graph.integrations",
         "fusion_graph.integrations.chat_model",
