@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -60,7 +61,9 @@ class Totals(TypedDict):
 def reported_cost(token_usage: Mapping[str, Any]) -> float | None:
     """US dollars as the provider reports them (OpenRouter's `usage.cost`), or None."""
     cost = token_usage.get("cost")
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+    if not isinstance(cost, int | float) or isinstance(cost, bool) or not math.isfinite(cost):
+        return None
+    return float(cost)
 
 
 def priced_cost(price: Price, input_tokens: int, output_tokens: int) -> float:
