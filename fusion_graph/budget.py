@@ -9,10 +9,8 @@ from langchain_core.messages import BaseMessage
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.models import Model
+from fusion_graph.tokens import message_tokens
 from fusion_graph.usage import CallRecord
-
-CHARACTERS_PER_TOKEN = 4
-"""Usual for English prose with these models' tokenizers; only calls in flight are guessed so."""
 
 LIKELY_OUTPUT_TOKENS = 1_000
 """What a call in flight is thought to produce, if its cap is not lower."""
@@ -87,9 +85,9 @@ class Budget:
                 f"max_tokens_total ({self._max_tokens}) is reached: {self._tokens} tokens used, "
                 f"about {self._flying_tokens} in flight."
             )
-        read = sum(len(message.text) for message in messages) // CHARACTERS_PER_TOKEN
+        read = message_tokens(messages, "likely")
         written = min(max_tokens or LIKELY_OUTPUT_TOKENS, LIKELY_OUTPUT_TOKENS)
-        share = Share(model.price_for(read, written) or 0.0, read + written)
+        share = Share(model.likely_cost(read, written) or 0.0, read + written)
         self._flying_usd += share.usd
         self._flying_tokens += share.tokens
         return share

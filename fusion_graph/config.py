@@ -351,7 +351,12 @@ def inherited(context: Any) -> dict[str, Any]:
         ConfigurationError: A known field has a wrong value.
     """
     if isinstance(context, FusionConfig):
-        return context.given()
+        given = context.given()
+        if len(given) == len(FusionConfig.model_fields):
+            # A form that sends every field (Studio's) says by a default: as the preset has it.
+            usual = {name: field.default for name, field in FusionConfig.model_fields.items()}
+            return {name: value for name, value in given.items() if value != usual[name]}
+        return given
     if not isinstance(context, Mapping):
         return {}
     known = {k: v for k, v in context.items() if k in FusionConfig.model_fields}

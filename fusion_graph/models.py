@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessage
 from fusion_graph.config import Price, Provider, model_name
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.loops import loop_owned
+from fusion_graph.prices import FREE_PROVIDERS, price_of
 from fusion_graph.providers import providers
 from fusion_graph.usage import listed_cost, priced_cost, reported_cost
 
@@ -34,9 +35,6 @@ CONNECT_SECONDS = 10.0
 
 SHORTEST_SECRET = 6
 """Shorter keys and header values are words, and would be cut out of every message."""
-
-FREE_PROVIDERS = frozenset({"offline", "ollama"})
-"""Providers that run on the user's own machine and bill nobody."""
 
 
 @dataclass
@@ -72,23 +70,17 @@ class Model:
         usage = message.usage_metadata
         if cost is not None or usage is None:
             return cost
-        name = str(metadata.get("model_name") or "")
-        return self.price_for(usage["input_tokens"], usage["output_tokens"], name)
-
-    def price_for(self, input_tokens: int, output_tokens: int, name: str = "") -> float | None:
-        """What so many tokens cost in US dollars by the lists known here, or None.
-
-        Args:
-            input_tokens: Tokens read.
-            output_tokens: Tokens written.
-            name: The concrete model, where a reply has named it.
-        """
-        if self.provider in FREE_PROVIDERS:
-            return 0.0
+        tokens = usage["input_tokens"], usage["output_tokens"]
         if self.price is not None:
-            return priced_cost(self.price, input_tokens, output_tokens)
-        name = name or self.ref.partition(":")[2]
-        return listed_cost(self.provider, name, input_tokens, output_tokens)
+            return priced_cost(self.price, *tokens)
+        name = str(metadata.get("model_name") or self.ref.partition(":")[2])
+        return listed_cost(self.provider, name, *tokens)
+
+    def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """What a call of about so many tokens will cost in US dollars, or None if nobody knows."""
+        name = self.ref.partition(":")[2]
+        price = self.price or price_of(f"{self.provider}:{name}", {}, input_tokens)
+        return None if price is None else priced_cost(price, input_tokens, output_tokens)
 
     def takes(self, modality: str) -> bool:
         """Whether it is known not to refuse `image`, `audio`, `file` or `video` (unknown: yes)."""

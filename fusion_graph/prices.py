@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from fusion_graph.config import Price, Provider
@@ -50,6 +51,7 @@ def _identity(ref: Any) -> tuple[str, str]:
     return provider, name
 
 
+@lru_cache(maxsize=256)
 def _listed(provider: str, name: str, prompt_tokens: int) -> Price | None:
     provider_id = LISTED_PROVIDERS.get(provider)
     if provider_id is None or not name:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import Degradation, Failure
+from fusion_graph.multiple import single_call_cost, times
 from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
 from fusion_graph.usage import CallRecord, summary, total
 
@@ -46,6 +47,9 @@ def build_record(
     lost = [*run["degradations"], *joined["degradations"]]
     lost += [*(judgement["degradations"] if judgement else ()), *degradations]
     usage = summary(paid)
+    single = single_call_cost(settings, joined["answers"], paid, run["question"])
+    usage["single_usd"] = single
+    usage["multiple"] = times(usage["total"]["cost_usd"], single)
     if settings.max_cost_usd is not None and not usage["cost_known"]:
         lost.append({"code": "budget_blind", "detail": _BLIND})
     return {

@@ -109,12 +109,18 @@ class ReportedTotals(_Record):
 
 
 class ReportedUsage(_Record):
-    """What the run used, by stage, by model, in total."""
+    """What the run used, by stage, by model, in total.
+
+    `single_usd` is what one plain call of the panel's dearest model would have cost, and `multiple`
+    how many such calls the run comes to; None where a price is unknown or nothing is paid.
+    """
 
     stages: dict[str, ReportedTotals]
     models: dict[str, ReportedTotals]
     total: ReportedTotals
     cost_known: bool
+    single_usd: float | None
+    multiple: float | None
 
 
 class TimelineRow(_Record):

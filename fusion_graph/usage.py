@@ -25,7 +25,7 @@ LISTED_PROVIDERS = {
 }
 """Providers here, and what the price list calls them."""
 
-Stage = Literal["route", "panel", "judge", "synthesis", "direct"]
+Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
 
 
 class CallRecord(TypedDict):
@@ -89,6 +89,9 @@ def listed_cost(provider: str, model: str, input_tokens: int, output_tokens: int
         price = calc_price(usage, model_ref=model, provider_id=provider_id)
     except LookupError:
         return None
+    listed = price.model_price
+    if listed.input_mtok is None or listed.output_mtok is None:
+        return None  # listed without prices of tokens: it is paid by the hour or by the picture
     return float(price.total_price)
 
 

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_graph import ConfigurationError, FusionConfig, Panelist, Provider, create_fusion_graph
-from fusion_graph.config import MAX_PANEL, Price, ResolvedConfig, coerce, combine
+from fusion_graph.config import MAX_PANEL, Price, ResolvedConfig, coerce, combine, inherited
 from fusion_graph.controls import FIELDS_OF_NODES
 from fusion_graph.presets import load
 from fusion_graph.presets.files import SHIPPED
@@ -377,3 +377,11 @@ def test_a_reported_configuration_tells_no_header():
 
     assert "hush" not in json.dumps(settings.public())
     assert list(settings.public()["providers"]["x"]["headers"]) == ["x-pass"]
+
+
+def test_a_form_that_sends_every_field_leaves_the_presets_own_values_alone():
+    form = {name: field.default for name, field in FusionConfig.model_fields.items()}
+
+    given = inherited(FusionConfig(**{**form, "preset": "local", "grace": 99}))
+
+    assert given == {"preset": "local", "grace": 99}

@@ -22,6 +22,7 @@ from fusion_graph.estimate import Estimate, estimate
 from fusion_graph.expected_calls import MOST_HITS, MOST_RESULT_CHARACTERS
 from fusion_graph.multiple import WEB_TOOLS_BYTES, single_call_cost, times
 from fusion_graph.prices import price_of
+from fusion_graph.prompts import panel_system
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer
 from fusion_graph.tokens import CASES, message_tokens, text_tokens
@@ -149,6 +150,10 @@ BEHAVIOURS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"search": "corpus", "max_tool_calls": 16},
         {name: [SEARCH, *[PAGE] * 15, words(900)] for name in "abc"},
     ),
+    "one call after the other, and on when told to stop": (
+        {"search": "corpus", "max_tool_calls": 5},
+        {name: [SEARCH, {**PAGE, "when_no_tools": words(900)}] for name in "abc"},
+    ),
     "beyond the cap, five at a time, and on when told to stop": (
         {"search": "corpus"},
         {name: [FIVE, FIVE, {**FIVE, "when_no_tools": words(800)}] for name in "abc"},
@@ -271,6 +276,16 @@ async def test_any_conversation_is_within_the_range(models, said, invocation):
     before = estimated(fields, said=said)
 
     check_within(before, await run(fields, said=said))
+
+
+async def test_a_script_with_more_than_a_token_a_character_is_within_the_range(models):
+    said = [HumanMessage("水有多湿？谁测量过它？" * 300)]
+    # As the least apt of the tokenisers in use have it; the call has nothing else in it.
+    read = int(1.4 * len(said[0].text))
+    models.script("w", {**words(100), "usage": {"prompt_tokens": read}})
+    fields = config(models, invocation="never", response_format={"type": "text"})
+
+    check_within(estimated(fields, said=said), await run(fields, said=said))
 
 
 async def test_own_tools_in_place_of_the_web_tools_are_counted(models):
@@ -515,8 +530,10 @@ def answer(name: str, status: str = "ok") -> PanelAnswer:
     return given
 
 
-def afterwards(models: Scope, answers: list[PanelAnswer], calls: list[CallRecord]) -> float | None:
-    settings, _ = Stack(config(models)).begin(None)
+def afterwards(
+    models: Scope, answers: list[PanelAnswer], calls: list[CallRecord], **fields: Any
+) -> float | None:
+    settings, _ = Stack(config(models, **fields)).begin(None)
     return single_call_cost(settings, answers, calls, QUESTION)
 
 
@@ -524,13 +541,21 @@ ALL = [answer("a"), answer("b"), answer("c")]
 
 
 def test_a_run_is_measured_by_its_question_and_its_best_members_answer(models):
-    briefing = 100  # tokens of the panel's instructions without tools, within a few
     calls = [call("a", 1_000, 10), call("b", 2_000, 30), call("b", 9_000, 400), call("c", 5, 5)]
     calls += [call("b", 70_000, 7_000, stage="judge")]
 
-    assert afterwards(models, ALL, calls) == pytest.approx(
-        ((2_000 - briefing) * 2.5 + 400 * 15) / 1e6, rel=0.05
-    )
+    for search, tools in (("none", 0), ("ddgs", WEB_TOOLS_BYTES // 4)):
+        system = panel_system(bool(tools), 8, "2026-01-01", None)
+        asked = 2_000 - text_tokens(system, "likely") - tools
+        assert afterwards(models, ALL, calls, search=search) == pytest.approx(
+            (asked * 2.5 + 400 * 15) / 1e6
+        )
+
+
+def test_a_question_is_at_least_as_long_as_it_is(models):
+    asked = text_tokens(QUESTION, "likely")
+
+    assert afterwards(models, ALL, [call("b", 30, 1)]) == pytest.approx((asked * 2.5 + 15) / 1e6)
 
 
 def test_calls_that_failed_are_no_measure(models):

@@ -87,11 +87,21 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
         panel,
         counted(total["calls"], "call"),
         f"{total['input_tokens']:,} tokens in, {total['output_tokens']:,} out",
-        "cost unknown" if cost is None else f"cost ${cost:.4f}" if cost else "cost $0",
+        spent(cost, report["usage"]["multiple"]),
         seconds(took),
     ]
     lost = [f"  {item['code']}: {clean(item['detail'])}" for item in report["degradations"]]
     return ["; ".join(facts), *lost]
+
+
+def spent(cost: float | None, multiple: float | None) -> str:
+    """What a run cost, and how many plain calls of its dearest panelist that comes to."""
+    if cost is None:
+        return "cost unknown"
+    if not cost:
+        return "cost $0"
+    compared = "" if multiple is None else f" ({multiple:.1f} x one call)"
+    return f"cost ${cost:.4f}{compared}"
 
 
 def _started(event: Mapping[str, Any]) -> list[str]:
