@@ -1,0 +1,96 @@
+"""Reading a grader's verdict out of what it wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from fusion_graph.evals.replies import (
+    REFERENCE_WORDS,
+    RUBRIC_WORDS,
+    Unreadable,
+    read_verdict,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "met", "reason"),
+    [
+        ('{"verdict": "MET", "justification": "Line 2."}', True, "Line 2."),
+        ('{"verdict": "UNMET", "justification": "Nowhere."}', False, "Nowhere."),
+        ('{"criterion_status": "MET", "explanation": "Line 2."}', True, "Line 2."),
+        ('{"criterion_status": "UNMET", "explanation": "Nowhere."}', False, "Nowhere."),
+        ('{"explanation": "Line 2.", "criterion_status": "MET"}', True, "Line 2."),
+        ('{"Verdict": " met. ", "Justification": "x"}', True, "x"),
+        ('{"verdict": "Not met"}', False, ""),
+        ('{"verdict": "NOT_MET"}', False, ""),
+        ('{"verdict": "**UNMET**", "justification": 7}', False, ""),
+        ('```json\n{"verdict": "MET", "justification": "x"}\n```', True, "x"),
+        ('Here it is: {"verdict": "MET", "justification": "a {b} c"} Done.', True, "a {b} c"),
+        ('<think>UNMET? {"verdict": "UNMET"}</think>{"verdict": "MET"}', True, ""),
+        ('{"note": 1} {"verdict": "MET"}', True, ""),
+        ('{"verdict": "MET"} {"verdict": "MET"}', True, ""),
+        ('{"verdict": "MET", "justification": "two\nlines"}', True, "two\nlines"),
+    ],
+)
+def test_a_verdict_is_read_in_either_published_style_whatever_stands_around_it(text, met, reason):
+    assert read_verdict(text, RUBRIC_WORDS) == (met, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("MET", True),
+        ("UNMET", False),
+        ("**Verdict: UNMET**", False),
+        ("The requirement was met with care, so: MET.", True),
+        ("It could be MET or UNMET. Verdict: UNMET", False),
+        ('{"verdict": "MET", "justification": "it says so in', True),
+        ("verdict = not met", False),
+    ],
+)
+def test_a_verdict_without_json_is_read_where_it_is_unmistakable(text, met):
+    assert read_verdict(text, RUBRIC_WORDS)[0] is met
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<think>MET</think>",
+        "I cannot say.",
+        "It was met.",
+        "MET or UNMET, who knows?",
+        '{"verdict": "PARTIALLY MET"}',
+        '{"verdict": "PARTLY"}',
+        '{"verdict": true}',
+        '{"verdict": ["MET"]}',
+        '{"verdict": "MET"} {"verdict": "UNMET"}',
+        "Verdict: MET. Verdict: UNMET.",
+        "{" * 10_000,
+        "[" * 100_000 + '{"verdict":',
+    ],
+)
+def test_what_does_not_say_or_says_both_is_no_verdict(text):
+    with pytest.raises(Unreadable) as caught:
+        read_verdict(text, RUBRIC_WORDS)
+
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ('{"verdict": "CORRECT", "justification": "Same."}', True),
+        ('{"verdict": "INCORRECT"}', False),
+        ('{"verdict": "not correct"}', False),
+        ("INCORRECT", False),
+        ("Verdict: correct", True),
+    ],
+)
+def test_a_comparison_with_a_reference_has_words_of_its_own(text, right):
+    assert read_verdict(text, REFERENCE_WORDS)[0] is right
+
+
+def test_the_words_of_one_kind_are_none_of_the_other():
+    with pytest.raises(Unreadable):
+        read_verdict('{"verdict": "MET"}', REFERENCE_WORDS)

@@ -1,0 +1,426 @@
+"""Who may say that an answer's tests passed: every answer here is really run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fusion_graph.evals.sandbox.run import run_program, run_suite
+from fusion_graph.evals.sandbox.suite import Suite
+from tests.evals.conftest import PATIENT
+
+DOUBLE = "def f(x):\n    return x * 2\n"
+TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
+
+
+# Honest answers
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        (DOUBLE, TESTS),
+        ("f = lambda x: x * 2", TESTS),
+        (DOUBLE, "def test_two():\n    assert f(2) == 4\ndef test_three():\n    assert f(3) == 6"),
+        (
+            DOUBLE,
+            """
+            import unittest
+            class Case(unittest.TestCase):
+                def test_two(self):
+                    self.assertEqual(f(2), 4)
+                def test_three(self):
+                    with self.assertRaises(TypeError):
+                        f()
+            """,
+        ),
+        (DOUBLE, "for n in range(100):\n    assert f(n) == 2 * n"),
+        ("def f(x):\n    return {'a': (1, [x]), 2: {3}}", "assert f(5) == {'a': (1, [5]), 2: {3}}"),
+        ("def f(n):\n    return 7 ** n", "assert f(9000) == 7 ** 9000"),
+        (
+            "def f():\n    return float('nan'), -0.0, 1e300",
+            "import math\nassert math.isnan(f()[0])",
+        ),
+        ("def f(s):\n    return s[::-1].encode()", "assert f('añ\\ud800'[:2]) == 'ña'.encode()"),
+        ("def f(d):\n    return sum(d.values())", "assert f({('a', 1): 2, None: 3}) == 5"),
+        (
+            "from decimal import Decimal\nfrom datetime import date\n"
+            "def f():\n    return Decimal('1.10'), date(2026, 1, 2)",
+            "from decimal import Decimal\nfrom datetime import date\n"
+            "assert f() == (Decimal('1.1'), date(2026, 1, 2))",
+        ),
+        ("def f(n):\n    yield from range(n)", "assert list(f(3)) == [0, 1, 2]"),
+        (
+            "def f(xs):\n    return map(str, xs)",
+            "assert [s + '!' for s in f([1, 2])] == ['1!', '2!']",
+        ),
+        ("def f(xs):\n    xs.sort()", "xs = [3, 1, 2]\nf(xs)\nassert xs == [1, 2, 3]"),
+        ("def f(d):\n    d['k'] = [1]", "d = {'a': 1}\nf(d)\nassert d == {'a': 1, 'k': [1]}"),
+        ("def f(g, x):\n    return g(g(x))", "assert f(lambda n: n + 3, 1) == 7"),
+        ("def f(g):\n    return lambda x: g(x) + 1", "assert f(lambda n: n * 2)(5) == 11"),
+        (
+            "def f(x):\n    if x < 0:\n        raise ValueError('below zero')\n    return x",
+            """
+            try:
+                f(-1)
+            except ValueError as error:
+                assert str(error) == 'below zero'
+            else:
+                raise AssertionError
+            """,
+        ),
+        (
+            "class TooBig(ValueError):\n    pass\ndef f(x):\n    raise TooBig(x)",
+            """
+            for expected in (TooBig, ValueError):
+                try:
+                    f(7)
+                except expected as error:
+                    assert error.args == (7,)
+            """,
+        ),
+        (
+            "import random\nrandom.seed(1)\nLIMIT = 5\ndef f():\n    return LIMIT",
+            "assert f() == LIMIT == 5",
+        ),
+        (
+            "def f(x):\n    open('note', 'w').write(str(x))\n    return open('note').read()",
+            "assert f(5) == '5'",
+        ),
+        (
+            "from concurrent.futures import ThreadPoolExecutor\n"
+            "import sys, tempfile, hashlib, sqlite3, zoneinfo\n"
+            "def f(xs):\n    print('working', file=sys.stderr)\n    return sorted(set(xs))",
+            "assert f('ba') == ['a', 'b']",
+        ),
+    ],
+)
+async def test_an_honest_answer_passes(judged, code, tests):
+    run = await judged(code, tests)
+
+    assert (run.outcome, run.detail) == ("passed", "")
+    assert run.passed == run.total > 0
+
+
+async def test_classes_of_the_answer_can_be_used_as_the_question_asks(judged):
+    run = await judged(
+        """
+        class Vector:
+            def __init__(self, x, y=0):
+                self.x, self.y = x, y
+            @classmethod
+            def zero(cls):
+                return cls(0)
+            def __add__(self, other):
+                return Vector(self.x + other.x, self.y + other.y)
+            def __mul__(self, k):
+                return Vector(self.x * k, self.y * k)
+            __rmul__ = __mul__
+            def __eq__(self, other):
+                return (self.x, self.y) == (other.x, other.y)
+            def __abs__(self):
+                return (self.x ** 2 + self.y ** 2) ** 0.5
+            def __len__(self):
+                return 2
+            def __getitem__(self, i):
+                return (self.x, self.y)[i]
+            def __contains__(self, k):
+                return k in (self.x, self.y)
+            def __iter__(self):
+                return iter((self.x, self.y))
+            def __repr__(self):
+                return f"Vector({self.x}, {self.y})"
+        class Plane(Vector):
+            pass
+        """,
+        """
+        v = Vector(3, y=4)
+        assert v.x == 3
+        v.x = 6; v.x = v.x / 2
+        assert v + Vector(1) == Vector(4, 4)
+        assert 2 * v == v * 2 == Vector(6, 8)
+        assert v != Vector(0) and abs(v) == 5.0
+        assert len(v) == 2 and v[1] == 4 and 4 in v and 7 not in v
+        assert list(v) == [3, 4] and str(Vector(1)) == "Vector(1, 0)"
+        assert Vector.zero().y == 0
+        assert isinstance(Plane(1), Vector) and not isinstance(v, Plane)
+        """,
+    )
+
+    assert (run.outcome, run.detail) == ("passed", "")
+
+
+async def test_a_check_function_gets_the_entry_point(judged):
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+
+    assert (await judged(DOUBLE, tests, entry_point="f")).outcome == "passed"
+    missing = await judged(DOUBLE, tests, entry_point="g")
+    assert (missing.outcome, "defines no g" in missing.detail) == ("failed", True)
+
+
+async def test_each_text_of_a_list_is_a_test_and_a_wrong_answer_passes_some(judged):
+    suite = Suite(("assert f(0) == 0", "assert f(2) == 4", "assert f(3) == 6"))
+
+    run = await run_suite("def f(x):\n    return x * x\n", suite, PATIENT)
+
+    assert (run.outcome, run.passed, run.total) == ("failed", 2, 3)
+    assert run.detail.startswith("assert f(3) == 6")
+
+
+async def test_the_order_of_sets_is_the_same_every_time(judged):
+    code = "def f():\n    return list({'alpha', 'beta', 'gamma', 'delta'})"
+    orders = {(await judged(code, "raise ValueError(f())")).detail for _ in range(3)}
+
+    assert len(orders) == 1
+
+
+# Wrong answers, however they dress
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "def f(x):\n    return x",
+        "def f(x):\n    print(x * 2)",
+        "print('4\\n6\\nOK\\n2 passed')",
+        "def f(x) return x * 2",
+        "import missing_module",
+        "raise SystemExit(0)",
+        "import os\nos._exit(0)",
+        "import os, sys\nsys.stdout.flush()\nos.kill(os.getpid(), 9)",
+        "def f(x):\n    raise SystemExit(0)",
+        "import os\ndef f(x):\n    os._exit(0)",
+        "import atexit, os\natexit.register(os._exit, 0)\nraise KeyboardInterrupt",
+        "def f(x):\n    return f(x)",
+        "def f(x):\n    xs = []\n    for _ in range(9999):\n        xs = [xs]\n    return xs",
+        "def f(x):\n    around = []\n    around.append(around)\n    return around",
+        "def f(x):\n    return 'x' * 10**7",
+        "def f(x):\n    return bytearray(10**10)",
+        # Ends a loop of the tests, if it gets there.
+        "def f(x):\n    raise StopIteration",
+        # Equal to everything, true, a number when asked for one.
+        """
+        class Anything(int):
+            def __eq__(self, other): return True
+            def __ne__(self, other): return False
+            def __hash__(self): return 4
+            def __reduce__(self): return (int, (4,))
+        def f(x): return Anything(7)
+        """,
+        """
+        class Anything:
+            def __getattr__(self, name): return lambda *a, **k: True
+            def __eq__(self, other): return True
+            def __sub__(self, other): return 0
+            __rsub__ = __radd__ = __add__ = __abs__ = __sub__
+            def __len__(self): return 4
+            def __iter__(self): return iter(())
+            def __bool__(self): return True
+        def f(x): return Anything()
+        """,
+        """
+        class f:
+            def __init__(self, x): pass
+            def __eq__(self, other): return True
+        """,
+        # Changes what tests are made of, in its own process.
+        """
+        import builtins, unittest, sys, operator, json
+        builtins.AssertionError = type("Fine", (BaseException,), {})
+        builtins.all = builtins.any = lambda *a: True
+        builtins.isinstance = lambda *a: True
+        unittest.TestCase.assertEqual = lambda *a: None
+        operator.eq = lambda a, b: True
+        json.dumps = lambda *a, **k: '{"is": 4}'
+        sys.modules["fusion_graph.evals.sandbox._wire"].encode = lambda *a: 4
+        def f(x): return 0
+        """,
+        """
+        import sys
+        sys.settrace(lambda *a: None)
+        def f(x):
+            frame = sys._getframe()
+            while frame:
+                for name in ("ok", "passed", "total", "expected", "other"):
+                    frame.f_locals[name] = True
+                frame = frame.f_back
+            return 0
+        """,
+        # Writes what it takes for a report, wherever it can write.
+        """
+        import os
+        for line in ('{"test": "x", "ok": true, "detail": ""}', '{"done": 1}'):
+            for number in range(64):
+                try:
+                    os.write(number, b"\\n" + line.encode() + b"\\n")
+                except OSError:
+                    pass
+        def f(x): return 0
+        """,
+        """
+        import os, struct
+        reply = b'{"is": {"f": {"!": "tuple", "v": 4}}}'
+        for number in range(3, 64):
+            try:
+                os.write(number, struct.pack("!I", len(reply)) + reply)
+            except OSError:
+                pass
+        def f(x): return 0
+        """,
+        # Looks for the tests.
+        """
+        import glob, os, sys
+        words = "".join(["assert f", "(2) =="])
+        def f(x):
+            for path in [*glob.glob("**/*", recursive=True), *glob.glob("../*/*"), *sys.argv]:
+                if words in open(path).read():
+                    return 2 * x
+        """,
+        """
+        import gc
+        words = "".join(["assert f", "(2) =="])
+        def f(x):
+            seen = [v for d in gc.get_objects() if type(d) is dict for v in d.values()]
+            if any(words in text for text in seen if type(text) is str and text != words):
+                return 2 * x
+        """,
+    ],
+    ids=range(27),
+)  # fmt: skip
+async def test_a_wrong_answer_fails_however_it_dresses(judged, code):
+    run = await judged(code)
+
+    assert (run.outcome, run.passed) in (("failed", 0), ("over_limit", 0))
+    assert run.detail
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert abs(f(2) - 3.14) < 1e-6",
+        "assert 3.14 - f(2) == 0",
+        "assert f(2) in (3.14, 2.72)",
+        "assert 3.14 in f(2)",
+        "assert f(2) >= 3 and f(2) <= 4",
+        "assert [f(2)] == [3.14]",
+        "assert {f(2): 1} == {3.14: 1}",
+        "import math\nassert math.isclose(f(2), 3.14)",
+        "assert all(f(n) == m for n, m in [(2, 3.14), (3, 2.72)])",
+        "assert isinstance(f(2), float)",
+        "assert sorted([f(2), 1.0]) == [1.0, 3.14]",
+        "assert round(f(2), 2) == 3.14",
+    ],
+)
+async def test_an_object_that_agrees_with_everything_agrees_with_nothing(judged, tests):
+    run = await judged(
+        """
+        class Yes:
+            def _yes(self, *a): return True
+            def _zero(self, *a): return 0
+            __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = _yes
+            __sub__ = __rsub__ = __abs__ = __add__ = __radd__ = __neg__ = _zero
+            def __float__(self): return 3.14
+            def __round__(self, n): return 3.14
+            def __hash__(self): return hash(3.14)
+            def __iter__(self): return iter([self, self])
+        class f:
+            def __new__(cls, x): return Yes()
+        """,
+        tests,
+    )
+
+    assert (run.outcome, run.passed) == ("failed", 0)
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert all([f(2) == 4])",
+        "assert len([n for n in range(5) if f(n) == 2 * n]) == 5",
+        "import math\nassert math.isclose(f(2), 4)",
+        "from operator import eq\nassert eq(f(2), 4)",
+    ],
+)
+async def test_an_answer_cannot_bring_built_ins_and_modules_of_its_own_into_the_tests(
+    judged, tests
+):
+    code = """
+        import types
+        math = types.SimpleNamespace(isclose=lambda *a: True)
+        def all(items): return True
+        def len(items): return 5
+        def eq(a, b): return True
+        def f(x): return 0
+    """
+
+    assert (await judged(code, tests)).outcome == "failed"
+
+
+async def test_an_answer_that_spoils_the_tests_own_values_gains_nothing(judged):
+    code = "def f(xs):\n    xs.clear()\n    return []"
+    tests = "xs = [3, 1, 2]\nassert f(xs) == sorted(xs)"
+
+    assert (await judged(code, tests)).outcome == "failed"
+
+
+async def test_a_failed_assertion_in_a_function_of_the_tests_cannot_be_swallowed(judged):
+    code = "def f(check):\n    try:\n        check(7)\n    except BaseException:\n        pass"
+    tests = "def check(n):\n    assert n == 8\nf(check)"
+
+    assert (await judged(code, tests)).outcome == "failed"
+
+
+async def test_a_function_of_the_tests_can_be_called_and_nothing_else(judged):
+    code = """
+        def f(g):
+            try:
+                g.__globals__["f"] = lambda x: x
+                return "taken over"
+            except AttributeError:
+                return g(1)
+    """
+
+    assert (await judged(code, "assert f(lambda n: n + 1) == 2")).outcome == "passed"
+
+
+@pytest.mark.parametrize(
+    ("tests", "told"),
+    [
+        ("x = 1", "no assert"),
+        ("'just words'", "no assert"),
+        ("def test_it(tmp_path):\n    assert f(2) == 4", "wants arguments"),
+        ("class Own:\n    pass\nassert f(Own()) == 4", "a Own of the tests"),
+    ],
+)
+async def test_tests_that_cannot_be_run_are_the_datasets_fault(judged, tests, told):
+    run = await judged(DOUBLE, tests)
+
+    assert (run.outcome, told in run.detail) == ("untestable", True)
+
+
+# Programs
+
+
+async def test_a_program_gets_its_input_and_its_output_is_bounded(judged):
+    echo = await run_program("print(input()[::-1])", b"abc\n", PATIENT)
+    flood = await run_program("while True:\n    print('x' * 1000)", b"", PATIENT)
+
+    assert (echo.outcome, echo.stdout) == ("passed", b"cba\n")
+    assert flood.outcome == "over_limit"
+    assert len(flood.stdout) < 2 * PATIENT.output_bytes
+
+
+async def test_a_program_need_not_read_its_input(judged):
+    run = await run_program("print(1)", b"x" * 10**6, PATIENT)
+
+    assert (run.outcome, run.stdout) == ("passed", b"1\n")
+
+
+async def test_many_runs_at_once_do_not_mix(judged):
+    runs = await asyncio.gather(
+        *(judged(f"def f(x):\n    return x * {n}", f"assert f(7) == {7 * n}") for n in range(6))
+    )
+
+    assert [run.outcome for run in runs] == ["passed"] * 6
