@@ -8,8 +8,10 @@ def main() -> None:
     import sys
 
     from fusion_graph.cli.exits import StopSignals, finish, prepare_process
+    from fusion_graph.recursion import mark_children
 
     prepare_process()
+    mark_children()
     with StopSignals() as signals:
         sys.exit(finish(_command_line, signals))
 

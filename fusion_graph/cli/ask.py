@@ -15,6 +15,9 @@ from fusion_graph.errors import ConfigurationError, EmptyQuestion
 
 FROM_STDIN = "-"
 
+OPTIONS = {"max_cost_usd": "max-cost", "run_timeout": "timeout"}
+"""Options that are not called after their field."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -128,4 +131,7 @@ def named_by_option(problem: str) -> str:
     """A problem with a field as one with its option: `--max-tool-calls is 99:`."""
     problem = re.sub(r" field 'model' is '[^']*':", "", problem)  # said of a panelist's own field
     match = re.match(r"Field '(\w+)(?:\.\d+)?'(.*)", problem)
-    return f"--{match[1].replace('_', '-')}{match[2]}" if match else problem
+    if match is None:
+        return problem
+    option = OPTIONS.get(match[1], match[1].replace("_", "-"))
+    return f"--{option}{match[2]}"

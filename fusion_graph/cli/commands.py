@@ -12,6 +12,7 @@ import typer
 from fusion_graph.cli.exits import ANSWERED, DEBUG_VARIABLE, INTERRUPTED
 from fusion_graph.cli.options import (
     OUTPUT,
+    RUN,
     CorpusOption,
     InvocationOption,
     JudgeOption,
@@ -95,15 +96,14 @@ def _root(
     fusion-graph ask "When does a panel of models beat a single one?"
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
     fusion-graph ask --preset budget "Is fasting safe with metformin?"
+    fusion-graph estimate --preset quality "Is fasting safe with metformin?"
     fusion-graph presets
     fusion-graph doctor
+    fusion-graph serve
 
     Without an API key the [bold]offline[/bold] preset answers: extractive models over a folder
     of documents, no network and no language model.
     """
-
-
-_STACK, _RUN, _OUTPUT = "Who answers", "How", "Output"
 
 
 @app.command("ask")
@@ -111,77 +111,30 @@ def _ask(
     question: Annotated[
         str, typer.Argument(metavar="QUESTION", help="The question; - reads standard input.")
     ],
-    preset: Annotated[
-        str | None,
+    preset: PresetOption = None,
+    panel: PanelOption = None,
+    judge: JudgeOption = None,
+    synthesizer: SynthesizerOption = None,
+    corpus: CorpusOption = None,
+    search: SearchOption = None,
+    max_tool_calls: MaxToolCallsOption = None,
+    invocation: InvocationOption = None,
+    max_cost: Annotated[
+        float | None,
         typer.Option(
-            "--preset",
-            "-p",
-            metavar="NAME",
-            rich_help_panel=_STACK,
-            help="A preset's name or file. Unset: chosen from the API keys found, and said.",
+            "--max-cost",
+            metavar="USD",
+            rich_help_panel=RUN,
+            help="Most dollars: no further call begins beyond, and the run ends with what it has.",
         ),
     ] = None,
-    panel: Annotated[
-        list[str] | None,
+    timeout: Annotated[
+        float | None,
         typer.Option(
-            "--panel",
-            metavar="MODEL",
-            rich_help_panel=_STACK,
-            help="A panelist as provider:model. Give it several times, or several with commas.",
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge",
-            metavar="MODEL",
-            rich_help_panel=_STACK,
-            help="The model that compares. Unset: the preset's, else the first panelist's.",
-        ),
-    ] = None,
-    synthesizer: Annotated[
-        str | None,
-        typer.Option(
-            "--synthesizer",
-            metavar="MODEL",
-            rich_help_panel=_STACK,
-            help="The model that writes the answer. Unset: the preset's, else the judge.",
-        ),
-    ] = None,
-    corpus: Annotated[
-        str | None,
-        typer.Option(
-            "--corpus",
-            metavar="DIR",
-            rich_help_panel=_RUN,
-            help="Search this folder of Markdown, text or HTML files instead of the web.",
-        ),
-    ] = None,
-    search: Annotated[
-        str | None,
-        typer.Option(
-            "--search",
-            metavar="NAME",
-            rich_help_panel=_RUN,
-            help="Where to search: ddgs, corpus, tavily, searxng, brave, wikipedia or none.",
-        ),
-    ] = None,
-    max_tool_calls: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tool-calls",
-            metavar="N",
-            rich_help_panel=_RUN,
-            help="Most searches and fetches of one panelist, 0 to 16. Default 8.",
-        ),
-    ] = None,
-    invocation: Annotated[
-        str | None,
-        typer.Option(
-            "--invocation",
-            metavar="WHEN",
-            rich_help_panel=_RUN,
-            help="always: the panel; never: one model; auto: one short call decides.",
+            "--timeout",
+            metavar="SECONDS",
+            rich_help_panel=RUN,
+            help="Most seconds for the whole run; stragglers are left behind in time to answer.",
         ),
     ] = None,
     seed: Annotated[
@@ -189,7 +142,7 @@ def _ask(
         typer.Option(
             "--seed",
             metavar="N",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
             help="Orders the answers before the judge sees them. Unset: drawn and reported.",
         ),
     ] = None,
@@ -198,7 +151,7 @@ def _ask(
         typer.Option(
             "--thread",
             metavar="NAME",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
             help="Keep the run under this name: later questions follow on, and a run that was cut "
             "off is resumed.",
         ),
@@ -206,7 +159,7 @@ def _ask(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", rich_help_panel=_OUTPUT, help="Print the whole report as JSON instead."
+            "--json", rich_help_panel=OUTPUT, help="Print the whole report as JSON instead."
         ),
     ] = False,
     page: Annotated[
@@ -214,18 +167,18 @@ def _ask(
         typer.Option(
             "--report",
             metavar="FILE",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
             help="Write the whole report to this file, as an HTML page.",
         ),
     ] = None,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", rich_help_panel=_OUTPUT, help="No progress and no summary."),
+        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no summary."),
     ] = False,
     _debug: Annotated[
         bool,
         typer.Option(
-            "--debug", callback=_set_debug, rich_help_panel=_OUTPUT, help="Show tracebacks."
+            "--debug", callback=_set_debug, rich_help_panel=OUTPUT, help="Show tracebacks."
         ),
     ] = False,
 ) -> Work:
@@ -261,6 +214,8 @@ def _ask(
         "search": search,
         "max_tool_calls": max_tool_calls,
         "invocation": invocation,
+        "max_cost_usd": max_cost,
+        "run_timeout": timeout,
         "seed": seed,
     }
     request = Request(question, options, Output(as_json, quiet, page), thread)

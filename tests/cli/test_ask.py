@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.cli.answer import SEPARATOR
@@ -162,3 +165,20 @@ def test_a_reader_that_leaves_ends_it_quietly(models, preset_file):
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) == 141
+
+
+def test_a_cap_on_the_cost_ends_the_run_with_what_it_has(preset_file):
+    done = run("ask", "--preset", preset_file(), "--max-cost", "0.001", "--json", "How wet?")
+
+    report = json.loads(done.out)
+    assert done.code == 0
+    assert report["usage"]["total"]["cost_usd"] <= 0.003
+    assert "max_cost_usd" in done.err
+
+
+@pytest.mark.parametrize("option", ["--max-cost", "--timeout"])
+def test_a_wrong_limit_is_named_by_its_option(preset_file, option):
+    done = run("ask", "--preset", preset_file(), option, "-5", "How wet?")
+
+    assert done.code == 2
+    assert option in done.err
