@@ -47,6 +47,7 @@ def _ids(value: Any) -> Any:
 
 
 def _texts(value: Any) -> Any:
+    value = [value] if isinstance(value, dict) else value
     if isinstance(value, list):
         return [
             next((v for v in item.values() if isinstance(v, str)), "")
@@ -71,7 +72,12 @@ def _listed(value: Any) -> Any:
     return items[:ITEMS_LIMIT] if isinstance(items, list) else items
 
 
-Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+def _whole_characters(value: Any) -> Any:
+    """The text without halves of surrogate pairs: half an emoji is no reason to lose a verdict."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_whole_characters), Field(min_length=1, max_length=20_000)]
 Label = Annotated[str, BeforeValidator(_label)]
 Labels = Annotated[list[str], BeforeValidator(_labels)]
 Ids = Annotated[list[int], BeforeValidator(_ids)]
