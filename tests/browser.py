@@ -10,14 +10,32 @@ A test that needs more than one page, or a context of its own (dark, narrow, no 
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 PATIENCE = 120_000
 """Milliseconds after which something counts as hanging, on a machine with much else to do."""
+
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    # A mouse, as Playwright gives to the browsers it starts: without one nothing can be hovered.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,"
+    "availablePointerTypes=4",
+    "--remote-debugging-port=0",
+)
+"""How the browser is started: nothing is asked of the network by itself."""
+
+_LISTENING = re.compile(r"DevTools listening on (ws://\S+)")
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -27,25 +45,42 @@ def chromium_path() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A headless browser of the test's own."""
+@pytest.fixture(scope="session")
+def chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a headless browser of this test process listens; starting one takes seconds."""
     path = chromium_path()
     if path is None:
         pytest.skip(f"no browser here: none of {', '.join(NAMES)} is installed")
+    profile = tmp_path_factory.mktemp("chromium")
+    process = subprocess.Popen(
+        [path, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        yield next(m[1] for line in process.stderr if (m := _LISTENING.search(line)))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+async def chromium(chromium_address: str) -> AsyncIterator[Browser]:
+    """The headless browser, over a connection of the test's own; what it opened is closed."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox"], timeout=PATIENCE
-        )
+        browser = await playwright.chromium.connect_over_cdp(chromium_address, timeout=PATIENCE)
         try:
             yield browser
         finally:
-            await browser.close()
+            for context in browser.contexts[1:]:
+                await context.close()
 
 
 @pytest.fixture
 async def browser_page(chromium: Browser) -> Page:
-    """A page of the test's own browser."""
-    page = await chromium.new_page()
+    """A page in a context of the test's own."""
+    context = await chromium.new_context()
+    page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     return page

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext
 
-from tests.browser import chromium  # noqa: F401
+from tests.browser import chromium, chromium_address  # noqa: F401
 from tests.server.conftest import PATIENCE, Server
 from tests.server.playground.visiting import WIDE, Open, Visit
 
