@@ -6,6 +6,7 @@ Needs Chromium, and nothing from the network: the runs are the keyless offline p
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,19 @@ def report(page: Page) -> None:
     cited.first.locator(".mark").hover()
 
 
-PICTURES: dict[str, Callable[[Page], None]] = {"report": report}
+def playground(page: Page) -> None:
+    """A question asked and answered in the playground of a real server."""
+    command = [sys.executable, "-m", "fusion_graph", "serve", "--port", "0", "--preset", "offline"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as server:  # noqa: S603
+        assert server.stderr is not None
+        page.goto(server.stderr.readline().split("(page: ")[1].rstrip(")\n"))
+        page.get_by_label("Your question").fill(QUESTION)
+        page.get_by_label("Your question").press("Control+Enter")
+        page.locator("article.run[data-status=ok]").wait_for()
+        server.terminate()
+
+
+PICTURES: dict[str, Callable[[Page], None]] = {"report": report, "playground": playground}
 """What can be pictured: opens it on the page it is given, which is then photographed."""
 
 

@@ -114,12 +114,14 @@ class Deltas:
         self._emit, self._name = emit, name
         self.alive = alive
         self._turn = 0
-        self._told = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.begin()
 
     def begin(self) -> None:
         """A new text begins: another turn of the model, or another try."""
         self.alive()
+        if self._turn:
+            self._tell()
         self._held = ""
         self._turn += 1
         self._visible = VisibleTokens(self._hold)
@@ -136,12 +138,13 @@ class Deltas:
 
     def _hold(self, text: str) -> None:
         self._held += text
-        now = time.monotonic()
-        if now - self._told >= DELTA_SECONDS:
-            self._told = now
-            self._tell()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._tell)
 
     def _tell(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._held:
             self._emit("panel.delta", name=self._name, turn=self._turn, text=self._held)
             self._held = ""

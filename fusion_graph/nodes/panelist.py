@@ -107,6 +107,9 @@ async def _attempt(
         # A bug here must not cost the other members their paid work.
         logger.exception("Panelist %s failed", caller.name)
         return who, _failed("internal_error", f"{type(error).__name__}: {error}")
+    finally:
+        if who is not None and who.writing is not None:
+            who.writing.end()
 
 
 @asynccontextmanager

@@ -12,10 +12,15 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fusion_graph.errors import MissingKey
 from fusion_graph.integrations.server.limits import Limits, run_context
 from fusion_graph.integrations.server.offer import PREFIX, Offer
 from fusion_graph.integrations.server.openai_errors import ApiError
-from fusion_graph.integrations.server.playground_presets import chosen_preset, presets
+from fusion_graph.integrations.server.playground_presets import (
+    chosen_preset,
+    presets,
+    problem_told,
+)
 from fusion_graph.integrations.server.runs import Run, Runs
 from fusion_graph.integrations.server.settings import ServerSettings
 from fusion_graph.integrations.server.wire import json_response, read_json, to_json
@@ -113,7 +118,11 @@ class Playground:
         context = {**run_context(fusion, {}, preset, limits), "preset": ref}
         stack = Stack(None)
         settings, _ = stack.begin(context)
-        check(settings, stack)
+        try:
+            check(settings, stack)
+        except MissingKey as error:
+            said = problem_told(error)
+            raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
         return context, f"{PREFIX}{name}"
 
     def _told(self, run: Run) -> dict[str, Any]:

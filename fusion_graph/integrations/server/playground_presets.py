@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_graph.config import model_name
-from fusion_graph.errors import ConfigurationError
+from fusion_graph.errors import ConfigurationError, MissingKey
 from fusion_graph.integrations.server.offer import Offer
 from fusion_graph.integrations.server.openai_errors import api_error
 from fusion_graph.presets import Choice, choose, load
@@ -40,6 +40,20 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
     return [_told(name, ref, choice) for name, ref in offer.refs().items()]
 
 
+def problem_told(error: ConfigurationError) -> str:
+    """Why a configuration cannot work, for a reader of the page: who runs the server can mend it.
+
+    Args:
+        error: What the configuration raised.
+    """
+    if isinstance(error, MissingKey):
+        return (
+            f"{error.problem} Set it in the server's environment and start the server again, or "
+            "choose another preset."
+        )
+    return api_error(error).message
+
+
 def _told(name: str, ref: str, choice: Choice) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": name,
@@ -57,7 +71,7 @@ def _told(name: str, ref: str, choice: Choice) -> dict[str, Any]:
         told["description"] = load(ref).description
         told |= _working(ref)
     except ConfigurationError as error:
-        told["problem"] = api_error(error).message
+        told["problem"] = problem_told(error)
     return told
 
 
@@ -76,7 +90,7 @@ def _working(ref: str) -> Mapping[str, Any]:
         check(settings, stack)
         problem = None
     except ConfigurationError as error:
-        problem = api_error(error).message
+        problem = problem_told(error)
     members = zip(settings.names, settings.panel, strict=True)
     bundled = settings.search == "corpus" and not settings.corpus
     return {

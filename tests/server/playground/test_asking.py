@@ -84,13 +84,13 @@ async def test_the_work_is_seen_while_it_is_done(
 
         a, c = seen.panelist("a"), seen.panelist("c")
         await expect(a).to_have_attribute("data-state", "done")
-        await expect(a.locator("summary").first).to_contain_text("1 search, 1 page read")
+        await expect(a.locator("summary").first).to_contain_text("1 search, 1 page")
         await expect(a.locator(".steps")).to_contain_text("Searched “panel cost”")
         await expect(a.locator(".steps")).to_contain_text("Read cost-of-a-panel.md")
         await expect(a.locator(".prose strong")).to_have_text("dear")
         await expect(c).to_have_attribute("data-state", "working")
         await expect(c).to_contain_text("thinking")
-        await expect(seen.progress).to_have_text("2 of 3 panelists have answered")
+        await expect(seen.progress).to_have_text("2 of 3 panelists answered")
         await expect(seen.judge).to_contain_text("waits for the panel")
         await expect(seen.answer).to_contain_text("waits for the judge")
 
@@ -210,7 +210,7 @@ async def test_cancelling_stops_the_models(
     seen = await visit(server)
     await seen.ask("Will it stop?", preset)
     await asyncio.to_thread(models.calls, "c", arrived=1)
-    await expect(seen.progress).to_have_text("2 of 3 panelists have answered")
+    await expect(seen.progress).to_have_text("2 of 3 panelists answered")
     await seen.page.get_by_role("button", name="Cancel").click()
     await seen.ended("cancelled")
     (call,) = await asyncio.to_thread(models.calls, "c", ended=1)
@@ -273,3 +273,32 @@ async def test_nothing_sticks_out_on_a_phone(
     await expect(seen.question).to_be_visible()
     assert await seen.sideways() == 0
     seen.assert_quiet()
+
+
+async def test_one_model_alone_is_shown_without_a_judge(
+    server: Server, offer: Callable[..., str], visit: Open
+):
+    fusion = {"preset": offer().removeprefix("fusion/"), "invocation": "never"}
+    begun = server.request("POST", "/api/runs", json={"question": "Alone?", "fusion": fusion})
+    seen = await visit(server, f"?run={begun.json()['id']}")
+    await seen.ended("ok")
+    await expect(seen.page.get_by_role("heading", name="One model")).to_be_visible()
+    await expect(seen.page.locator("details.panelist")).to_have_count(1)
+    await expect(seen.judge).to_be_hidden()
+    await expect(seen.answer).to_contain_text("The final answer of the writer.")
+    seen.assert_quiet()
+
+
+async def test_a_run_left_behind_is_listed_as_ended_when_it_has(
+    server: Server, models, offer: Callable[..., str], visit: Open
+):
+    async with gate(models.base_url) as door:
+        preset = offer(provider={"base_url": door.base_url})
+        writer_may_write = door.hold_calls("w")
+        seen = await visit(server)
+        run = await seen.ask("Will you come back?", preset)
+        await seen.page.get_by_role("link", name="New question").click()
+        listed = seen.page.locator(f"[data-run='{run}']")
+        await expect(listed).to_contain_text("at work")
+        writer_may_write.set()
+        await expect(listed).to_contain_text("answered")

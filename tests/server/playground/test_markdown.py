@@ -17,8 +17,8 @@ SHOW = """async (texts) => {
     mark.append("one");
     return mark;
   };
-  const markdown = new Markdown(place, cite);
-  for (const text of texts) markdown.show(text);
+  const markdown = new Markdown(place);
+  for (const text of texts) markdown.show(text, cite);
   return place.innerHTML;
 }"""
 

@@ -105,8 +105,25 @@ async def test_a_server_that_goes_away_is_told(tmp_path, models, offer, visit: O
         models.script("c", {"hang": True})
         seen = await visit(server)
         await seen.ask("Still there?", preset)
-        await expect(seen.progress).to_have_text("2 of 3 panelists have answered")
+        await expect(seen.progress).to_have_text("2 of 3 panelists answered")
         await asyncio.to_thread(server.stop, signal.SIGKILL)
         await expect(seen.page.locator("p.lost")).to_contain_text(
             "The connection to the server is lost"
         )
+
+
+async def test_a_model_that_stands_in_for_another_is_told(
+    server: Server, models, offer: Callable[..., str], visit: Open
+):
+    preset = offer(fallbacks=["scripted:spare"], quorum=3)
+    models.script("a", {"status": 402})
+    models.script("spare", "The answer of the spare.")
+    seen = await visit(server)
+    await seen.ask("Who steps in?", preset)
+    await seen.ended("degraded")
+    card = seen.panelist("a")
+    await card.locator("summary").first.click()
+    await expect(card.locator(".model")).to_have_text("scripted:spare")
+    await card.get_by_text("1 step", exact=True).click()
+    await expect(card).to_contain_text("scripted:a No credit left: Insufficient credits")
+    await expect(card).to_contain_text("The answer of the spare.")

@@ -81,3 +81,13 @@ async def test_without_the_key_nothing_is_shown_and_why(tmp_path, visit: Open):
         dialog = seen.page.get_by_role("dialog")
         await dialog.get_by_role("button", name="Cancel").click()
         await expect(seen.page.locator("#problem")).to_contain_text("API key is missing or wrong")
+
+
+async def test_a_server_that_keeps_its_models_to_itself_offers_none(tmp_path, visit: Open):
+    with running(tmp_path / "own", "--preset", "offline", "--no-models") as server:
+        seen = await visit(server)
+        await expect(seen.page.get_by_label("Preset")).to_have_value("offline")
+        await expect(seen.page.get_by_text("Models", exact=True)).to_be_hidden()
+        await seen.ask("What is DRACO?")
+        await seen.ended("ok")
+        seen.assert_quiet()

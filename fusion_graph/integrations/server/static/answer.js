@@ -1,8 +1,8 @@
-// The answer: as it is written, then as the report has it, with its sources and what was lost.
+// The answer's card: the text as it is written, then as the report has it, with its sources.
 
-import { el, link, soon } from "./elements.js";
+import { el, link, say, soon } from "./elements.js";
 import { Markdown } from "./markdown.js";
-import { counted, money } from "./words.js";
+import { counted, duration, money, short } from "./words.js";
 
 const VERDICTS = {
   verified: ["verified", "These words are on the page."],
@@ -10,36 +10,106 @@ const VERDICTS = {
   not_found: ["not on the page", "These words were not found on the page."],
 };
 
-/** The text under way: a new message id voids what came before it. */
-export class Draft {
-  /** @param {HTMLElement} element */
-  constructor(element) {
-    this.markdown = new Markdown(element);
-    this.id = null;
+export class AnswerCard {
+  constructor() {
+    this.line = el("p", { class: "line" });
+    this.prose = el("div", { class: "prose" });
+    this.losses = el("div", { class: "losses", hidden: true });
+    this.sources = el("section", { class: "after", hidden: true }, el("h3", {}, "Sources"));
+    this.foot = el("div", { class: "after", hidden: true });
+    this.element = el(
+      "section",
+      { class: "card answer", "aria-labelledby": "answer-title" },
+      el(
+        "div",
+        { class: "head" },
+        el("span", { class: "mark", "aria-hidden": "true" }),
+        el("h2", { id: "answer-title" }, "Answer"),
+        this.line,
+      ),
+      this.losses,
+      this.prose,
+      this.sources,
+      this.foot,
+    );
+    this.markdown = new Markdown(this.prose);
+    this.message = null;
     this.text = "";
     this.write = soon(() => this.markdown.show(this.text));
+    this._set("waiting", "waits for the judge");
   }
 
-  /** Take an `answer.delta`. */
+  /** There is no judge to wait for: one model answers alone. */
+  alone() {
+    say(this.line, "waits for the model");
+  }
+
+  /** It is being written, by this model if that is known. */
+  begin(model) {
+    this._set("working", model ? `is being written · ${model}` : "is being written");
+  }
+
+  /** Take an event that is about the answer. */
   take(event) {
-    if (event.message_id !== this.id) this.text = "";
-    this.id = event.message_id;
-    this.text += event.text;
-    this.write();
+    switch (event.type) {
+      case "answer.delta":
+        // A new message voids what came before it.
+        if (event.message_id !== this.message) this.text = "";
+        this.message = event.message_id;
+        this.text += event.text;
+        this.write();
+        break;
+      case "synthesis.restarted":
+        this.text = "";
+        this.write();
+        say(this.line, `${event.model} broke off (${short(event.reason, 120)}); it is written again`);
+        break;
+      case "fusion.waiting":
+        say(this.line, `is still being written, after ${duration(event.seconds)}`);
+        break;
+      default:
+    }
   }
 
-  /** What was written so far does not count. */
-  void() {
-    this.text = "";
-    this.write();
+  /**
+   * Show the finished answer.
+   * @param {object} report
+   * @param {ReturnType<typeof citing>} cite
+   */
+  report(report, cite) {
+    this.text = report.answer;
+    this.markdown.show(this.text, cite);
+    this._set("done", facts(report));
+    if (report.degradations.length) {
+      const lost = (loss) => el("li", {}, loss.detail, " ", el("code", {}, loss.code));
+      this.losses.replaceChildren(
+        el("h3", {}, "What this run had to do without"),
+        el("ul", {}, ...report.degradations.map(lost)),
+      );
+      this.losses.hidden = false;
+    }
+    if (report.sources.length) {
+      this.sources.append(...sourceList(report.sources, cite.used));
+      this.sources.hidden = false;
+    }
   }
 
-  /** Show the final text instead. */
-  finish(text, cite) {
-    this.text = text;
-    this.markdown.cite = cite;
-    this.markdown.show("");
-    this.markdown.show(text);
+  /** It is not written (to its end), and why. */
+  stop(why) {
+    if (this.state !== "done") this._set("stopped", why);
+  }
+
+  /** Put something below it. */
+  below(...nodes) {
+    this.foot.replaceChildren(el("div", { class: "run-bar" }, ...nodes));
+    this.foot.hidden = false;
+  }
+
+  _set(state, line) {
+    this.state = state;
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-busy", String(state === "working"));
+    say(this.line, line);
   }
 }
 
@@ -53,21 +123,17 @@ export function citing(sources) {
     const source = byId.get(n);
     if (!source) return null;
     cite.used.add(n);
-    const title = source.title || source.url;
-    return el("sup", { class: "cite" }, el("a", { href: `#source-${n}`, title, "aria-label": `Source ${n}` }, String(n)));
+    const address = { href: `#source-${n}`, title: source.title || source.url, "aria-label": `Source ${n}` };
+    return el("sup", { class: "cite" }, el("a", address, String(n)));
   };
   cite.used = new Set();
   return cite;
 }
 
-/**
- * The list of sources that something on the page cites, with what became of their quotes.
- * @param {object} report
- * @param {Set<number>} used ids
- */
-export function sourceList(report, used) {
-  const listed = report.sources.filter((source) => used.has(source.id));
-  const rest = report.sources.length - listed.length;
+/** The sources that something on the page cites, with what became of their quotes. */
+function sourceList(sources, used) {
+  const listed = sources.filter((source) => used.has(source.id));
+  const rest = sources.length - listed.length;
   return [
     el("ol", { class: "sources" }, ...listed.map(sourceItem)),
     ...(rest ? [el("p", { class: "quiet" }, `${counted(rest, "page")} more read and not cited.`)] : []),
@@ -77,13 +143,8 @@ export function sourceList(report, used) {
 function sourceItem(source) {
   const quotes = source.quotes.map((quote) => {
     const [word, meaning] = VERDICTS[quote.verdict] ?? [quote.verdict, ""];
-    return el(
-      "li",
-      {},
-      el("span", { class: `verdict ${quote.verdict}`, title: meaning }, word),
-      " ",
-      el("q", {}, quote.text),
-    );
+    const verdict = el("span", { class: `verdict ${quote.verdict}`, title: meaning }, word);
+    return el("li", {}, verdict, " ", el("q", {}, quote.text));
   });
   return el(
     "li",
@@ -95,23 +156,9 @@ function sourceItem(source) {
   );
 }
 
-/** What the run had to do without, if anything. */
-export function losses(report) {
-  if (!report.degradations.length) return null;
-  return el(
-    "div",
-    { class: "losses" },
-    el("h4", {}, "What this run had to do without"),
-    el("ul", {}, ...report.degradations.map((loss) => el("li", {}, loss.detail, " ", el("code", {}, loss.code)))),
-  );
-}
-
 /** What it took: calls, tokens, dollars. */
-export function facts(report) {
+function facts(report) {
   const { calls, input_tokens: tokensIn, output_tokens: tokensOut, cost_usd: cost } = report.usage.total;
-  return [
-    counted(calls, "model call"),
-    `${tokensIn.toLocaleString("en")} tokens in, ${tokensOut.toLocaleString("en")} out`,
-    money(cost),
-  ].join(" · ");
+  const tokens = `${tokensIn.toLocaleString("en")} tokens in, ${tokensOut.toLocaleString("en")} out`;
+  return [counted(calls, "model call"), tokens, money(cost)].join(" · ");
 }

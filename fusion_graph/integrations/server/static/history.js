@@ -4,16 +4,26 @@ import { call } from "./api.js";
 import { byId, el } from "./elements.js";
 import { ago, short, status } from "./words.js";
 
+/** How often to look whether a run that nobody follows here has ended. */
+const AGAIN_SECONDS = 5;
+
+let timer = 0;
+
 /**
  * Show the list.
  * @param {string|null} current the run that is open
  */
 export async function showHistory(current) {
+  clearTimeout(timer);
   let runs;
   try {
     ({ runs } = await call("GET", "api/runs"));
   } catch {
     return; // what is shown stays; the run itself says that the server is gone
+  }
+  clearTimeout(timer);
+  if (runs.some((run) => run.status === "running" && run.id !== current)) {
+    timer = setTimeout(() => showHistory(current), AGAIN_SECONDS * 1000);
   }
   byId("history").hidden = !runs.length;
   byId("runs").replaceChildren(...runs.map((run) => item(run, current)));

@@ -1,7 +1,7 @@
-// What the judge found: how much of each kind, then point for point with who said it.
+// The judge's card: at work, then how much it found of each kind, point for point and whose.
 
-import { el } from "./elements.js";
-import { counted } from "./words.js";
+import { el, say } from "./elements.js";
+import { counted, duration, short } from "./words.js";
 
 /** How many points of a kind are shown before the rest is folded away. */
 const AT_ONCE = 4;
@@ -23,37 +23,91 @@ const WORDS = {
   blind_spots: (n) => `${n} missed`,
 };
 
-/** The counts as a row of tags. `event` is an `analysis.completed`. */
-export function counts(event) {
-  return el(
-    "ul",
-    { class: "counts" },
-    ...KINDS.map(([kind, , tone]) =>
-      el("li", { class: `tag ${tone}${event[kind] ? "" : " none"}` }, WORDS[kind](event[kind] ?? 0)),
-    ),
-  );
+export class JudgeCard {
+  /** @param {(names: string[]) => Node} who tells which panelists said something */
+  constructor(who) {
+    this.who = who;
+    this.line = el("p", { class: "line" }, "waits for the panel");
+    this.findings = el("div", { class: "findings" });
+    this.element = el(
+      "details",
+      { class: "card judge", open: true },
+      el("summary", {}, el("span", { class: "mark", "aria-hidden": "true" }), el("h2", {}, "Judge"), this.line),
+      this.findings,
+    );
+    this._set("waiting", "waits for the panel");
+  }
+
+  /** Take an event that is about the judge. */
+  take(event) {
+    switch (event.type) {
+      case "analysis.in_progress":
+        this._set("working", `compares ${counted(event.answers, "answer")} · ${event.model}`);
+        break;
+      case "analysis.completed":
+        this._set("done", "has compared the answers");
+        this.show(event.analysis, () => null);
+        break;
+      case "analysis.failed":
+        this._set("failed", "could not compare the answers");
+        this.findings.replaceChildren(el("p", { class: "words" }, short(event.detail, 400)));
+        break;
+      case "fusion.waiting":
+        say(this.line, `still compares, after ${duration(event.seconds)}`);
+        break;
+      default:
+    }
+  }
+
+  /**
+   * Show an analysis.
+   * @param {object} analysis as in the report
+   * @param {(n: number) => Node|null} cite the mark of a source, once there is a list of them
+   */
+  show(analysis, cite) {
+    const sections = KINDS.filter(([kind]) => analysis[kind].length).map(([kind, title, tone]) => {
+      const items = analysis[kind].map((item) => el("li", {}, ...TELL[kind](item, this.who, cite)));
+      return section(title, tone, items);
+    });
+    const nothing = el("p", { class: "quiet" }, "It found nothing to compare.");
+    this.findings.replaceChildren(counts(analysis), ...(sections.length ? sections : [nothing]));
+  }
+
+  /** Whatever happens now, it has no more to say: `why` if it has said nothing. */
+  stop(why) {
+    if (this.state === "waiting" || this.state === "working") this._set("stopped", why);
+  }
+
+  /** Leave the space to the answer. */
+  fold() {
+    if (this.state === "done") this.element.open = false;
+  }
+
+  _set(state, line) {
+    this.state = state;
+    this.element.dataset.state = state;
+    say(this.line, line);
+  }
 }
 
-/**
- * The analysis, point for point.
- * @param {object} analysis as in the report
- * @param {(names: string[]) => Node} who tells which panelists said something
- * @param {(n: number) => Node|null} cite the mark of a source, once there is a list of them
- */
-export function points(analysis, who, cite) {
-  const sections = KINDS.filter(([kind]) => analysis[kind]?.length).map(([kind, title, tone]) => {
-    const items = analysis[kind].map((item) => el("li", {}, ...TELL[kind](item, who, cite)));
-    const shown = items.length > AT_ONCE + 1 ? AT_ONCE : items.length;
-    const rest = items.slice(shown);
-    return el(
-      "section",
-      { class: `points ${tone}` },
-      el("h4", {}, title),
-      el("ul", {}, ...items.slice(0, shown)),
-      rest.length ? el("details", {}, el("summary", {}, `${rest.length} more`), el("ul", {}, ...rest)) : null,
-    );
-  });
-  return sections.length ? sections : [el("p", { class: "quiet" }, "It found nothing to compare.")];
+function counts(analysis) {
+  const tag = ([kind, , tone]) => {
+    const { length } = analysis[kind];
+    return el("li", { class: length ? `tag ${tone}` : "tag none" }, WORDS[kind](length));
+  };
+  return el("ul", { class: "counts" }, ...KINDS.map(tag));
+}
+
+function section(title, tone, items) {
+  const shown = items.length > AT_ONCE + 1 ? AT_ONCE : items.length;
+  const rest = items.slice(shown);
+  return el(
+    "section",
+    { class: `points ${tone}` },
+    el("h3", {}, title),
+    el("ul", {}, ...items.slice(0, shown)),
+    rest.length ? el("details", {}, el("summary", {}, `${rest.length} more`), el("ul", {}, ...rest)) : null,
+  );
 }
 
 const TELL = {
@@ -69,7 +123,7 @@ const TELL = {
 };
 
 function said(item, who, cite) {
-  const marks = item.sources.flatMap((id) => [" ", cite(id)]).filter((node) => node !== null);
+  const marks = item.sources.map(cite).filter((mark) => mark !== null);
   return [el("p", {}, item.point, ...marks), who(item.models)];
 }
 

@@ -1,8 +1,9 @@
 // The page: either the question's form or one run, as the address says (`?run=ID`).
 
+import { alarm } from "./alarm.js";
 import { call, onKeyWanted } from "./api.js";
 import { AskForm } from "./ask.js";
-import { byId, el, say } from "./elements.js";
+import { byId, say } from "./elements.js";
 import { showHistory } from "./history.js";
 import { RunView } from "./run.js";
 
@@ -52,14 +53,9 @@ async function show() {
 }
 
 function missing(error) {
-  const gone = error.status === 404;
-  return el(
-    "div",
-    { class: "alarm", role: "alert" },
-    el("p", { class: "what" }, gone ? "This run is not on this server any more" : "This run cannot be shown"),
-    el("p", { class: "words" }, error.message),
-    gone ? el("p", { class: "todo" }, "Runs are kept until the server ends, the newest ones only. Ask again with “New question”.") : null,
-  );
+  if (error.status !== 404) return alarm("This run cannot be shown", error.message);
+  const todo = "Runs are kept until the server ends, the newest ones only. Ask again with “New question”.";
+  return alarm("This run is not on this server any more", error.message, todo);
 }
 
 async function again(run) {

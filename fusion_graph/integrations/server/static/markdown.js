@@ -22,37 +22,32 @@ const CITATION = /^\[(\d{1,4}(?:\s*,\s*\d{1,4})*)(?:\s*:\s*["“”„«]([^\n]{
  * is left as it stands, so that a selection in it survives.
  */
 export class Markdown {
-  /**
-   * @param {HTMLElement} element where the text is shown
-   * @param {(n: number) => Node|null} cite makes the mark of a citation; null leaves it text
-   */
-  constructor(element, cite = () => null) {
+  /** @param {HTMLElement} element where the text is shown */
+  constructor(element) {
     this.element = element;
-    this.cite = cite;
-    this.text = "";
+    this.cite = () => null;
     this.shown = [];
   }
 
-  /** Show this text. */
-  show(text) {
-    this.text = text;
+  /**
+   * Show this text.
+   * @param {string} text
+   * @param {(n: number) => Node|null} cite makes the mark of a citation, or null for a number that
+   *     leads nowhere; by default as before
+   */
+  show(text, cite = this.cite) {
     const blocks = split(text);
     let same = 0;
-    while (same < this.shown.length && this.shown[same].source === blocks[same]) same += 1;
+    if (cite === this.cite) {
+      while (same < this.shown.length && this.shown[same].source === blocks[same]) same += 1;
+    }
+    this.cite = cite;
     for (const old of this.shown.splice(same)) old.node.remove();
     for (const source of blocks.slice(same)) {
-      const node = block(source, this.cite, 0);
+      const node = block(source, cite, 0);
       this.element.append(node);
       this.shown.push({ source, node });
     }
-  }
-
-  /** Show the same text again with other citation marks. */
-  recite(cite) {
-    const { text } = this;
-    this.cite = cite;
-    this.show("");
-    this.show(text);
   }
 }
 

@@ -112,9 +112,8 @@ export class PanelistCard {
   /** Show the answer as the report has it: its citations are those of the list of sources. */
   report(answer, cite) {
     if (answer.status !== "ok") return;
-    this.markdown.cite = cite;
-    this.markdown.show("");
-    this.markdown.show(answer.content);
+    this.text = answer.content;
+    this.markdown.show(this.text, cite);
   }
 
   _begin(event) {
@@ -182,7 +181,7 @@ export class PanelistCard {
     this.text = event.content ?? this.text;
     this._write();
     const did = effort(this.tools.map((step) => step.tool));
-    this._tuckSteps(did);
+    this._tuckSteps();
     say(this.line, `answered in ${duration(event.seconds)}${did ? ` · ${did}` : ""}`);
     this._set("done");
     this.body.scrollTop = 0;
@@ -197,16 +196,17 @@ export class PanelistCard {
       ...(kept ? [el("p", { class: "kept" }, kept)] : []),
     );
     this.problem.hidden = false;
-    this._tuckSteps(effort(this.tools.map((step) => step.tool)));
+    this._tuckSteps();
     say(this.line, `${what.toLowerCase()}, after ${duration(event.seconds)}`);
     this._set("failed");
     this.body.scrollTop = 0;
   }
 
-  _tuckSteps(did) {
+  /** The answer comes first now: what led to it is folded away above it. */
+  _tuckSteps() {
     if (!this.steps.children.length) return;
     const [summary, place] = this.more.children;
-    say(summary, did || counted(this.steps.children.length, "step"));
+    say(summary, counted(this.steps.children.length, "step"));
     place.append(this.steps);
     this.more.hidden = false;
   }

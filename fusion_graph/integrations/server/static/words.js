@@ -57,14 +57,14 @@ export function outcome(event) {
   return event.tool === "web_search" ? `${event.found} found` : "";
 }
 
-/** What a panelist did besides writing: `2 searches, 3 pages read`. */
+/** What a panelist did besides writing: `2 searches, 3 pages`. */
 export function effort(tools) {
   const searches = tools.filter((tool) => tool === "web_search").length;
   const pages = tools.filter((tool) => tool === "web_fetch").length;
   const others = tools.length - searches - pages;
   const parts = [];
   if (searches) parts.push(counted(searches, "search"));
-  if (pages) parts.push(`${counted(pages, "page")} read`);
+  if (pages) parts.push(counted(pages, "page"));
   if (others) parts.push(counted(others, "tool call"));
   return parts.join(", ");
 }
