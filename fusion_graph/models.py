@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 DEPTH_HEADER = "x-fusion-depth"
 """Sent with every call, so that a fusion served over HTTP can refuse to run inside another."""
 
-CONNECT_SECONDS = 10.0
-"""How long a connection may take. How long a reply may take is the stage's deadline."""
+CONNECT_SECONDS = 30.0
+"""How long a connection may take; with hundreds of runs starting at once the event loop itself may
+need 10 s to get round. How long a reply may take is the stage's deadline."""
 
 SHORTEST_SECRET = 6
 """Shorter keys and header values are words, and would be cut out of every message."""
