@@ -213,7 +213,7 @@ def writer_material(
     for label, text in answers:
         parts += [f"Answer {label}:", fenced("answer", text, nonce, label)]
     if analysis is None:
-        parts.append("There is no comparison: the judge failed. Compare the answers yourself.")
+        parts.append("There is no comparison: compare the answers yourself.")
     else:
         parts += ["The judge's comparison:", fenced("analysis", analysis, nonce)]
     parts += ["Sources:", source_lines(sources, nonce)]

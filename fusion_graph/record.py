@@ -69,7 +69,7 @@ def build_record(
         "usage": usage,
         "timeline": _timeline(joined, paid),
         "seed": run["seed"],
-        "versions": dict(_versions()),
+        "versions": dict(versions()),
         "thread_id": thread_id,
     }
 
@@ -148,7 +148,7 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
 
 
 @lru_cache(maxsize=1)
-def _versions() -> tuple[tuple[str, str], ...]:
+def versions() -> tuple[tuple[str, str], ...]:
     found = []
     for package in PACKAGES:
         try:

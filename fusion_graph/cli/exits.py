@@ -4,6 +4,7 @@
 1    a fault of this program            141  whoever read standard output has left
 2    wrong usage or configuration       143  terminated (SIGTERM)
 3    no panelist answered
+4    an evaluation stopped at its cost cap
 """
 
 from __future__ import annotations
@@ -36,6 +37,20 @@ DEBUG_VARIABLE = "FUSION_GRAPH_DEBUG"
 
 class ReaderGone(Exception):
     """Whoever read standard output has left, as `| head` does."""
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM while a run was on.
+
+    Args:
+        done: What had been done by then.
+        remedy: How to go on from there; empty if there is no way.
+    """
+
+    def __init__(self, done: str, remedy: str = "") -> None:
+        super().__init__(done)
+        self.done = done
+        self.remedy = remedy
 
 
 class OutputFailed(Exception):
@@ -103,8 +118,8 @@ def finish(command: Callable[[], int], signals: StopSignals) -> int:
     """
     try:
         return command()
-    except KeyboardInterrupt:
-        complain("terminated" if signals.terminated else "interrupted")
+    except KeyboardInterrupt as stop:
+        _tell_stop("terminated" if signals.terminated else "interrupted", stop)
         leave(TERMINATED if signals.terminated else INTERRUPTED)
     except (ReaderGone, BrokenPipeError):
         leave(READER_GONE)
@@ -122,6 +137,15 @@ def finish(command: Callable[[], int], signals: StopSignals) -> int:
         leave(FAULT)
     except Exception as error:
         return _wrong_usage(error) if _is_typers(error) else _fault(error)
+
+
+def _tell_stop(word: str, stop: KeyboardInterrupt) -> None:
+    if not isinstance(stop, RunInterrupted):
+        complain(word)
+        return
+    complain(f"{word} {stop.done}")
+    if stop.remedy:
+        complain(f"  {stop.remedy}")
 
 
 def _wrong(problem: str, remedy: str = "") -> int:

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -116,10 +116,6 @@ class Store:
             # As read, so that a resumed run sees the very same data.
             return Record(json.loads(json.dumps(value)), fresh=True)
 
-    def has(self, key: str) -> bool:
-        """Whether a record is there."""
-        return self._path(key).exists()
-
     def calls(self) -> Iterable[CallRecord]:
         """The model calls behind all the records, those of earlier runs included."""
         for path in sorted(self._folder.glob("*/*.json")):
@@ -141,8 +137,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False,
-                            suffix=UNFINISHED) as file:
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, delete=False, suffix=UNFINISHED
+    ) as file:
         json.dump(value, file, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())  # what was paid for should outlive a power cut
@@ -151,13 +148,9 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
 
 def write_whole(path: Path, content: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, and nothing between."""
-    with NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, delete=False,
-                            suffix=UNFINISHED) as file:
+    with NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, delete=False, suffix=UNFINISHED
+    ) as file:
         file.write(content)
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)
-
-
-def paid(calls: Sequence[CallRecord]) -> float:
-    """US dollars of calls, as far as they are known."""
-    return sum(call["cost_usd"] or 0.0 for call in calls)

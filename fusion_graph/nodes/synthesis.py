@@ -90,7 +90,7 @@ async def synthesis(
     message = written.message
     if message.content or message.tool_calls or message.invalid_tool_calls:
         return written
-    best = _most_agreed(survivors, judgement)
+    best = most_agreed(survivors, judgement)
     losses = [*written.degradations, _NO_WRITER]
     return pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
 
@@ -323,7 +323,7 @@ def _unchecked_quotes(text: str, joined: Joined) -> list[Degradation]:
     ]
 
 
-def _most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> PanelAnswer:
+def most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> PanelAnswer:
     """The survivor that stands in the most points of consensus; length counts for nothing."""
     points = (judgement["analysis"] or {}).get("consensus", [])
     return max(

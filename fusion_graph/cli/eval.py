@@ -1,0 +1,305 @@
+"""`fusion-graph eval`: arms answer a question set, and what is shown by it. Stops and resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shlex
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from fusion_graph.cli.answer import write_out
+from fusion_graph.cli.evaluating import Bar, open_bar
+from fusion_graph.cli.exits import ANSWERED, OutputFailed
+from fusion_graph.cli.telling import clean
+from fusion_graph.errors import ConfigurationError, FusionError
+
+if TYPE_CHECKING:
+    from fusion_graph.evals.comparison import Results
+    from fusion_graph.evals.datasets import Dataset
+    from fusion_graph.evals.intervals import Interval
+    from fusion_graph.evals.output.evaluation import Evaluation
+    from fusion_graph.evals.runner import Outcome, Plan
+    from fusion_graph.evals.spending import CapReached, Spending
+    from fusion_graph.evals.store import Store
+
+STOPPED = 4
+"""Exit code where the spending cap was reached before the end."""
+
+OFFLINE = "offline"
+"""Names the question set that comes with the package, over its bundled corpus."""
+
+STORE = "store"
+"""Folder of finished work within the output folder."""
+
+PIPE_COLUMNS = 100
+"""Width of the tables where no terminal says one."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What was asked for on the command line.
+
+    Attributes:
+        dataset: A file, or `offline`.
+        arms: As given, with commas or one by one.
+        grader: `provider:model`; None for the default.
+        policy: Name of the policy.
+        passes: How often the grader marks each answer; None for the default.
+        limit: Only the first so many questions.
+        sample: Only so many questions, drawn by the seed.
+        seed: Of the sample.
+        out: Output folder; None for one named after the question set.
+        max_cost: Most US dollars in all, earlier runs in the same folder included.
+        concurrency: Answers worked on at once.
+        quiet: No progress.
+    """
+
+    dataset: str
+    arms: Sequence[str]
+    grader: str | None = None
+    policy: str = "openrouter"
+    passes: int | None = None
+    limit: int | None = None
+    sample: int | None = None
+    seed: int = 0
+    out: str | None = None
+    max_cost: float | None = None
+    concurrency: int = 4
+    quiet: bool = False
+
+
+def evaluate(request: Evaluated) -> int:
+    """Run an evaluation, or the rest of one, and print what it shows. Returns the exit code.
+
+    Raises:
+        ConfigurationError: The question set, an arm or an option cannot work; nothing is paid.
+        ArmUnavailable, GraderUnavailable: A model cannot be asked; what was finished is kept.
+        OutputFailed: The results could not be written.
+    """
+    from fusion_graph.evals.datasets import read_dataset, select
+    from fusion_graph.evals.spending import Spending
+    from fusion_graph.evals.store import Store
+
+    dataset = read_dataset(_dataset_file(request.dataset))
+    questions = select(
+        dataset.questions, limit=request.limit, sample=request.sample, seed=request.seed
+    )
+    plan = _plan(request, dataset, questions)
+    folder = Path(request.out or f"eval-{Path(request.dataset).stem}")
+    store = Store(folder / STORE)
+    spending = Spending(request.max_cost, store.calls())
+    bar = open_bar(spending, quiet=request.quiet)
+    outcome = _carried_out(plan, store, spending, bar, folder)
+    if outcome.stopped is not None:
+        bar.note(_stopped(outcome.stopped, outcome, len(plan.arms)))
+        return STOPPED
+    evaluation = _evaluation(request, dataset, plan, outcome)
+    _write(folder, evaluation)
+    write_out(_shown(evaluation))
+    bar.note(f"results: {folder / 'summary.html'}, summary.md, results.json, answers.jsonl")
+    return ANSWERED
+
+
+def _dataset_file(given: str) -> Path:
+    if given == OFFLINE:
+        return Path(str(resources.files("fusion_graph.evals") / "offline_questions.jsonl"))
+    path = Path(given).expanduser()
+    if not path.exists():
+        raise ConfigurationError(
+            f"--dataset: there is no file {given}.",
+            f"Give a JSONL file of questions, or {OFFLINE} for the bundled set.",
+        )
+    return path
+
+
+def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Plan:
+    from fusion_graph.evals.arms import open_arms
+    from fusion_graph.evals.grader import GraderSettings
+    from fusion_graph.evals.runner import Plan
+    from fusion_graph.evals.tallies import POLICIES
+
+    if request.policy not in POLICIES:
+        raise ConfigurationError(
+            f"--policy is {request.policy}.", f"It is one of {', '.join(POLICIES)}."
+        )
+    policy = POLICIES[request.policy]
+    given: dict[str, Any] = {"model": request.grader, "passes": request.passes}
+    grader = GraderSettings(
+        rereads=policy.rereads, **{k: v for k, v in given.items() if v is not None}
+    )
+    arms = open_arms(request.arms, draco=dataset.draco)
+    plan = Plan(questions, arms, grader, request.concurrency)
+    try:
+        plan.check()
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"--grader: {error.problem}",
+            "Its answers are to be marked by a model: name one that can be asked with --grader.",
+        ) from None
+    return plan
+
+
+def _carried_out(plan: Plan, store: Store, spending: Spending, bar: Bar, folder: Path) -> Outcome:
+    from fusion_graph.evals.runner import run
+
+    try:
+        return _run(run(plan, store, spending, bar.tell))
+    except KeyboardInterrupt:
+        bar.close()
+        bar.note(f"What was finished is kept in {folder}: the same command goes on from there.")
+        raise
+    except FusionError:
+        bar.close()
+        raise
+    finally:
+        bar.close()
+
+
+def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Run to the end; an interrupt cancels the work and does not wait for threads."""
+    runner = asyncio.Runner()
+    waits = True
+    try:
+        return runner.run(work)
+    except KeyboardInterrupt:
+        waits = False
+        raise
+    finally:
+        if waits:
+            runner.close()
+
+
+def _stopped(cap: CapReached, outcome: Outcome, arms: int) -> str:
+    done = len(outcome.marked)
+    per_question: dict[str, int] = {}
+    for item in outcome.marked:
+        per_question[item.question.id] = per_question.get(item.question.id, 0) + 1
+    whole = 0
+    for count in per_question.values():  # in the order of the questions
+        if count < arms:
+            break
+        whole += 1
+    figures = f"; --limit {whole} shows figures of the first {whole} at no cost" if whole else ""
+    return (
+        f"stopped: --max-cost {cap.cap:g} is reached, ${cap.spent:.4f} spent, {done} of "
+        f"{outcome.total} answers marked. Everything is kept: the same command with a higher "
+        f"--max-cost goes on{figures}."
+    )
+
+
+def _evaluation(request: Evaluated, dataset: Dataset, plan: Plan, outcome: Outcome) -> Evaluation:
+    from fusion_graph.evals.comparison import compare
+    from fusion_graph.evals.output.evaluation import Evaluation
+    from fusion_graph.evals.tallies import POLICIES
+    from fusion_graph.record import versions as versions
+
+    policy = POLICIES[request.policy]
+    results = compare(outcome.marked, [arm.name for arm in plan.arms], policy)
+    return Evaluation(
+        command=command(request, grader=plan.grader.model if plan.wants_grader else None),
+        dataset=dataset,
+        questions=plan.questions,
+        arms=plan.arms,
+        grader=plan.grader if plan.wants_grader else None,
+        policy=policy,
+        marked=outcome.marked,
+        results=results,
+        versions=dict(versions()),
+    )
+
+
+def command(request: Evaluated, grader: str | None) -> str:
+    """The command line that makes the same figures: without what only says how it is run."""
+    arms = ",".join(item.strip() for item in request.arms)
+    parts = ["fusion-graph", "eval", "--dataset", request.dataset, "--arms", arms]
+    options: Mapping[str, Any] = {
+        "--grader": grader,
+        "--policy": request.policy if grader is not None else None,
+        "--passes": request.passes if grader is not None else None,
+        "--limit": request.limit,
+        "--sample": request.sample,
+        "--seed": request.seed if request.sample is not None else None,
+    }
+    for name, value in options.items():
+        if value is not None:
+            parts += [name, str(value)]
+    return shlex.join(parts)
+
+
+def _write(folder: Path, evaluation: Evaluation) -> None:
+    from fusion_graph.evals.output import write_results
+
+    try:
+        write_results(folder, evaluation)
+    except OSError as error:
+        raise OutputFailed(f"{folder}: {error.strerror or error}") from error
+
+
+def _shown(evaluation: Evaluation) -> str:
+    from fusion_graph.evals.output.words import verdict_words
+
+    tables = [_arms(evaluation.results)]
+    if evaluation.results.comparisons:
+        tables.append(_pairs(evaluation.results))
+    return "\n".join([*tables, clean(verdict_words(evaluation)), ""])
+
+
+def _arms(results: Results) -> str:
+    from fusion_graph.evals.output.words import dollars, points
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("arm", overflow="fold")
+    for name in ("score", "questions", "failed", "cost", "tokens", "s each"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for arm in results.arms:
+        table.add_row(
+            clean(arm.name),
+            points(arm.score.score),
+            str(arm.score.questions),
+            str(len(arm.score.failed)),
+            dollars(arm.cost),
+            f"{arm.tokens_in_all:,.0f}",
+            f"{arm.seconds_each:.2f}",
+        )
+    return _text(table)
+
+
+def _pairs(results: Results) -> str:
+    from fusion_graph.evals.output.words import says, spread
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(f"{clean(results.arms[0].name)} against", overflow="fold")
+    table.add_column("points, 95 %", justify="right")
+    table.add_column("shown")
+    for name in ("cost", "tokens", "seconds"):
+        table.add_column(name, justify="right")
+    for pair in results.comparisons:
+        table.add_row(
+            clean(pair.other),
+            spread(pair.score),
+            says(pair.score),
+            *(_times(amount) for amount in (pair.cost, pair.tokens, pair.seconds)),
+        )
+    return _text(table)
+
+
+def _times(ratio: Interval | None) -> str:
+    return "–" if ratio is None else f"{ratio.estimate:.1f} ×"
+
+
+def _text(table: Table) -> str:
+    terminal = sys.stdout.isatty()
+    text = io.StringIO()
+    Console(file=text, width=None if terminal else PIPE_COLUMNS, force_terminal=terminal).print(
+        table
+    )
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()).rstrip("\n") + "\n"

@@ -1,0 +1,228 @@
+"""Arms: who answers the questions, as named on the command line.
+
+    budget                      the panel of a stack: its panelists, judge and writer
+    budget:solo                 each of its panelists alone, an arm each (budget:solo:NAME: one)
+    budget:no-judge             the panel's answers straight to the writer, without a comparison
+    budget:self                 its first panelist twice, with its judge and its writer
+    budget:best-of-3            three answers of its first panelist, of which one is taken
+    openai:gpt-5.5              that model alone, with the first stack's tools and limits
+
+A stack is a preset's name or a preset file. Of best-of-N's answers the stack's judge compares all,
+and the one that stands in most points of its consensus is taken, with ties broken by the shuffled
+labels ("universal self-consistency", arXiv:2311.17311): the judge is never asked for a winner.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fusion_graph.config import MAX_PANEL, Panelist, ResolvedConfig, combine
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.evals.draco import BLOCKED_PAGES
+from fusion_graph.evals.store import folder_digest
+from fusion_graph.nodes.fan_out import check
+from fusion_graph.stack import Stack
+from fusion_graph.toolbox import bundled_corpus
+
+Kind = Literal["panel", "solo", "no-judge", "self", "best-of"]
+
+HOW: dict[Kind, str] = {
+    "panel": "panelists, judge and writer",
+    "solo": "one model alone, with a panelist's tools and limits; its own words, no writer",
+    "no-judge": "the panel's answers straight to the writer, without a comparison",
+    "self": "the first panelist twice, compared by the judge and written up by the writer",
+    "best-of": "several answers of the first panelist; the one in most points of the judge's "
+    "consensus is taken as it is",
+}
+"""What each kind of arm does, for the outputs."""
+
+_FORM = re.compile(
+    r"(?P<stack>.+?):(?P<how>panel|no-judge|self|best-of-(?P<count>\d+)|solo(?::(?P<member>.+))?)"
+)
+
+_FORMS = (
+    "An arm is a preset's name or file (budget, ./mine.toml), one of these with :solo, "
+    ":solo:NAME, :no-judge, :self or :best-of-N behind it, or a model alone (openai:gpt-5.5)."
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Somebody who answers the questions.
+
+    Attributes:
+        name: As the command line takes it.
+        kind: What it does.
+        settings: Of its stack, with the panel that it asks.
+        corpus: Hash of the documents that are searched; None where the web is, or nothing.
+    """
+
+    name: str
+    kind: Kind
+    settings: ResolvedConfig
+    corpus: str | None = None
+
+    @property
+    def repetitions(self) -> list[int]:
+        """For each member, how many members before it are the same: each answers anew."""
+        plain = [member.model_copy(update={"name": None}) for member in self.settings.panel]
+        return [plain[:place].count(member) for place, member in enumerate(plain)]
+
+    def described(self) -> dict[str, Any]:
+        """What it is, as plain data without keys or folders of this machine."""
+        data = self.settings.public()
+        if data["corpus"] is not None:
+            data["corpus"] = Path(data["corpus"]).name
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "does": HOW[self.kind],
+            "corpus_sha256": self.corpus,
+            "settings": data,
+        }
+
+
+def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:
+    """The arms of a command line, checked as far as that can be done without asking a model.
+
+    Args:
+        given: As this module's text shows them; several may stand in one, with commas.
+        draco: Whether DRACO is asked: pages with its rubrics are then kept from the web tools.
+
+    Raises:
+        ConfigurationError: One cannot be understood or cannot work, or is given twice.
+    """
+    items = [item for part in given for piece in part.split(",") if (item := piece.strip())]
+    if not items:
+        raise ConfigurationError("--arms names nobody.", _FORMS)
+    parsed = [_parse(item) for item in items]
+    first = next((stack for stack, _, _, _ in parsed if stack is not None), None)
+    base = _settings(first) if first is not None else None
+    arms: list[Arm] = []
+    for item, (stack, kind, count, member) in zip(items, parsed, strict=True):
+        if stack is None:
+            arms.append(Arm(item, "solo", _alone(item, base)))
+        else:
+            arms += _of_stack(stack, _settings(stack), kind, count, member)
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(f"--arms names {name} twice.", "Name each arm once.")
+    return [_ready(arm, draco) for arm in arms]
+
+
+def _parse(item: str) -> tuple[str | None, Kind, int, str | None]:
+    """Stack, kind, count and member of an arm; the stack is None for a model alone."""
+    match = _FORM.fullmatch(item)
+    if match:
+        how = match["how"].partition(":")[0]
+        if match["count"] is not None:
+            count = int(match["count"])
+            if not 2 <= count <= MAX_PANEL:
+                raise ConfigurationError(
+                    f"--arms: {item} asks for {count} answers.", f"Give 2 to {MAX_PANEL}."
+                )
+            return match["stack"], "best-of", count, None
+        kinds: dict[str, Kind] = {
+            "panel": "panel",
+            "no-judge": "no-judge",
+            "self": "self",
+            "solo": "solo",
+        }
+        return match["stack"], kinds[how], 0, match["member"]
+    if ":" not in item or item.endswith(".toml"):
+        return item, "panel", 0, None
+    return None, "solo", 0, None
+
+
+def _settings(name: str) -> ResolvedConfig:
+    """The settings of a preset.
+
+    Raises:
+        ConfigurationError: It is unknown or cannot work.
+    """
+    try:
+        return Stack(name).begin(None)[0]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--arms: {error.problem}", error.remedy or _FORMS) from None
+
+
+def _alone(model: str, base: ResolvedConfig | None) -> ResolvedConfig:
+    member = [Panelist(model=model)]
+    if base is None:
+        return combine({"panel": member})
+    return base.model_copy(update={"panel": member})
+
+
+def _of_stack(
+    stack: str, settings: ResolvedConfig, kind: Kind, count: int, member: str | None
+) -> list[Arm]:
+    if kind == "solo":
+        return _solos(stack, settings, member)
+    if kind in ("panel", "no-judge"):
+        return [Arm(stack if kind == "panel" else f"{stack}:{kind}", kind, settings)]
+    first = settings.panel[0]
+    several = settings.model_copy(update={"panel": [first] * (count or 2)})
+    return [Arm(f"{stack}:best-of-{count}" if count else f"{stack}:self", kind, several)]
+
+
+def _solos(stack: str, settings: ResolvedConfig, member: str | None) -> list[Arm]:
+    """An arm for each panelist, one for those that are the same."""
+    arms: list[Arm] = []
+    known: list[Panelist] = []
+    for name, panelist in zip(settings.names, settings.panel, strict=True):
+        plain = panelist.model_copy(update={"name": None})
+        if plain not in known:
+            known.append(plain)
+            alone = settings.model_copy(update={"panel": [panelist]})
+            arms.append(Arm(f"{stack}:solo:{name}", "solo", alone))
+    if member is None:
+        return arms
+    chosen = [arm for arm in arms if arm.name == f"{stack}:solo:{member}"]
+    if not chosen:
+        raise ConfigurationError(
+            f"--arms: {stack} has no panelist '{member}'.",
+            f"It has {', '.join(arm.name.rpartition(':')[2] for arm in arms)}.",
+        )
+    return chosen
+
+
+def _ready(arm: Arm, draco: bool) -> Arm:
+    settings = arm.settings
+    if draco and not settings.allowed_domains:
+        blocked = [*dict.fromkeys([*settings.blocked_domains, *BLOCKED_PAGES])]
+        settings = settings.model_copy(update={"blocked_domains": blocked})
+    asked = settings.model_copy(update={"fallbacks": [], **_unasked(arm)})
+    try:
+        check(asked, Stack(None))
+    except ConfigurationError as error:
+        raise type(error)(f"--arms: {arm.name}: {error.problem}", error.remedy) from None
+    corpus = None
+    if settings.search == "corpus":
+        corpus = folder_digest(Path(settings.corpus or bundled_corpus()).expanduser())
+    return Arm(arm.name, arm.kind, settings, corpus)
+
+
+def _unasked(arm: Arm) -> dict[str, Any]:
+    """Other models in the place of those that the arm never asks: they need no key."""
+    first = arm.settings.panel[0].model
+    match arm.kind:
+        case "solo":
+            return {"judge": first, "synthesizer": first}
+        case "best-of":
+            return {"synthesizer": first}
+        case "no-judge":
+            return {"judge": arm.settings.synthesizer}
+    return {}
+
+
+def providers_of(arms: Iterable[Arm]) -> dict[str, Any]:
+    """The endpoints of all stacks by name, so that the grader may be at one of them."""
+    found: dict[str, Any] = {}
+    for arm in arms:
+        found = {**arm.settings.providers, **found}
+    return found

@@ -1,0 +1,69 @@
+"""The summary as one HTML page that loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fusion_graph.evals.output import plots, words
+from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.page.panel import hue
+from fusion_graph.page.strangers import readable
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fusion_graph.evals.output"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": words.points,
+        "signed": words.signed,
+        "spread": words.spread,
+        "times": words.times,
+        "dollars": words.dollars,
+        "says": words.says,
+        "told": words.comparison_words,
+        "hue": hue,
+    }
+    return environment
+
+
+def render_html(evaluation: Evaluation) -> str:
+    """The summary of an evaluation as a self-contained HTML page (a full document).
+
+    Args:
+        evaluation: What was found.
+    """
+    arms = evaluation.results.arms
+    pairs = evaluation.results.comparisons
+    page = (
+        _environment()
+        .get_template("summary.html")
+        .render(
+            evaluation=evaluation,
+            arms=arms,
+            pairs=pairs,
+            verdict=words.verdict_words(evaluation),
+            caveats=words.caveats(evaluation),
+            texts={question.id: question.text for question in evaluation.questions},
+            domains=sorted({name for arm in arms for name in arm.score.domains}),
+            against_cost=plots.score_against_cost(arms),
+            by_domain=plots.by_domain(arms),
+            gains={pair.other: plots.gains(pair) for pair in pairs},
+            described=[arm.described() for arm in evaluation.arms],
+            style=_style("fusion_graph.page", "report.css") + _style(__package__, "summary.css"),
+        )
+    )
+    return readable(page)
+
+
+def _style(package: str, name: str) -> Markup:
+    return Markup((files(package) / "templates" / name).read_text("utf-8"))  # noqa: S704
