@@ -200,7 +200,7 @@ def _evaluation(request: Evaluated, dataset: Dataset, plan: Plan, outcome: Outco
     from fusion_graph.evals.comparison import compare
     from fusion_graph.evals.output.evaluation import Evaluation
     from fusion_graph.evals.tallies import POLICIES
-    from fusion_graph.record import versions as versions
+    from fusion_graph.record import versions
 
     policy = POLICIES[request.policy]
     results = compare(outcome.marked, [arm.name for arm in plan.arms], policy)

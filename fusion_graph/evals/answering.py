@@ -32,8 +32,7 @@ from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import Written, pass_on, synthesis
-from fusion_graph.nodes.synthesis import most_agreed as most_agreed
+from fusion_graph.nodes.synthesis import Written, most_agreed, pass_on, synthesis
 from fusion_graph.stack import Stack
 from fusion_graph.state import Joined, Judgement, PanelAnswer, PanelTask, Run
 from fusion_graph.usage import CallRecord
