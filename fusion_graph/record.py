@@ -149,6 +149,7 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
 
 @lru_cache(maxsize=1)
 def versions() -> tuple[tuple[str, str], ...]:
+    """Names and versions of the packages that shape a run."""
     found = []
     for package in PACKAGES:
         try:

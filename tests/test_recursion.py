@@ -277,20 +277,23 @@ async def test_what_a_tool_left_running_may_start_a_fusion_once_the_other_is_ove
 # Other processes
 
 
-SHELL_MODEL = '''
+SHELL_MODEL = """
 import subprocess, sys
-from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.language_models.chat_models import SimpleChatModel
 
-class ChatUpstage(FakeListChatModel):
-    """A model that is a program: it asks the command line."""
+class ChatUpstage(SimpleChatModel):
+    "A model that is a program: it asks the command line."
     model: str = ""
-    responses: list[str] = [""]
+
+    @property
+    def _llm_type(self):
+        return "shell"
 
     def _call(self, *_, **__):
         command = [sys.executable, "-m", "fusion_graph", "ask", "--preset", "offline", "How wet?"]
         done = subprocess.run(command, capture_output=True, text=True)
         return f"exit {done.returncode}: {done.stdout}{done.stderr}"
-'''
+"""
 
 
 def test_a_process_that_the_command_line_leads_to_is_refused(tmp_path):
@@ -314,17 +317,18 @@ def test_a_process_that_the_command_line_leads_to_is_refused(tmp_path):
 
 
 IN_A_CHILD = """
-from fusion_graph import FusionRecursion, create_fusion_graph
+from fusion_graph.recursion import FusionRecursion, mark_children, refuse_recursion
+mark_children()  # for its own children: not for itself
 try:
-    create_fusion_graph("offline").invoke({"messages": [("user", "What is DRACO?")]})
-    print("answered")
+    refuse_recursion()
+    print("begun")
 except FusionRecursion as refused:
     print(refused.code)
 """
 
 
-@pytest.mark.parametrize(("depth", "said"), [("1", "fusion_recursion"), ("0", "answered")])
-def test_a_program_that_was_told_that_it_is_inside_a_fusion_refuses_too(depth, said):
+@pytest.mark.parametrize(("depth", "said"), [("1", "fusion_recursion"), ("0", "begun")])
+def test_a_program_that_is_told_that_it_is_inside_a_fusion_refuses_too(depth, said):
     done = subprocess.run(
         [sys.executable, "-c", IN_A_CHILD],
         cwd=ROOT,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from fusion_graph.cli.answer import Answer, write_report
-from fusion_graph.cli.exits import ANSWERED, ReaderGone
+from fusion_graph.cli.exits import ANSWERED, ReaderGone, RunInterrupted
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
-from fusion_graph.cli.telling import summary
+from fusion_graph.cli.telling import cut_off, summary
 from fusion_graph.errors import AllPanelistsFailed
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]
@@ -43,22 +45,26 @@ class _End:
     took: float
 
 
-def show(events: Events, output: Output) -> int:
+def show(events: Events, output: Output, thread: str | None = None) -> int:
     """Run to the end and show it. Returns the exit code.
 
     Args:
         events: Begins the run.
         output: How it is to be shown.
+        thread: The thread that keeps it; None for none.
 
     Raises:
         AllPanelistsFailed: Nobody answered; with `as_json` its report has been printed, and its
             page is written like any other.
         OutputFailed: The answer has been printed, but the page could not be written.
+        RunInterrupted: Somebody stopped it.
     """
+    began = time.monotonic()
+    seen: list[Mapping[str, Any]] = []
     answer = None if output.as_json else Answer()
     progress = open_progress(quiet=output.quiet)
     try:
-        end = _run(_follow(events, progress, answer))
+        end = _run(_follow(events, progress, answer, seen))
     except AllPanelistsFailed as failed:
         progress.close()
         if output.as_json and failed.report is not None:
@@ -66,10 +72,12 @@ def show(events: Events, output: Output) -> int:
         if output.page is not None and failed.report is not None:
             _save_page(output.page, failed.report, progress)
         raise
-    except BaseException:
+    except BaseException as error:
         progress.close()
         if answer is not None and answer.terminal:
             answer.end_line()
+        if isinstance(error, KeyboardInterrupt):
+            raise RunInterrupted(cut_off(seen, time.monotonic() - began), _on(thread)) from None
         raise
     progress.close()
     corrected = False
@@ -86,6 +94,10 @@ def show(events: Events, output: Output) -> int:
     if output.page is not None:
         _save_page(output.page, end.report, progress)
     return ANSWERED
+
+
+def _on(thread: str | None) -> str:
+    return f"`fusion-graph resume {quote(thread)}` goes on from there." if thread else ""
 
 
 def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:
@@ -107,12 +119,15 @@ def _run(work: Coroutine[Any, Any, _End]) -> _End:
             runner.close()
 
 
-async def _follow(events: Events, progress: Progress, answer: Answer | None) -> _End:
+async def _follow(
+    events: Events, progress: Progress, answer: Answer | None, seen: list[Mapping[str, Any]]
+) -> _End:
     took = 0.0
     end: _End | None = None
     stream: Any = events()
     async with aclosing(stream) as parts:
         async for event in parts:
+            seen.append(event)
             match event["type"]:
                 case "fusion.result":
                     end = _End(event["report"], event["message"].text, took)

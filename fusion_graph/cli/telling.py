@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -102,6 +102,48 @@ def spent(cost: float | None, multiple: float | None) -> str:
         return "cost $0"
     compared = "" if multiple is None else f" ({multiple:.1f} x one call)"
     return f"cost ${cost:.4f}{compared}"
+
+
+def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
+    """What a run had done when it was interrupted: `after 12 s: 2 of 3 of the panel had answered`.
+
+    Args:
+        events: Its progress events.
+        took: Seconds it lasted.
+    """
+    told = {str(event["type"]): event for event in events}  # the latest of each type
+    after = f"after {seconds(took)}"
+    gone = [event for event in events if event["type"] in ("panel.completed", "panel.failed")]
+    answered = sum(event["type"] == "panel.completed" for event in gone)
+    began = told.get("fusion.started")
+    if began is None:
+        # A resumed run begins where it was cut off, and tells of no panel again.
+        facts = [f"{answered} more of the panel had answered"] if gone else []
+    elif began["invoked"]:
+        facts = [f"{answered} of {len(began['panel'])} of the panel had answered"]
+    else:
+        facts = ["one model was at work"]
+    if len(gone) > answered:
+        facts.append(f"{len(gone) - answered} had failed")
+    if "synthesis.in_progress" in told:
+        facts.append("the writer was at work")
+    elif "analysis.in_progress" in told:
+        facts.append("the judge was at work")
+    spent = _spent(gone)
+    if not facts:
+        return f"{after}, before anybody had answered"
+    return f"{after}: {', '.join(facts)}{spent}"
+
+
+def _spent(gone: Sequence[Mapping[str, Any]]) -> str:
+    """What the panelists that are done had spent; calls under way are anybody's guess."""
+    calls = sum(event.get("calls", 0) for event in gone)
+    if not calls:
+        return ""
+    costs = [event["cost_usd"] for event in gone if event.get("calls")]
+    known = None if None in costs else sum(costs)
+    cost = "at a cost unknown" if known is None else f"for ${known:.4f}" if known else "for $0"
+    return f"; {counted(calls, 'call')} {cost}, besides what was under way"
 
 
 def _started(event: Mapping[str, Any]) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from fusion_graph.cli.telling import cut_off
+from fusion_graph.threads import ask_in_thread, resume_thread
 from tests.cli.conftest import PATIENCE
 
 # As a terminal starts it: a test run in the background hands down an ignored SIGINT.
@@ -19,27 +24,92 @@ main()
 """
 
 
-@pytest.mark.parametrize(
-    ("stop", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
-)
-def test_it_ends_with_one_line_and_the_calls_are_given_up(models, preset_file, stop, code, word):
-    preset = preset_file()
-    for name in "abc":
-        models.script(name, {"hang": True})
+async def goes_on(how: str, question: str = "How wet is water?") -> dict[str, Any]:
+    """The report of a thread's run that is resumed, or asked for again."""
+    again = resume_thread("wet water")
+    if how == "ask":
+        again = ask_in_thread("wet water", {}, question)
+    return [event async for event in again][-1]["report"]
 
+
+@pytest.mark.parametrize(
+    ("stop", "code", "word", "hanging", "done", "left"),
+    [
+        (signal.SIGINT, 130, "interrupted", "c", "2 of 3 of the panel had answered", "cjw"),
+        (
+            *(signal.SIGTERM, 143, "terminated", "j"),
+            "3 of 3 of the panel had answered, the judge was at work",
+            "jw",
+        ),
+    ],
+)
+def test_it_says_what_was_done_gives_up_its_calls_and_the_thread_goes_on_from_there(
+    models, preset_file, tmp_path, monkeypatch, stop, code, word, hanging, done, left
+):
+    monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(tmp_path / "data"))
+    # One at a time: when c is asked, a and b have been put on disk.
+    preset = preset_file(max_concurrency=1)
+    answer = {"text": '{"consensus": []}' if hanging == "j" else "The answer of c."}
+    models.script(hanging, {"hang": True}, answer)
+    asked = 3 if hanging == "c" else 4
+
+    command = ("ask", "-p", preset, "--thread", "wet water", "How wet is water?")
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", START, "ask", "-p", preset, "How wet is water?"],
+        [sys.executable, "-W", "error", "-c", START, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
     ) as process:
-        models.calls(arrived=3)
+        models.calls(arrived=asked, ended=asked - 1)
         process.send_signal(stop)
         out, err = process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == code
-    assert out == ""
-    assert err.splitlines()[-1] == word
+    assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
-    assert all(call.disconnected for call in models.calls(ended=3))
+    said, remedy = err.splitlines()[-2:]
+    assert re.fullmatch(rf"{word} after [0-9.]+ s: {done}; \d calls for \$0\.\d+, .*", said), said
+    assert remedy == "  `fusion-graph resume 'wet water'` goes on from there."
+    assert [c.model for c in models.calls(ended=asked) if c.disconnected] == [hanging]
+
+    report = asyncio.run(goes_on("resume" if hanging == "j" else "ask"))
+    assert report["status"] == "ok"
+    assert "".join(call.model for call in models.calls()[asked:]) == left
+
+
+# What is said of a run that was cut off
+
+
+STARTED = {"type": "fusion.started", "panel": ["a", "b", "c"], "invoked": True}
+ANSWERED = {"type": "panel.completed", "calls": 2, "cost_usd": 0.001}
+FAILED = {"type": "panel.failed", "calls": 1, "cost_usd": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([], "after 2.5 s, before anybody had answered"),
+        ([STARTED], "after 2.5 s: 0 of 3 of the panel had answered"),
+        (
+            [STARTED, ANSWERED, FAILED],
+            "after 2.5 s: 1 of 3 of the panel had answered, 1 had failed; 3 calls for $0.0010, "
+            "besides what was under way",
+        ),
+        (
+            [STARTED, ANSWERED, {**ANSWERED, "cost_usd": None}],
+            "after 2.5 s: 2 of 3 of the panel had answered; 4 calls at a cost unknown, besides "
+            "what was under way",
+        ),
+        (
+            [{**STARTED, "panel": ["w"], "invoked": False}],
+            "after 2.5 s: one model was at work",
+        ),
+        # A resumed run tells only what was left to do.
+        (
+            [FAILED, {"type": "synthesis.in_progress"}],
+            "after 2.5 s: 0 more of the panel had answered, 1 had failed, the writer was at work; "
+            "1 call for $0, besides what was under way",
+        ),
+    ],
+)
+def test_an_interrupted_run_says_what_was_done(events, said):
+    assert cut_off(events, 2.5) == said

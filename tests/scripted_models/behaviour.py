@@ -156,11 +156,16 @@ def perform(step: Step, chat: Chat) -> Reply:
     first = step.delay + step.ttft
     last = first + speaking / step.rate
     if not chat.stream:
-        return _whole(step, to_json(_completion(step, chat, text)), last)
+        completion = _completion(step, chat, text)
+        reply = _whole(step, to_json(completion), last)
+        reply.usage = None if reply.close else completion.get("usage")
+        return reply
     deltas, closing = _chunks(step, chat, text)
     pause = (last - first) / len(deltas)
     events = [(first + index * pause, to_json(chunk)) for index, chunk in enumerate(deltas)]
-    return _streamed(step, [*events, *((last, to_json(chunk)) for chunk in closing)])
+    reply = _streamed(step, [*events, *((last, to_json(chunk)) for chunk in closing)])
+    reply.usage = None if reply.close else closing[-1].get("usage")
+    return reply
 
 
 def _whole(step: Step, text: str, due: float) -> Reply:
@@ -281,7 +286,8 @@ def _envelope(chat: Chat, kind: str) -> dict[str, Any]:
 def _usage(step: Step, chat: Chat, text: str) -> dict[str, Any]:
     computed = {"prompt_tokens": len(chat.raw) // 4, "completion_tokens": len(text.split())}
     usage = computed | step.usage
-    usage.setdefault("total_tokens", usage["prompt_tokens"] + usage["completion_tokens"])
+    if "total_tokens" not in usage:
+        usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     if step.cost is not None:
         usage["cost"] = step.cost
     return usage

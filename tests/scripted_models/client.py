@@ -33,6 +33,7 @@ class Call:
     started, ended: seconds since the server started; ended is None during the call.
     status: None as long as nothing was sent.
     disconnected: the client went away before the reply was finished.
+    usage: what the completion said it used; None if it did not say, or broke off.
     """
 
     n: int
@@ -45,6 +46,7 @@ class Call:
     ended: float | None
     status: int | None
     disconnected: bool
+    usage: dict[str, Any] | None
 
 
 class Scope:

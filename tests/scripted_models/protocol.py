@@ -42,12 +42,14 @@ class Reply:
 
     writes: (seconds since the request, bytes), times ascending; never empty.
     close: close the connection afterwards, whatever the head promised.
+    usage: what a completion says it used; None if it does not say, or breaks off before.
     """
 
     status: int
     writes: list[tuple[float, bytes]]
     close: bool = False
     record: Record | None = None
+    usage: dict[str, Any] | None = None
 
 
 Answer = Callable[[Request], Reply | Coroutine[Any, Any, Reply]]

@@ -43,6 +43,7 @@ class Call:
     step: int | None
     started: float
     changed: Callable[[], None]
+    usage: dict[str, Any] | None = None
     status: int | None = None
     ended: float | None = None
     disconnected: bool = False
@@ -60,7 +61,7 @@ class Call:
 
     def to_json(self) -> str:
         """One record of the log."""
-        names = ("n", "model", "headers", "stream", "step", "started", "status", "ended")
+        names = ("n", "model", "headers", "stream", "step", "started", "status", "ended", "usage")
         record = {name: getattr(self, name) for name in names}
         record["disconnected"] = self.disconnected
         return f'{to_json(record)[:-1]},"body":{self.body.decode()}}}'
@@ -122,6 +123,7 @@ class Scope:
             step=index,
             started=time.monotonic() - _STARTED,
             changed=self._changed,
+            usage=reply.usage,
         )
         self._calls.append(reply.record)
         self._changed()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -217,6 +218,26 @@ def test_streamed_usage_comes_last_and_only_when_asked_for(client: OpenAI, scope
 def test_a_streamed_cost_comes_unasked(client: OpenAI, scope: Scope) -> None:
     scope.script("m", {"text": "two words", "cost": 0.5})
     assert list(ask(client, stream=True))[-1].usage.cost == 0.5
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_log_keeps_the_usage_that_went_out(client: OpenAI, scope: Scope, stream: bool) -> None:
+    scope.script(
+        "m",
+        {"text": "two words", "cost": 0.5},
+        {"text": "two words", "no_usage": True},
+        {"text": "two words", "cost": 0.5, "close_after": 1},
+        {"status": 500},
+    )
+    asked: dict[str, Any] = {"stream_options": {"include_usage": True}} if stream else {}
+    for _ in range(4):
+        with suppress(openai.OpenAIError):
+            list(ask(client, stream=stream, **asked))
+    first, *others = scope.calls()
+    assert first.usage is not None
+    assert first.usage["prompt_tokens"] == len(json.dumps(first.body, separators=(",", ":"))) // 4
+    assert (first.usage["completion_tokens"], first.usage["cost"]) == (2, 0.5)
+    assert [call.usage for call in others] == [None, None, None]
 
 
 # Errors
