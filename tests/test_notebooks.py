@@ -1,0 +1,117 @@
+"""The notebooks run from top to bottom without a key or a network, and show what is committed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import nbformat
+import pytest
+
+from notebooks.run import NOTEBOOKS, execute
+
+HINT = "If the change is meant, commit what `python -m notebooks.run` writes."
+
+MOST_BYTES = 400_000
+"""A notebook with its reports and plots: enough for two reports, still quick to open anywhere."""
+
+MACHINES = re.compile(r"(?<![\w:/])/(?:root|home|work|tmp|var|private|Users)/|[A-Z]:\\Users")
+"""How paths of somebody's machine begin."""
+
+GUARD = """
+def guard():
+    import pathlib, socket, sys
+    log = pathlib.Path("network").absolute()
+
+    def refuse(event, args):
+        if event == "socket.getaddrinfo":
+            host = args[0]
+        elif event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
+            host = args[1][0]
+        else:
+            return
+        if host not in (None, "", "127.0.0.1", "::1", "localhost"):
+            log.write_text(f"{event} {args}")
+            raise PermissionError(f"The notebook asked for {host}.")
+
+    sys.addaudithook(refuse)
+    try:
+        socket.create_connection(("192.0.2.1", 9), 0.1)
+    except PermissionError:
+        log.rename("guarded")
+
+guard()
+del guard
+"""
+"""Runs before the first cell: refuses, and tells of, every address but this machine's."""
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def test_there_are_three():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_quickstart",
+        "02_plug_into_an_agent",
+        "03_compare_stacks",
+    ]
+
+
+@each
+async def test_it_runs_without_key_or_network_and_shows_what_is_committed(path, tmp_path):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "guard.py").write_text(GUARD)
+
+    fresh = await execute(path, tmp_path)
+
+    assert (tmp_path / "guarded").exists(), "the guard refused nothing"
+    assert not (tmp_path / "network").exists(), (tmp_path / "network").read_text()
+    committed = nbformat.read(path, as_version=4)
+    assert shown(fresh) == shown(committed), HINT
+
+
+@each
+def test_what_is_committed_is_from_one_run_and_fit_to_be_read(path):
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), HINT
+    assert {output.output_type for output in outputs} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert {output.name for output in outputs if output.output_type == "stream"} == {"stdout"}
+    assert not MACHINES.findall("\n".join(map(words, outputs)))
+    assert path.stat().st_size < MOST_BYTES
+
+
+def words(output: nbformat.NotebookNode) -> str:
+    """Everything an output says, pictures aside."""
+    if output.output_type == "stream":
+        return output.text
+    return "\n".join(text for kind, text in output.data.items() if kind.startswith("text/"))
+
+
+def shown(notebook: nbformat.NotebookNode) -> dict[str, list[Any]]:
+    """What each cell shows: words where they are the same in every run, else the kind of thing.
+
+    Of lines that differ from run to run the figures and the order are left out. Pictures and
+    reports hold times, and are compared by kind.
+    """
+    return {
+        cell.id: [_shown(output, "varies" in cell.metadata.get("tags", [])) for output in outputs]
+        for cell in notebook.cells
+        if (outputs := cell.get("outputs"))
+    }
+
+
+def _shown(output: nbformat.NotebookNode, varies: bool) -> Any:
+    if output.output_type == "stream":
+        lines = output.text.splitlines()
+        if varies:
+            lines = sorted(re.sub(r"\s+|\d+(?:[.,]\d+)*", " ", line) for line in lines)
+        return output.name, lines
+    kinds = sorted(output.data)
+    told = None if varies else output.data.get("text/markdown", output.data["text/plain"])
+    return output.output_type, kinds, told
