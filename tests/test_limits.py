@@ -79,7 +79,7 @@ async def test_a_budget_of_nothing_pays_nothing(models, panel_config):
 
 
 async def test_the_likely_price_of_calls_in_flight_counts(models, panel_config):
-    """Two calls at once of about a dollar each: with a dollar to spend the second waits for none."""
+    """Two calls of about a dollar each, begun at once: a dollar pays for one of them."""
     prices = {"a": {"input": 0, "output": 1000}, "b": {"input": 0, "output": 1000}}
     config = panel_config(panel=["scripted:a", "scripted:b"], max_cost_usd=1)
     config["providers"]["scripted"]["prices"] = prices
@@ -166,7 +166,7 @@ async def test_where_a_quorum_would_be_missed_a_fallback_is_asked_instead(models
 
     report = await ask(panel_config(quorum=3, fallbacks=["scripted:f"]))
 
-    assert [(a.name, a.model) for a in report.answers][0] == ("a", "scripted:f")
+    assert (report.answers[0].name, report.answers[0].model) == ("a", "scripted:f")
     assert report.answers[0].content == "The answer of f."
     assert report.status == "degraded"
     assert [item.code for item in report.degradations] == ["panelist_replaced"]

@@ -167,28 +167,17 @@ def hole(r: Random, text: str) -> str:
     return text[:at] + text[at + r.choice([1, 1, 2, 5, 40]) :]
 
 
+PIECES = (
+    *('"', "{", "}", "[", "]", ",", ":", "\\", "\\u", "\\ud83d", "\x00", "\ud83d", "\n"),
+    *("```", "// no\n", "<think>", "</think>", '{"consensus": 5}'),
+    *("{" * 3_000, "[" * 3_000, " " * 3_000),
+)
+
+
 def splice(r: Random, text: str) -> str:
     """Gain a piece."""
     at = r.randrange(len(text) + 1)
-    piece = r.choice(
-        [
-            '"',
-            "{",
-            "}",
-            "[",
-            "]",
-            ",",
-            ":",
-            "\\",
-            "\\u",
-            "\\ud83d",
-            "\x00",
-            "\ud83d",
-            "```",
-            "// no\n",
-        ]
-        + ["<think>", "</think>", "{" * 3_000, "[" * 3_000, " " * 3_000, '{"consensus": 5}', "\n"]
-    )
+    piece = r.choice(PIECES)
     return text[:at] + piece + text[at:]
 
 
@@ -268,10 +257,7 @@ def became(text: str) -> str:
     try:
         verdict = read_verdict(text)
     except Unreadable as error:
-        assert error.code in get_args(JudgeFailureCode)
-        assert error.detail.encode()
-        assert repair(error.detail).encode()
-        return error.code
+        return typed(error)
     analysis, lost = name_panelists(verdict, NAMES, [source["id"] for source in SOURCES])
     assert all(reference.isascii() for reference in lost)  # they are told in a degradation
     # A checkpoint, a report or an event: plain JSON in UTF-8, and the same when it is read back.
@@ -286,6 +272,14 @@ def became(text: str) -> str:
     assert material.encode()
     assert material.count(NONCE) == FENCES, "the judge's words imitate the delimiters"
     return "read"
+
+
+def typed(failure: Unreadable) -> str:
+    """The code of a failure, after checking that judge and reader can be told of it."""
+    assert failure.code in get_args(JudgeFailureCode)
+    assert failure.detail.encode()
+    assert repair(failure.detail).encode()
+    return failure.code
 
 
 def known(analysis: Analysis) -> None:
@@ -338,9 +332,9 @@ def test_half_an_emoji_costs_a_character_and_not_the_comparison():
 
     verdict = read_verdict(json.dumps(halves))
 
-    assert verdict.consensus[0].point == "Wet ? water."
-    assert verdict.unique_insights[0].insight == "Steam ? rises."
-    assert verdict.blind_spots == ["Salt?", "?Ice"]
+    assert verdict.consensus[0].point == "Wet \ufffd water."
+    assert verdict.unique_insights[0].insight == "Steam \ufffd rises."
+    assert verdict.blind_spots == ["Salt\ufffd", "\ufffdIce"]
 
 
 def test_a_whole_emoji_stays_whole():
