@@ -72,9 +72,12 @@ def _listed(value: Any) -> Any:
     return items[:ITEMS_LIMIT] if isinstance(items, list) else items
 
 
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
 def _whole_characters(value: Any) -> Any:
     """The text without halves of surrogate pairs: half an emoji is no reason to lose a verdict."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    return _HALF_A_CHARACTER.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 Text = Annotated[str, BeforeValidator(_whole_characters), Field(min_length=1, max_length=20_000)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -243,7 +244,8 @@ class Comparison:
         if not one or not two or one.isdisjoint(two):
             return 0.0
         weight = self.relevance.rarity
-        return sum(map(weight, one & two)) / sum(map(weight, one | two))
+        # `fsum`, as a set's order, and with it a sum's last digit, is another in every process.
+        return math.fsum(map(weight, one & two)) / math.fsum(map(weight, one | two))
 
     def _answers_in_figures(self, statement: Statement) -> bool:
         return (

@@ -184,7 +184,7 @@ class Relevance:
 
     def score(self, passage: Passage) -> float:
         """Coverage, with credit for the question's word pairs and for the kind of answer asked."""
-        pairs = sum(
+        pairs = math.fsum(  # over a set, whose order is another in every process
             min(1.0, math.log(1 + self._count / (self._pairs_seen[pair] + 0.5)) / 3)
             for pair in passage.pairs & self.question.pairs
         )

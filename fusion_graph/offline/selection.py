@@ -70,7 +70,8 @@ def by_centrality(relevance: Relevance, read: Sequence[Passage]) -> Ranked:
     topical = by_keywords(relevance, read)[:CENTRAL_SENTENCES]
     if not topical:
         return []
-    vectors = [{t: relevance.rarity(t) for t in passage.stems} for _, passage in topical]
+    # Sorted: a set's order is another in every process, and so is a sum's last digit.
+    vectors = [{t: relevance.rarity(t) for t in sorted(passage.stems)} for _, passage in topical]
     links = _likeness(vectors)
     bias = [score for score, _ in topical]
     whole = sum(bias)
