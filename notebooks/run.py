@@ -26,7 +26,7 @@ NOTEBOOKS = sorted(Path(__file__).parent.glob("*.ipynb"))
 CELL_SECONDS = 300
 """A cell takes seconds; this ends one that hangs."""
 
-OWNERS = ("FUSION_", "IPYTHON", "JUPYTER", "LANGCHAIN_", "LANGSMITH_", "MPL")
+OWNERS = ("FUSION_", "IPYTHON", "JUPYTER", "LANGCHAIN_", "LANGSMITH_", "MPLBACKEND")
 """How variables begin by which whoever runs this has settings of their own."""
 
 
@@ -43,7 +43,7 @@ async def execute(path: Path, home: Path) -> NotebookNode:
     Raises:
         nbclient.exceptions.CellExecutionError: A cell raised.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     if any("matplotlib" in cell.source for cell in notebook.cells):
         # The first import on a machine lists its fonts, and would say so in a cell's output.
         await asyncio.to_thread(import_module, "matplotlib.font_manager")
@@ -83,7 +83,7 @@ async def main(names: list[str]) -> None:
             continue
         with TemporaryDirectory() as home:
             notebook = await execute(path, Path(home))
-        nbformat.write(notebook, path)
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
