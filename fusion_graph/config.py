@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -160,10 +162,26 @@ EnvironmentVariable = Annotated[str, BeforeValidator(_check_variable)]
 """Name of an environment variable."""
 
 
+def _check_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.query or parts.fragment:
+        raise ValueError("an address ends with its path; keys go into api_key_env or headers")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+"""An http or https address that paths are added to."""
+
+
+def shown_address(url: str) -> str:
+    """An address as it may be shown: without name and password."""
+    return re.sub(r"//[^/]*@", "//***@", url)
+
+
 class Provider(Strict):
     """An endpoint that speaks the OpenAI protocol."""
 
-    base_url: str | None = Field(default=None, pattern=r"^https?://", title="Base URL")
+    base_url: Address | None = Field(default=None, pattern=r"^https?://", title="Base URL")
     """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
     api_key_env: EnvironmentVariable | None = Field(default=None, title="Key's variable")
     """Name of the environment variable that holds the key; unset if it wants none."""
@@ -171,6 +189,12 @@ class Provider(Strict):
     """Headers sent with every call."""
     prices: dict[str, Price] = Field(default={}, title="Prices")
     """Prices by model name, where `genai-prices` does not know them."""
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        shown = {**dict(super().__repr_args__()), "headers": dict.fromkeys(self.headers, "***")}
+        if self.base_url is not None:
+            shown["base_url"] = shown_address(self.base_url)
+        return shown.items()
 
 
 class FusionConfig(Strict):
@@ -306,10 +330,11 @@ class ResolvedConfig(FusionConfig):
         return names
 
     def public(self) -> dict[str, Any]:
-        """Plain data for the report: models by name, headers (which may hold keys) left out."""
+        """Plain data for the report: models by name, no header's value, no address's password."""
         data = self.model_dump(mode="json")
         for provider in data["providers"].values():
             provider["headers"] = dict.fromkeys(provider["headers"], "***")
+            provider["base_url"] = provider["base_url"] and shown_address(provider["base_url"])
         return data
 
 

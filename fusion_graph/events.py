@@ -31,8 +31,9 @@ EVENTS: dict[str, str] = {
     "panel.tool": "name, tool, args: a search or fetch begins",
     "panel.tool.completed": "name, tool, status, seconds, found",
     "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
-    "panel.completed": "name, model, content, characters, tool_calls, seconds",
-    "panel.failed": "name, model, reason, detail, seconds; `timed_out` also if left behind",
+    "panel.completed": "name, model, content, characters, tool_calls, calls, cost_usd, seconds",
+    "panel.failed": "name, model, reason, detail, calls, cost_usd, seconds; `timed_out` also if "
+    "left behind",
     "panel.replaced": "name, model, failure, seconds; by: the model asked in its place",
     "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
     "call.retried": "stage, name, model, reason, seconds: waiting before another try",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fusion_graph.errors import FailureReason
@@ -24,9 +26,13 @@ PARAMETERS = {
 DETAIL_CHARACTERS = 500
 """How much of a provider's message is kept."""
 
+SHORTEST_SECRET = 6
+"""Shorter keys and header values are words, and would be cut out of every message."""
+
 _KEY_LIKE = re.compile(
     r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|Bearer |AIza)(?=[\w\-*.]*[\d*])[\w\-*.]*[\w\-*]{6,}"
 )
+_SECRET_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)S?$", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"context[_ ]length|maximum context|context window|too many (input )?tokens"
     r"|prompt is too long|input is too long",
@@ -70,14 +76,51 @@ def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
         inner = body.get("error") if isinstance(body.get("error"), Mapping) else body
         said = inner.get("message") if isinstance(inner, Mapping) else None
     text = " ".join(str(said or error or type(error).__name__).split())
-    for secret in secrets:
-        text = text.replace(secret, "[key]")
-    return scrub(text or type(error).__name__)[:DETAIL_CHARACTERS]
+    return scrub(text or type(error).__name__, secrets)[:DETAIL_CHARACTERS]
 
 
-def scrub(text: str) -> str:
-    """The text without anything that looks like an API key."""
+def scrub(text: str, secrets: Iterable[str] = ()) -> str:
+    """The text without anything that is a key of this process, or looks like one.
+
+    Args:
+        text: Somebody else's words.
+        secrets: What must not appear besides the environment's keys.
+    """
+    kept = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
+    for secret in sorted({*secrets, *kept}, key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "[key]")
     return _KEY_LIKE.sub("[key]", text)
+
+
+def conceal(error: BaseException, secrets: Iterable[str]) -> None:
+    """Cut keys out of an exception, in place: tracers and tracebacks show it whole.
+
+    Args:
+        error: The exception; those that led to it are cut as well.
+        secrets: As for `scrub`.
+    """
+    secrets = list(secrets)
+    cause: BaseException | None = error
+    while cause is not None:
+        args = tuple(_concealed(arg, secrets) for arg in cause.args)
+        if args != cause.args:
+            cause.args = args
+        for name in ("message", "body"):
+            if hasattr(cause, name):
+                with suppress(AttributeError):  # a property
+                    setattr(cause, name, _concealed(getattr(cause, name), secrets))
+        cause = cause.__cause__ or cause.__context__
+
+
+def _concealed(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        return scrub(value, secrets)
+    if isinstance(value, Mapping):
+        return {key: _concealed(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_concealed(item, secrets) for item in value]
+    return value
 
 
 def reason_of(error: BaseException) -> FailureReason:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.config import get_config
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 from langgraph.graph.message import push_message
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import get_runtime
@@ -23,9 +23,9 @@ from fusion_graph.continuing import earlier_fusion
 from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
-from fusion_graph.nodes.adapter import Node, show_inside
+from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
-from fusion_graph.nodes.fan_out import fan_out, tasks
+from fusion_graph.nodes.fan_out import fan_out, seats, tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
@@ -40,11 +40,14 @@ from fusion_graph.state import (
     FusionState,
     Joined,
     Judgement,
-    PanelTask,
     Run,
+    Seat,
 )
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
+
+READ = "__pregel_read"
+"""Where LangGraph puts the function that reads the state (1.2.22); it has no public name."""
 
 
 def create_fusion_graph(
@@ -96,13 +99,14 @@ def create_fusion_graph(
             return Command(update=update, goto="synthesis")
         if not run["invoked"]:
             return Command(update=update, goto="direct")
-        sends = [Send("panelist", task) for task in tasks(run, state["messages"], settings)]
+        sends = [Send("panelist", seat) for seat in seats(run, settings)]
         return Command(update=update, goto=sends)
 
-    async def ask_panelist(task: PanelTask) -> dict[str, Any]:
-        settings = await settings_of(task["run"])
-        name = task["run"]["members"][task["index"]]
-        with inside_fusion(), _telling(task["run"], "panel", name) as (emit, _):
+    async def ask_panelist(seat: Seat) -> dict[str, Any]:
+        run, messages = _at_hand("run", "messages")
+        settings = await settings_of(run)
+        task = tasks(run, messages, settings)[seat["index"]]
+        with inside_fusion(), _telling(run, "panel", seat["name"]) as (emit, _):
             return {"answers": [await panelist(task, settings, stack, emit)]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
@@ -144,7 +148,7 @@ def create_fusion_graph(
         written = pass_on(joined["answers"][0], "", joined, _say, [], [])
         return _finish(run, joined, None, written, settings)
 
-    graph = StateGraph(
+    graph = StoppableBuilder(
         FusionState,
         context_schema=FusionConfig,
         input_schema=FusionInput,
@@ -170,6 +174,17 @@ def create_fusion_graph(
 def _context() -> Any:
     """The run's context, which LangGraph hands over as a model, a raw dict or not at all."""
     return get_runtime().context
+
+
+def _at_hand(*keys: str) -> list[Any]:
+    """Keys of the state, for a node that others are sent to.
+
+    LangGraph shows such a node only what was sent, and keeps that twice in every checkpoint: a
+    long conversation for each of 16 panelists. Its own ToolNode reads the state in this way too.
+    """
+    read = get_config()["configurable"][READ]
+    state = read(list(keys), False)
+    return [state[key] for key in keys]
 
 
 def _write() -> Callable[[Any], None]:

@@ -7,18 +7,23 @@ through `ChatOpenAI`; `offline` is this package's own; any other provider is Lan
 
 from __future__ import annotations
 
+import base64
+import logging
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from pydantic import SecretStr
 
 from fusion_graph.config import Price, Provider, model_name
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
+from fusion_graph.failures import SHORTEST_SECRET, scrub
 from fusion_graph.loops import loop_owned
 from fusion_graph.prices import FREE_PROVIDERS, price_of
 from fusion_graph.providers import providers
@@ -34,8 +39,15 @@ CONNECT_SECONDS = 30.0
 """How long a connection may take; with hundreds of runs starting at once the event loop itself may
 need 10 s to get round. How long a reply may take is the stage's deadline."""
 
-SHORTEST_SECRET = 6
-"""Shorter keys and header values are words, and would be cut out of every message."""
+WIRE_LOGGERS = (
+    "httpx2",
+    "httpcore2.connection",
+    "httpcore2.http11",
+    "httpcore2.http2",
+    "httpcore2.proxy",
+    "openai._base_client",
+)
+"""Loggers that tell what goes over the wire, on demand; a server may send keys back."""
 
 
 @dataclass
@@ -60,7 +72,7 @@ class Model:
     price: Price | None = None
     refused: set[str] = field(default_factory=set)
     formats_refused: int = 0
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def cost(self, message: AIMessage) -> float | None:
         """What the call behind a reply cost in US dollars, or None if nobody knows."""
@@ -139,7 +151,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         if getattr(ref, "stream_usage", True) is None:
             own["stream_usage"] = True  # ChatOpenAI leaves it out wherever base_url is set
         chat = ref.model_copy(update=own)
-        return Model(model_name(ref), kind, chat, protocol=False)
+        return Model(model_name(ref), kind, chat, protocol=False, secrets=_secrets_in(chat))
     check_model(ref, given)
     provider_name, _, name = ref.partition(":")
     if provider_name == "offline":
@@ -148,7 +160,8 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         return Model(ref, provider_name, offline_model(name), protocol=False)
     provider = providers(given).get(provider_name)
     if provider is None:
-        return Model(ref, provider_name, _foreign(ref, given), protocol=False)
+        chat = _foreign(ref, given)
+        return Model(ref, provider_name, chat, protocol=False, secrets=_secrets_in(chat))
     key = os.environ.get(provider.api_key_env or "") or "none"
     chats, client = await _connections()
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
@@ -160,7 +173,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         chats[identity],
         protocol=True,
         price=provider.prices.get(name),
-        secrets=tuple(s for s in (key, *provider.headers.values()) if len(s) >= SHORTEST_SECRET),
+        secrets=_secrets_of(provider, key),
     )
 
 
@@ -172,11 +185,12 @@ def _protocol_chat(
     from fusion_graph.openai_protocol import ProtocolChat
 
     own = provider_name == "openai" and provider.base_url is None
-    return ProtocolChat(
+    address, login = _login_apart(provider.base_url or "https://api.openai.com/v1")
+    chat = ProtocolChat(
         model=name,
-        base_url=provider.base_url or "https://api.openai.com/v1",
+        base_url=address,
         api_key=key,
-        default_headers={DEPTH_HEADER: "1", **provider.headers},
+        default_headers={DEPTH_HEADER: "1"},
         http_async_client=client,
         http_client=_unused_sync_client(),
         timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
@@ -184,6 +198,61 @@ def _protocol_chat(
         disable_streaming=True,  # or `stream_mode="messages"` would stream every call
         tokens_field="max_completion_tokens" if own else "max_tokens",
     )
+    chat.keep_secret({**login, **provider.headers}, _secrets_of(provider, key))
+    return chat
+
+
+def _login_apart(url: str) -> tuple[str, dict[str, str]]:
+    """An address without the name and password that logs would show, and a header for them."""
+    parts = urlsplit(url)
+    userinfo, found, host = parts.netloc.rpartition("@")
+    if not found:
+        return url, {}
+    token = base64.b64encode(unquote(userinfo).encode()).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {token}"}
+
+
+def _secrets_of(provider: Provider, key: str) -> tuple[str, ...]:
+    """What a provider is told and nobody else: key, headers, the address's password."""
+    _, login = _login_apart(provider.base_url or "")
+    password = urlsplit(provider.base_url or "").password or ""
+    headers = [*provider.headers.values(), *login.values()]
+    # `Basic …` and `Bearer …`: a server may repeat what comes after the scheme alone.
+    bare = [value.rpartition(" ")[2] for value in headers]
+    return _long_enough([key, password, unquote(password), *headers, *bare])
+
+
+def _secrets_in(chat: BaseChatModel) -> tuple[str, ...]:
+    """What a LangChain model keeps secret, as far as it says so."""
+    values = [getattr(chat, name, None) for name in type(chat).model_fields]
+    keys = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    headers = getattr(chat, "default_headers", None) or {}
+    return _long_enough([*keys, *map(str, headers.values())])
+
+
+def _long_enough(secrets: Iterable[str]) -> tuple[str, ...]:
+    kept = tuple(dict.fromkeys(s for s in secrets if len(s) >= SHORTEST_SECRET))
+    _known_secrets.update(kept)
+    return kept
+
+
+_known_secrets: set[str] = set()
+
+
+class _WithoutSecrets(logging.Filter):
+    """Cuts keys out of log records."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = record.getMessage()
+        if (cut := scrub(told, _known_secrets)) != told:
+            record.msg, record.args = cut, ()
+        return True
+
+
+@lru_cache(maxsize=1)
+def _keep_logs_clean() -> None:
+    for name in WIRE_LOGGERS:
+        logging.getLogger(name).addFilter(_WithoutSecrets())
 
 
 def _foreign(ref: str, given: Mapping[str, Provider]) -> BaseChatModel:
@@ -206,7 +275,7 @@ def _foreign(ref: str, given: Mapping[str, Provider]) -> BaseChatModel:
                 f"[providers.{provider_name}] table in a preset, or a provider of LangChain's "
                 "init_chat_model.",
             ) from None
-        raise MissingKey(f"Model '{ref}' cannot be set up: {str(error)[:300]}") from None
+        raise MissingKey(f"Model '{ref}' cannot be set up: {scrub(str(error))[:300]}") from None
     return chat
 
 
@@ -231,6 +300,7 @@ async def _connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
     import httpx2
 
     def make() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
+        _keep_logs_clean()
         return {}, httpx2.AsyncClient(
             verify=_tls(),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),

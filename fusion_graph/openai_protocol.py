@@ -12,7 +12,7 @@ What it changes, and why:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx2
@@ -20,8 +20,10 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
-from openai import APIConnectionError, AsyncStream
-from pydantic import Field
+from openai import APIConnectionError, APIStatusError, AsyncStream
+from pydantic import Field, PrivateAttr
+
+from fusion_graph.failures import conceal, scrub
 
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
@@ -49,12 +51,40 @@ class ProtocolChat(ChatOpenAI):
     """Where the text of a streamed reply goes; None asks for the reply in one piece."""
     tokens_field: str = "max_completion_tokens"
     """What the endpoint calls the token limit; only OpenAI's own wants the new name."""
+    _secrets: tuple[str, ...] = PrivateAttr(default=())
+
+    def keep_secret(self, headers: Mapping[str, str], secrets: Iterable[str]) -> None:
+        """Send headers that no `repr` and no trace shows, and tell of errors without secrets.
+
+        Args:
+            headers: Sent with every call. Fields of the model, as `default_headers` is one, are
+                in every trace.
+            secrets: What no exception may repeat.
+        """
+        self.root_async_client = self.root_async_client.with_options(default_headers=headers)
+        self.async_client = self.root_async_client.chat.completions
+        self._secrets = tuple(secrets)
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        try:
+            return await self._reply(messages, stop, run_manager, **kwargs)
+        except Exception as error:
+            conceal(error, self._secrets)
+            if isinstance(error, APIStatusError):
+                error.response = _concealed_response(error.response, self._secrets)
+            raise
+
+    async def _reply(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
         **kwargs: Any,
     ) -> ChatResult:
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
@@ -95,7 +125,16 @@ class ProtocolChat(ChatOpenAI):
         try:
             body = json.loads(response.content)
         except ValueError:
-            raise ErrorReply(f"The reply is not JSON: {response.text[:200]!r}") from None
+            raise ErrorReply(f"The reply is not JSON: {self._excerpt(response.text)}") from None
+        return self._checked(body)
+
+    def _excerpt(self, text: str) -> str:
+        """The beginning of a reply; a key is cut out before it could be cut in two."""
+        return repr(scrub(text, self._secrets)[:200])
+
+    def _checked(self, body: Any) -> dict[str, Any]:
+        if not isinstance(body, dict):
+            raise ErrorReply(f"The reply is not a completion: {self._excerpt(str(body))}")
         return _checked(body)
 
     async def _stream_in(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -139,19 +178,31 @@ class ProtocolChat(ChatOpenAI):
         if calls:
             message["tool_calls"] = [calls[index] for index in sorted(calls)]
         whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
-        return _checked(whole)
+        return self._checked(whole)
 
     async def _unstreamed(self, response: httpx2.Response) -> dict[str, Any]:
         """The reply of a server that was asked to stream and answered in one piece."""
         assert self.sink is not None
         try:
-            body = _checked(json.loads(await response.aread()))
+            body = self._checked(json.loads(await response.aread()))
         except ValueError:
-            raise ErrorReply(f"The reply is not JSON: {response.text[:200]!r}") from None
+            raise ErrorReply(f"The reply is not JSON: {self._excerpt(response.text)}") from None
         finally:
             await response.aclose()
         self.sink(body["choices"][0]["message"].get("content") or "")
         return body
+
+
+def _concealed_response(response: httpx2.Response, secrets: tuple[str, ...]) -> httpx2.Response:
+    """The response of a failed call without keys: LangChain puts headers and body into traces."""
+    encoding = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(k, scrub(v, secrets)) for k, v in response.headers.items() if k not in encoding]
+    return httpx2.Response(
+        response.status_code,
+        headers=headers,
+        content=scrub(response.text, secrets).encode(),
+        request=httpx2.Request(response.request.method, response.request.url),
+    )
 
 
 def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> None:
@@ -165,14 +216,12 @@ def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> No
     call["function"]["arguments"] += said.get("arguments") or ""
 
 
-def _checked(body: Any) -> dict[str, Any]:
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """The body, if it is a completion with a choice in it; made harmless where it is odd.
 
     Raises:
         ErrorReply: It is an error (OpenRouter and others send these with HTTP 200) or nonsense.
     """
-    if not isinstance(body, dict):
-        raise ErrorReply(f"The reply is not a completion: {str(body)[:200]!r}")
     if error := body.get("error"):
         raise _error_reply(error)
     choices = body.get("choices")

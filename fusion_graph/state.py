@@ -107,12 +107,17 @@ class Judgement(TypedDict):
     degradations: list[Degradation]
 
 
-class PanelTask(TypedDict):
-    """What `fan_out` sends to one panelist: who it is, its place, and the conversation."""
+class Seat(TypedDict):
+    """What `fan_out` sends to one panelist: who it is and its place; the rest is in the state."""
 
     name: str
     model: str
     index: int
+
+
+class PanelTask(Seat):
+    """A panelist's place with what it is asked."""
+
     run: Run
     conversation: list[AnyMessage]
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import convert_to_messages
+
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.follow import Event, follow
 from fusion_graph.graph import create_fusion_graph
@@ -78,8 +80,8 @@ async def ask_in_thread(
         config = _config(name, fields)
         state = await graph.aget_state(config)
         message: Any = ("user", question)
-        if state.next:
-            asked = _last_question(state.values)
+        if _unfinished(state):
+            asked = _last_question(state)
             if not _failed(state) and asked == question:
                 message = None
             elif not _failed(state):
@@ -116,7 +118,7 @@ async def resume_thread(name: str) -> AsyncIterator[Event]:
         graph = create_fusion_graph(fields, checkpointer=saver)
         config = _config(name, fields)
         state = await graph.aget_state(config)
-        if not state.next:
+        if not _unfinished(state):
             report, message = state.values["fusion"], state.values["messages"][-1]
             yield {"type": "fusion.result", "message": message, "report": report}
             return
@@ -145,7 +147,7 @@ async def _threads(saver: AsyncSqliteSaver) -> list[Thread]:
     threads = []
     for name in names:
         state = await graph.aget_state({"configurable": {"thread_id": name}})
-        threads.append(Thread(name, _last_question(state.values), bool(state.next)))
+        threads.append(Thread(name, _last_question(state), _unfinished(state)))
     return threads
 
 
@@ -156,14 +158,31 @@ def _config(name: str, fields: Mapping[str, Any]) -> Any:
     }
 
 
-def _last_question(values: Mapping[str, Any]) -> str:
-    asked = [m for m in values.get("messages", ()) if m.type == "human"]
+def _last_question(state: Any) -> str:
+    # An input that was not taken in yet counts as the result of a node of LangGraph's own.
+    coming = [m for task in state.tasks for m in (task.result or {}).get("messages", ())]
+    said = convert_to_messages([*state.values.get("messages", ()), *coming])
+    asked = [m for m in said if m.type == "human"]
     return str(asked[-1].text) if asked else ""
 
 
+def _unfinished(state: Any) -> bool:
+    """Whether there is something left to do.
+
+    `state.next` is empty as well when all nodes of a step have ended and the next step was not
+    written down yet.
+    """
+    return bool(state.tasks)
+
+
 def _failed(state: Any) -> bool:
-    """Whether the run ended in an error of its own, which going on would only repeat."""
-    return any(task.error for task in state.tasks)
+    """Whether the run ended in an error of its own, which going on would only repeat.
+
+    LangGraph keeps an interrupt (Ctrl-C) as an error of the nodes that were at work.
+    """
+    return any(
+        task.error and not str(task.error).startswith("CancelledError") for task in state.tasks
+    )
 
 
 @asynccontextmanager
@@ -184,7 +203,14 @@ async def _saver() -> AsyncIterator[AsyncSqliteSaver]:
         async with aiosqlite.connect(path, timeout=LOCK_SECONDS) as connection:
             saver = AsyncSqliteSaver(connection)
             await saver.setup()
-            yield saver
+            try:
+                yield saver
+            finally:
+                # A run that was cancelled leaves a write half done: one that is not committed
+                # would hold the file until its cursor is collected.
+                async with saver.lock:
+                    await connection.commit()
+                    await connection.close()
     except (OSError, sqlite3.DatabaseError) as error:
         raise ThreadError(
             f"The threads in {path} cannot be used: {error}.",

@@ -330,8 +330,10 @@ FIELDS = {
     "panel.tool": {"name", "tool", "args"},
     "panel.tool.completed": {"name", "tool", "status", "seconds", "found"},
     "panel.delta": {"name", "turn", "text"},
-    "panel.completed": {"name", "model", "content", "characters", "tool_calls", "seconds"},
-    "panel.failed": {"name", "model", "reason", "detail", "seconds"},
+    "panel.completed": {
+        *("name", "model", "content", "characters", "tool_calls", "calls", "cost_usd", "seconds")
+    },
+    "panel.failed": {"name", "model", "reason", "detail", "calls", "cost_usd", "seconds"},
     "analysis.in_progress": {"model", "answers"},
     "analysis.completed": {
         "analysis",

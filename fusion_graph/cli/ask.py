@@ -52,7 +52,8 @@ def ask(request: Request) -> int:
     if request.thread is not None:
         from fusion_graph.threads import ask_in_thread
 
-        return show(partial(ask_in_thread, request.thread, config, question), request.output)
+        begin = partial(ask_in_thread, request.thread, config, question)
+        return show(begin, request.output, request.thread)
     from fusion_graph.follow import follow
     from fusion_graph.graph import create_fusion_graph
 

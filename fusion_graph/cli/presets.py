@@ -18,7 +18,7 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.keys import is_set, keys_of
 from fusion_graph.cli.telling import clean
-from fusion_graph.config import FusionConfig
+from fusion_graph.config import FusionConfig, shown_address
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import Preset, load, names, user_folder
 
@@ -82,7 +82,7 @@ def toml_text(preset: Preset) -> str:
         lines += ["", f"[providers.{_key(name)}]"]
         provider["headers"] = dict.fromkeys(provider.get("headers", {}), "***")
         if provider.get("base_url"):
-            provider["base_url"] = re.sub(r"//[^/@]*@", "//***@", provider["base_url"])
+            provider["base_url"] = shown_address(provider["base_url"])
         lines += [f"{_key(key)} = {_value(value)}" for key, value in provider.items() if value]
     return "\n".join(lines) + "\n"
 

@@ -30,7 +30,7 @@ def resume(name: str, output: Output) -> int:
 
     if output.page is not None:
         check_page(output.page)
-    return show(partial(resume_thread, name), output)
+    return show(partial(resume_thread, name), output, name)
 
 
 def show_threads() -> int:

@@ -77,7 +77,7 @@ def show(events: Events, output: Output, thread: str | None = None) -> int:
         if answer is not None and answer.terminal:
             answer.end_line()
         if isinstance(error, KeyboardInterrupt):
-            raise RunInterrupted(cut_off(seen, time.monotonic() - began), _on(thread)) from None
+            raise _interrupted(seen, time.monotonic() - began, thread) from None
         raise
     progress.close()
     corrected = False
@@ -96,8 +96,11 @@ def show(events: Events, output: Output, thread: str | None = None) -> int:
     return ANSWERED
 
 
-def _on(thread: str | None) -> str:
-    return f"`fusion-graph resume {quote(thread)}` goes on from there." if thread else ""
+def _interrupted(seen: list[Mapping[str, Any]], took: float, thread: str | None) -> RunInterrupted:
+    # A run that had not begun is kept nowhere.
+    known = thread and seen
+    remedy = f"`fusion-graph resume {quote(str(thread))}` goes on from there." if known else ""
+    return RunInterrupted(cut_off(seen, took), remedy)
 
 
 def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:

@@ -1,14 +1,17 @@
-"""One coroutine as a graph node that `invoke` and `ainvoke` can run and drawings can show."""
+"""Coroutines as graph nodes: `invoke` and `ainvoke` can run and stop them, drawings show them."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable
+from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
+from langgraph.typing import ContextT, InputT, OutputT, StateT
 
-from fusion_graph.loops import run_blocking
+from fusion_graph.loops import leaving_stops, run_blocking
 
 
 class Node(Runnable[Any, Any]):
@@ -36,6 +39,28 @@ class Node(Runnable[Any, Any]):
     async def ainvoke(self, input: Any, *_: Any, **__: Any) -> Any:
         """Run the node."""
         return await self._run(input)
+
+
+class StoppableGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
+    """A compiled graph of such nodes, whose `invoke` and `stream` stop when their caller does."""
+
+    if not TYPE_CHECKING:  # the signatures are LangGraph's
+
+        def stream(self, *args: Any, **kwargs: Any) -> Any:
+            """As LangGraph's; Ctrl-C and leaving early end the nodes at work. So with `invoke`."""
+            return leaving_stops(super().stream(*args, **kwargs))
+
+
+class StoppableBuilder(StateGraph[StateT, ContextT, InputT, OutputT]):
+    """LangGraph's builder, compiling to a `StoppableGraph`."""
+
+    if not TYPE_CHECKING:
+
+        def compile(self, *args: Any, **kwargs: Any) -> Any:
+            """As LangGraph's, which offers no way to name the class."""
+            compiled = super().compile(*args, **kwargs)
+            compiled.__class__ = StoppableGraph
+            return compiled
 
 
 def show_inside(

@@ -21,7 +21,7 @@ from fusion_graph.events import Emit, emitter, never_silent
 from fusion_graph.models import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.stack import Stack
-from fusion_graph.state import Joined, PanelTask, Run
+from fusion_graph.state import Joined, PanelTask, Run, Seat
 from fusion_graph.toolbox import Toolbox
 from fusion_graph.visible import without_thinking
 
@@ -112,19 +112,18 @@ def check(settings: ResolvedConfig, stack: Stack) -> None:
     Toolbox.open(settings, stack.tools)
 
 
-def tasks(run: Run, messages: Sequence[AnyMessage], settings: ResolvedConfig) -> list[PanelTask]:
-    """What each panelist is sent: who it is, and the same conversation."""
-    conversation = told(messages)
+def seats(run: Run, settings: ResolvedConfig) -> list[Seat]:
+    """The panelists' places."""
     return [
-        {
-            "name": name,
-            "model": model_name(member.model),
-            "index": i,
-            "run": run,
-            "conversation": conversation,
-        }
+        {"name": name, "model": model_name(member.model), "index": i}
         for i, (name, member) in enumerate(zip(run["members"], settings.panel, strict=True))
     ]
+
+
+def tasks(run: Run, messages: Sequence[AnyMessage], settings: ResolvedConfig) -> list[PanelTask]:
+    """What each panelist is given: its place, and the same conversation."""
+    conversation = told(messages)
+    return [{**seat, "run": run, "conversation": conversation} for seat in seats(run, settings)]
 
 
 async def _decide(

@@ -18,12 +18,14 @@ from fusion_graph.conversation import modalities
 from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
+from fusion_graph.failures import scrub
 from fusion_graph.models import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
 from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer, PanelTask, Replaced
+from fusion_graph.usage import total
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,7 @@ async def _attempt(
     except Exception as error:
         # A bug here must not cost the other members their paid work.
         logger.exception("Panelist %s failed", caller.name)
-        return who, _failed("internal_error", f"{type(error).__name__}: {error}")
+        return who, _failed("internal_error", scrub(f"{type(error).__name__}: {error}"))
     finally:
         if who is not None and who.writing is not None:
             who.writing.end()
@@ -226,6 +228,7 @@ def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
 
 def _tell(emit: Emit, answer: PanelAnswer) -> None:
     seconds = round(answer["end"] - answer["start"], 3)
+    spent = total(answer["calls"])
     if failure := answer["failure"]:
         emit(
             "panel.failed",
@@ -233,6 +236,8 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
             model=answer["model"],
             reason=failure["reason"],
             detail=failure["detail"],
+            calls=spent["calls"],
+            cost_usd=spent["cost_usd"],
             seconds=seconds,
         )
         return
@@ -243,5 +248,7 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
         content=answer["content"],
         characters=len(answer["content"]),
         tool_calls=len(answer["tool_calls"]),
+        calls=spent["calls"],
+        cost_usd=spent["cost_usd"],
         seconds=seconds,
     )
