@@ -49,7 +49,7 @@ class Budget:
         self._usd, self._tokens = 0.0, 0
         self._flying_usd, self._flying_tokens = 0.0, 0
         for call in calls:
-            self._count(call)
+            self.count(call)
 
     @classmethod
     def of(cls, settings: ResolvedConfig, *calls: Iterable[CallRecord]) -> Budget:
@@ -97,8 +97,9 @@ class Budget:
         if share is not None:
             self._flying_usd -= share.usd
             self._flying_tokens -= share.tokens
-            self._count(call)
+            self.count(call)
 
-    def _count(self, call: CallRecord) -> None:
+    def count(self, call: CallRecord) -> None:
+        """Count a call that is over and never was in flight here."""
         self._usd += call["cost_usd"] or 0.0
         self._tokens += (call["input_tokens"] or 0) + (call["output_tokens"] or 0)

@@ -30,6 +30,7 @@ from fusion_graph.failures import (
     words_of,
     worth_retrying,
 )
+from fusion_graph.journal import Journal
 from fusion_graph.models import Model
 from fusion_graph.usage import CallRecord, Stage
 from fusion_graph.visible import without_thinking
@@ -128,6 +129,7 @@ class Caller:
         calls: Records of all calls so far, failed ones included.
         budget: The run's; None where nothing limits it.
         gate: Gives way to a call of a provider, where only so many may be made at once.
+        journal: Keeps finished calls, and has those of a process that died; None keeps nothing.
     """
 
     stage: Stage
@@ -137,6 +139,7 @@ class Caller:
     calls: list[CallRecord] = field(default_factory=list)
     budget: Budget | None = None
     gate: Callable[[str], AbstractAsyncContextManager[Any]] = _open_gate
+    journal: Journal | None = None
 
     async def ask(
         self,
@@ -158,6 +161,40 @@ class Caller:
         Raises:
             CallFailed: There was none.
         """
+        if self.journal is None:
+            return await self._ask(model, messages, options, sink, restart)
+        step = self.journal.next_call()
+        kept = self.journal.found(step)
+        if kept is not None:
+            return self._again(model, kept, sink)
+        made = len(self.calls)
+        reply = await self._ask(model, messages, options, sink, restart)
+        message = reply.message.model_dump(mode="json")
+        self.journal.keep(step, {"message": message, "calls": self.calls[made:]})
+        return reply
+
+    def _again(
+        self, model: Model, kept: dict[str, Any], sink: Callable[[str], None] | None
+    ) -> Reply:
+        """A reply from the journal, with all that followed from getting it."""
+        for record in kept["calls"]:
+            self.calls.append(record)
+            model.note_refused(record["left_out"])
+            if self.budget is not None:
+                self.budget.count(record)
+        message = AIMessage.model_validate(kept["message"])
+        if sink is not None:
+            sink(message.text)
+        return Reply(message, without_thinking(message.text))
+
+    async def _ask(
+        self,
+        model: Model,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        sink: Callable[[str], None] | None,
+        restart: Callable[[str], None] | None,
+    ) -> Reply:
         for name in model.refused:
             options = options.without(name)
         left = options.response_formats[model.formats_refused :]
@@ -172,10 +209,7 @@ class Caller:
                 refused = refused_parameter(error, options.parameters())
                 if refused is not None:
                     options = options.without(refused)
-                    if refused == "response_format":
-                        model.formats_refused += 1
-                    else:
-                        model.refused.add(refused)
+                    model.note_refused([refused])
                     self.calls[-1]["left_out"].append(refused)
                     continue
                 await self._wait_or_give_up(model, error, attempt)

@@ -74,6 +74,14 @@ class Model:
     formats_refused: int = 0
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
+    def note_refused(self, names: Iterable[str]) -> None:
+        """Remember parameters that were refused, each refusal in its turn."""
+        for name in names:
+            if name == "response_format":
+                self.formats_refused += 1
+            else:
+                self.refused.add(name)
+
     def cost(self, message: AIMessage) -> float | None:
         """What the call behind a reply cost in US dollars, or None if nobody knows."""
         if self.provider in FREE_PROVIDERS:

@@ -151,7 +151,11 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     who = runtime.context
     wanted = state["pending"]
     left = who.cap - state["used"]
-    results = await asyncio.gather(*(_use_tool(who, call) for call in wanted[:left]))
+    done_before = len(who.done)
+    ran = await asyncio.gather(*(_use_tool(who, call) for call in wanted[:left]))
+    # In the order of the calls, whoever was first: the same work gives the same numbers.
+    who.done[done_before:] = [used.record for used in ran]
+    results = [_numbered(who, used) for used in ran]
     results += [_refuse(who, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
     return {
@@ -291,32 +295,44 @@ def _wanted_calls(
     return sendable, wanted
 
 
-async def _use_tool(who: Researcher, call: WantedCall) -> ToolMessage:
-    """Run one call; whatever happens becomes text for the model."""
+@dataclass
+class _Used:
+    """A call that was run: the tool's own message, or a failure in words."""
+
+    call: WantedCall
+    record: ToolRecord
+    message: ToolMessage | None = None
+    failure: str = ""
+
+
+async def _use_tool(who: Researcher, call: WantedCall) -> _Used:
+    """Run one call; whatever goes wrong becomes text for the model."""
     began = time.time()
     name, args = call["name"], call["args"]
     who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args)
     tool = who.by_name.get(name)
-    text, status, ids = "", "invalid_input", list[int]()
+    message, failure, status, found = None, "", "invalid_input", 0
     if call["problem"] is not None:
-        text = f"invalid_input: {call['problem']}. Send one JSON object."
+        failure = f"invalid_input: {call['problem']}. Send one JSON object."
     elif tool is None:
-        text = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
+        failure = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
     else:
         try:
             async with asyncio.timeout(TOOL_SECONDS) as deadline:
                 message = await tool.ainvoke(
                     ToolCall(name=name, args=args, id=call["id"], type="tool_call")
                 )
-            text, status, ids = number_sources(message, who.book, who.nonce)
+            # In a book of its own: whether it can be read at all, and what to tell meanwhile.
+            _, status, ids = number_sources(message, SourceBook(), who.nonce)
+            found = len(ids)
         except Exception as error:  # a tool of the user's may raise anything
             if isinstance(error, TimeoutError) and deadline.expired():
                 words = f"it took more than {TOOL_SECONDS:g} s"
             else:
                 words = scrub(str(error))[:300] or type(error).__name__
             status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
-            text = f"{status}: {name} failed: {words}"
-    record = _record(who, call, status, began, ids)
+            message, failure = None, f"{status}: {name} failed: {words}"
+    record = _record(who, call, status, began)
     if who.writing is not None:
         who.writing.alive()
     who.caller.emit(
@@ -325,13 +341,21 @@ async def _use_tool(who: Researcher, call: WantedCall) -> ToolMessage:
         tool=name,
         status=status,
         seconds=record["seconds"],
-        found=len(ids),
+        found=found,
     )
-    return _answer_call(call, text, failed=status != "ok")
+    return _Used(call, record, message, failure)
+
+
+def _numbered(who: Researcher, used: _Used) -> ToolMessage:
+    """What a call brought, as the model is to read it, with its sources numbered."""
+    text = used.failure
+    if used.message is not None:
+        text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce)
+    return _answer_call(used.call, text, failed=used.record["status"] != "ok")
 
 
 def _refuse(who: Researcher, call: WantedCall) -> ToolMessage:
-    _record(who, call, "max_uses_exceeded", time.time(), [])
+    _record(who, call, "max_uses_exceeded", time.time())
     return _answer_call(call, CALL_REFUSED, failed=True)
 
 
@@ -344,16 +368,14 @@ def _answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
     )
 
 
-def _record(
-    who: Researcher, call: WantedCall, status: str, began: float, ids: list[int]
-) -> ToolRecord:
+def _record(who: Researcher, call: WantedCall, status: str, began: float) -> ToolRecord:
     record: ToolRecord = {
         "name": call["name"],
         "args": call["args"],
         "status": status,
         "start": round(began - who.caller.started, 4),
         "seconds": round(time.time() - began, 4),
-        "source_ids": ids,
+        "source_ids": [],
     }
     who.done.append(record)
     return record

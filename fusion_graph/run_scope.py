@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from fusion_graph.budget import Budget
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.journal import Journal
 from fusion_graph.toolbox import Toolbox
 from fusion_graph.usage import CallRecord
 
@@ -132,11 +133,13 @@ class RunScope:
         assert self._opened is not None
         return self._opened
 
-    async def open(self, settings: ResolvedConfig, own_tools: list[Any] | None) -> None:
+    async def open(
+        self, settings: ResolvedConfig, own_tools: list[Any] | None, journal: Journal | None
+    ) -> None:
         """Open the tools, once: it looks through folders, so it works off the event loop."""
         async with self._opening:
             if self._opened is None:
-                self._opened = await asyncio.to_thread(Toolbox.open, settings, own_tools)
+                self._opened = await asyncio.to_thread(Toolbox.open, settings, own_tools, journal)
 
     @asynccontextmanager
     async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
@@ -197,6 +200,7 @@ async def run_scope(
     settings: ResolvedConfig,
     own_tools: list[Any] | None,
     spent: Sequence[CallRecord] = (),
+    journal: Journal | None = None,
 ) -> AsyncIterator[RunScope]:
     """The scope of a run in this process and loop; made by the first member, dropped by the last.
 
@@ -205,6 +209,7 @@ async def run_scope(
         settings: Its configuration.
         own_tools: The caller's tools in place of the web tools, if any.
         spent: Calls the run made before.
+        journal: Keeps what the web tools bring.
     """
     key = (run_id, id(asyncio.get_running_loop()))
     scope = _open.get(key)
@@ -212,7 +217,7 @@ async def run_scope(
         scope = _open[key] = RunScope(settings, Budget.of(settings, spent))
     scope.members += 1
     try:
-        await scope.open(settings, own_tools)
+        await scope.open(settings, own_tools, journal)
         yield scope
     finally:
         scope.members -= 1

@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.journal import Journal
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
@@ -22,6 +23,7 @@ from fusion_tools.ledger import UrlLedger
 from fusion_tools.normalise import normalise
 from fusion_tools.render import foreign_text, page_text, search_text
 from fusion_tools.results import (
+    Page,
     PageFetcher,
     SearchProvider,
     SearchResult,
@@ -59,8 +61,18 @@ class Toolbox:
         self._own = own
 
     @classmethod
-    def open(cls, settings: ResolvedConfig, own: Sequence[BaseTool] | None = None) -> Toolbox:
+    def open(
+        cls,
+        settings: ResolvedConfig,
+        own: Sequence[BaseTool] | None = None,
+        journal: Journal | None = None,
+    ) -> Toolbox:
         """The tools of a configuration.
+
+        Args:
+            settings: The configuration.
+            own: The caller's tools, used instead of the web tools.
+            journal: Keeps what the web tools bring, and has what they brought before.
 
         Raises:
             ConfigurationError: The search is not available here, or the folder cannot be read.
@@ -72,12 +84,12 @@ class Toolbox:
         try:
             if settings.search == "corpus":
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-                return cls(corpus, corpus)
+                return cls(*_kept(corpus, corpus, journal))
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
             search = _search(settings.search)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
-            return cls(search, _web_fetcher(allowed, blocked))
+            return cls(*_kept(search, _web_fetcher(allowed, blocked), journal))
         except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
 
@@ -100,6 +112,45 @@ class Toolbox:
         if self._fetcher is not None:
             tools.append(web_fetch_tool(self._fetcher, ledger=ledger, nonce=nonce))
         return tools
+
+
+def _kept(
+    search: SearchProvider, fetcher: PageFetcher, journal: Journal | None
+) -> tuple[SearchProvider, PageFetcher]:
+    if journal is None:
+        return search, fetcher
+    return _KeptSearch(search, journal), _KeptFetch(fetcher, journal)
+
+
+class _KeptSearch:
+    """A search whose hits are kept: the web answers otherwise the next time."""
+
+    def __init__(self, search: SearchProvider, journal: Journal) -> None:
+        self.name = search.name
+        self._search, self._journal = search, journal
+
+    async def search(self, query: str, limit: int) -> list[SearchResult]:
+        step = f"search {limit} {query}"
+        hits: list[SearchResult] | None = self._journal.found(step)
+        if hits is None:
+            hits = await self._search.search(query, limit)
+            self._journal.keep(step, hits)
+        return hits
+
+
+class _KeptFetch:
+    """A fetcher whose pages are kept."""
+
+    def __init__(self, fetcher: PageFetcher, journal: Journal) -> None:
+        self._fetcher, self._journal = fetcher, journal
+
+    async def fetch(self, url: str) -> Page:
+        step = f"page {url}"
+        page: Page | None = self._journal.found(step)
+        if page is None:
+            page = await self._fetcher.fetch(url)
+            self._journal.keep(step, page)
+        return page
 
 
 class _Filtered:

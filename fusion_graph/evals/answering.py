@@ -28,6 +28,7 @@ from fusion_graph.evals.questions import Question
 from fusion_graph.evals.spending import Spending
 from fusion_graph.evals.store import Make, Store
 from fusion_graph.evidence import source_list
+from fusion_graph.journal import Journal
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
@@ -111,9 +112,9 @@ class Answering:
         answers = await settled(
             self._member(arm, question, index, *member) for index, member in enumerate(members)
         )
-        run = _run(question, names, reading_seed(arm, question))
-        joined = join(answers, run["seed"])
-        took = elapsed([a["end"] - a["start"] for a in answers], arm.settings.max_concurrency)
+        seed = reading_seed(arm, question)
+        joined = join(answers, seed)
+        took = elapsed([a["end"] for a in answers], arm.settings.max_concurrency)
         calls = [call for answer in answers for call in answer["calls"]]
         found = tuple(dict.fromkeys(source["url"] for source in joined["sources"]))
         if not any(answer["status"] == "ok" for answer in answers):
@@ -124,10 +125,10 @@ class Answering:
             )
         judgement: Judgement = {"analysis": None, "calls": [], "degradations": []}
         if arm.kind not in ("solo", "no-judge"):
-            judgement, seconds = await self._judged(arm, question, joined, run)
+            judgement, seconds = await self._judged(arm, question, joined, seed)
             took += seconds
         text, listed, calls_after, lost_after, seconds = await self._written(
-            arm, question, joined, judgement, run
+            arm, question, joined, judgement, seed
         )
         losses = [*joined["degradations"], *judgement["degradations"]]
         return Answer(
@@ -156,8 +157,8 @@ class Answering:
         )
         model = model_name(member.model)
 
-        async def ask() -> dict[str, Any]:
-            answer = await _asked(question, alone)
+        async def ask(journal: Journal) -> dict[str, Any]:
+            answer = await _asked(question, alone, journal)
             failure = answer["failure"]
             if failure is not None and failure["reason"] in FATAL:
                 raise ArmUnavailable(model, failure["reason"], failure["detail"])
@@ -168,15 +169,17 @@ class Answering:
         return _as_member(stored, name, index)
 
     async def _judged(
-        self, arm: Arm, question: Question, joined: Joined, run: Run
+        self, arm: Arm, question: Question, joined: Joined, seed: int
     ) -> tuple[Judgement, float]:
         """The judge's comparison, and the seconds it took."""
 
-        async def compare() -> dict[str, Any]:
-            began = time.monotonic()
-            done = await judge(_messages(question), run, joined, arm.settings, Stack(None), _quiet)
+        async def compare(journal: Journal) -> dict[str, Any]:
+            run = _run(question, arm.settings.names, seed, journal)
+            done = await judge(
+                _messages(question), run, joined, arm.settings, Stack(None), _quiet, journal
+            )
             _raise_if_unavailable(done["calls"], done["analysis"] is None)
-            return {**done, "seconds": round(time.monotonic() - began, 4)}
+            return {**done, "seconds": round(journal.seconds, 4)}
 
         model = model_name(arm.settings.judge)
         key = judge_key(question, arm, joined)
@@ -191,7 +194,7 @@ class Answering:
         )
 
     async def _written(
-        self, arm: Arm, question: Question, joined: Joined, judgement: Judgement, run: Run
+        self, arm: Arm, question: Question, joined: Joined, judgement: Judgement, seed: int
     ) -> tuple[str, str, list[CallRecord], list[str], float]:
         """The answer, its sources, the writer's calls, what was lost, and seconds."""
         survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
@@ -199,17 +202,17 @@ class Answering:
             written = pass_on(most_agreed(survivors, judgement), "", joined, _say, [], [])
             return written.answer, source_list(joined["sources"], written.answer), [], [], 0.0
 
-        async def write() -> dict[str, Any]:
-            began = time.monotonic()
+        async def write(journal: Journal) -> dict[str, Any]:
+            run = _run(question, arm.settings.names, seed, journal)
             done: Written = await synthesis(
-                _messages(question), run, joined, judgement, arm.settings, _quiet, _say
+                _messages(question), run, joined, judgement, arm.settings, _quiet, _say, journal
             )
             _raise_if_unavailable(done.calls, True)
             return {
                 "text": done.answer,
                 "calls": done.calls,
                 "degradations": done.degradations,
-                "seconds": round(time.monotonic() - began, 4),
+                "seconds": round(journal.seconds, 4),
             }
 
         model = model_name(arm.settings.synthesizer)
@@ -237,15 +240,15 @@ async def kept(store: Store, spending: Spending, kind: str, key: str, make: Make
         CapReached: It may not begin.
     """
 
-    async def paying() -> dict[str, Any]:
+    async def paying(journal: Journal) -> dict[str, Any]:
         likely = spending.begin(kind)
-        calls: list[CallRecord] = []
+        calls: Iterable[CallRecord] = journal.calls()  # of work that breaks off
         try:
-            value = await make()
+            value = await make(journal)
             calls = value["calls"]
             return value
         finally:
-            spending.end(kind, likely, calls)
+            spending.end(kind, likely, list(calls)[len(journal.calls_before) :])
 
     return (await store.once(key, paying)).value
 
@@ -271,10 +274,11 @@ def _messages(question: Question) -> list[AnyMessage]:
     return [HumanMessage(question.text)]
 
 
-def _run(question: Question, members: list[str], seed: int) -> Run:
+def _run(question: Question, members: list[str], seed: int, journal: Journal) -> Run:
     return {
         "id": str(uuid4()),
-        "started": time.time(),
+        # As if it had never broken off: what is begun now comes after what was done before.
+        "started": time.time() - journal.seconds_before,
         "question": question.text,
         "preset": None,
         "preset_reason": "",
@@ -284,18 +288,28 @@ def _run(question: Question, members: list[str], seed: int) -> Run:
         "invocation_reason": "evaluation",
         "continues": False,
         "seed": seed,
-        "nonce": secrets.token_hex(8),
+        "nonce": _nonce(journal),
         "calls": [],
         "degradations": [],
     }
 
 
-async def _asked(question: Question, alone: ResolvedConfig) -> PanelAnswer:
+def _nonce(journal: Journal) -> str:
+    """The delimiters' secret: a model that goes on sees those that it has seen before."""
+    step = "nonce"
+    nonce: str | None = journal.found(step)
+    if nonce is None:
+        nonce = secrets.token_hex(8)
+        journal.keep(step, nonce)
+    return nonce
+
+
+async def _asked(question: Question, alone: ResolvedConfig, journal: Journal) -> PanelAnswer:
     """One panelist's answer, in a run of its own."""
-    (task,) = tasks(_run(question, [NOBODY], 0), _messages(question), alone)
+    (task,) = tasks(_run(question, [NOBODY], 0, journal), _messages(question), alone)
 
     async def work(given: PanelTask) -> PanelAnswer:
-        return await panelist(given, alone, Stack(None), _quiet)
+        return await panelist(given, alone, Stack(None), _quiet, journal)
 
     # The panelist's loop is a graph, which looks for the run it is part of.
     answer: PanelAnswer = await RunnableLambda(work, name="panelist").ainvoke(task)

@@ -22,6 +22,7 @@ from fusion_graph.evals.questions import Programs, Question, Rubric
 from fusion_graph.evals.sandbox.suite import Suite
 from fusion_graph.evals.spending import CapReached, Spending
 from fusion_graph.evals.store import Store, key_of
+from fusion_graph.journal import Journal
 from fusion_graph.models import check_model
 
 
@@ -140,7 +141,7 @@ def _kept_verdicts(plan: Plan, store: Store, spending: Spending) -> Ask:
     async def ask(call: GraderCall) -> GraderReply:
         failed: list[GraderReply] = []
 
-        async def make() -> dict[str, Any]:
+        async def make(_: Journal) -> dict[str, Any]:
             reply = await real(call)
             if reply.failure is not None:
                 failed.append(reply)
@@ -176,7 +177,7 @@ async def _marked(
     if not isinstance(question.marking, Suite | Programs) or text is None:
         return await grade(question, text, plan.grader, ask)
 
-    async def test() -> dict[str, Any]:
+    async def test(_: Journal) -> dict[str, Any]:
         async with runs:  # each takes a whole processor
             return asdict(await grade(question, text, plan.grader, ask))
 

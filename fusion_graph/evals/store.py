@@ -1,7 +1,8 @@
 """Finished work on disk, each piece under the hash of everything that decides it.
 
 One file a record, written aside and moved into place: a process may die at any moment, and a
-record is there whole or not at all. What is there is never made again.
+record is there whole or not at all. What is there is never made again. A piece of work that takes
+several steps has a journal of them until its record is there.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.journal import Journal
 from fusion_graph.usage import CallRecord
 
-Make = Callable[[], Awaitable[dict[str, Any]]]
-"""Does the work; its result is plain data."""
+Make = Callable[[Journal], Awaitable[dict[str, Any]]]
+"""Does the work; its result is plain data. The journal has the steps that were finished before."""
+
+STEPS = ".steps"
+"""Ends the name of a journal: the finished steps of a piece of work that is not finished."""
 
 UNFINISHED = ".unfinished"
 """Ends the name of a file that is being written; one that is left over is no record."""
@@ -111,16 +116,21 @@ class Store:
             found = _read(path)
             if found is not None:
                 return Record(found, fresh=False)
-            value = await make()
+            journal = Journal(path.with_suffix(STEPS))
+            value = await make(journal)
             _write(path, value)
+            journal.forget()
             # As read, so that a resumed run sees the very same data.
             return Record(json.loads(json.dumps(value)), fresh=True)
 
     def calls(self) -> Iterable[CallRecord]:
-        """The model calls behind all the records, those of earlier runs included."""
+        """The model calls behind all the work, finished or not, that of earlier runs included."""
         for path in sorted(self._folder.glob("*/*.json")):
             value = _read(path)
             yield from (value or {}).get("calls", ())
+        for path in sorted(self._folder.glob(f"*/*{STEPS}")):
+            if not path.with_suffix(".json").exists():  # it died just before it forgot the steps
+                yield from Journal(path).calls()
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"

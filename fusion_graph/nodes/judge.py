@@ -17,6 +17,7 @@ from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import SourceRecord
+from fusion_graph.journal import Journal
 from fusion_graph.models import Model, open_model
 from fusion_graph.prompts import judge_material, judge_system, repair
 from fusion_graph.research import Researcher, research
@@ -51,6 +52,7 @@ async def judge(
     settings: ResolvedConfig,
     stack: Stack,
     emit: Emit,
+    journal: Journal | None = None,
 ) -> Judgement:
     """Compare the answers: the judge, its repair, then each fallback in turn.
 
@@ -61,6 +63,7 @@ async def judge(
         settings: The run's settings.
         stack: What the graph was made with.
         emit: Sends progress events.
+        journal: Keeps its finished steps; None keeps only its verdict.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1:
@@ -68,7 +71,7 @@ async def judge(
             return _nothing([], [])
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
         return _nothing([], [{"code": "single_survivor", "detail": lost}])
-    caller = Caller("judge", "judge", run["started"], emit)
+    caller = Caller("judge", "judge", run["started"], emit, journal=journal)
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, joined)
     answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
@@ -166,7 +169,7 @@ async def _researched(
     book.note_results(
         [{"url": s["url"], "title": s["title"], "snippet": "", "date": None} for s in sources]
     )
-    async with run_scope(run["id"], settings, stack.tools) as scope:
+    async with run_scope(run["id"], settings, stack.tools, journal=caller.journal) as scope:
         who = Researcher(
             caller=caller,
             model=model,

@@ -19,6 +19,7 @@ from fusion_graph.errors import ConfigurationError, Degradation, Failure, Failur
 from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
 from fusion_graph.failures import scrub
+from fusion_graph.journal import Journal
 from fusion_graph.models import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
@@ -35,7 +36,11 @@ class UnsupportedInput(Exception):
 
 
 async def panelist(
-    task: PanelTask, settings: ResolvedConfig, stack: Stack, emit: Emit
+    task: PanelTask,
+    settings: ResolvedConfig,
+    stack: Stack,
+    emit: Emit,
+    journal: Journal | None = None,
 ) -> PanelAnswer:
     """Let one member work. Never raises but when it is cancelled: a failure is an answer too.
 
@@ -44,16 +49,17 @@ async def panelist(
         settings: The run's settings.
         stack: What the graph was made with.
         emit: Sends progress events.
+        journal: Keeps its finished steps; None keeps only its answer.
     """
     run = task["run"]
     member, name = settings.panel[task["index"]], run["members"][task["index"]]
-    caller = Caller("panel", name, run["started"], emit)
+    caller = Caller("panel", name, run["started"], emit, journal=journal)
     began = time.time()
     emit("panel.added", name=name, model=model_name(member.model))
     who: Researcher | None = None
     replaced: list[Replaced] = []
     try:
-        async with run_scope(run["id"], settings, stack.tools, run["calls"]) as scope:
+        async with run_scope(run["id"], settings, stack.tools, run["calls"], journal) as scope:
             caller.budget, caller.gate = scope.budget, scope.gate
             while True:
                 since = time.time()

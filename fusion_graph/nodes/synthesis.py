@@ -25,6 +25,7 @@ from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
+from fusion_graph.journal import Journal
 from fusion_graph.models import open_model
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
@@ -62,6 +63,7 @@ async def synthesis(
     settings: ResolvedConfig,
     emit: Emit,
     say: Say,
+    journal: Journal | None = None,
 ) -> Written:
     """Write the answer: the writer, each fallback in turn, at worst a panelist's own answer.
 
@@ -73,12 +75,13 @@ async def synthesis(
         settings: The run's settings.
         emit: Sends progress events.
         say: Takes the answer as it is written.
+        journal: Keeps its finished calls; None keeps only its answer.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
         return pass_on(survivors[0], note, joined, say, [], [])
-    caller = Caller("synthesis", "writer", run["started"], emit)
+    caller = Caller("synthesis", "writer", run["started"], emit, journal=journal)
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before)
     limit = writer_limit(settings, joined, judgement)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fusion_graph.evals.errors import GraderUnavailable
 from fusion_graph.evals.grader import GraderSettings
 from fusion_graph.evals.spending import CapReached
-from fusion_graph.evals.store import UNFINISHED, Store
+from fusion_graph.evals.store import STEPS, UNFINISHED, Store
+from tests.evals import killing
 from tests.evals.evaluations import (
     GRADER,
     PRICES,
@@ -34,7 +33,7 @@ NEEDED = {"a": 8, "b": 4, "c": 4, "j": 8, "w": 8}
 IN_FLIGHT = 4 * 3
 """Most calls under way at once: four answers, each with a panel of three."""
 
-RESULTS = ("answers.jsonl", "results.json", "summary.md", "summary.html")
+RESULTS = ("answers.jsonl", "seconds.jsonl", "results.json", "summary.md", "summary.html")
 
 
 def command(stack: str, dataset: str, out: Path, *more: str) -> list[str]:
@@ -50,15 +49,6 @@ def finish(given: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
 
 def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in RESULTS}
-
-
-def timeless(out: Path) -> list[Any]:
-    """The answers without the one thing that two runs measure anew."""
-    lines = [json.loads(line) for line in (out / "answers.jsonl").read_text("utf-8").splitlines()]
-    for line in lines:
-        for answer in line["arms"].values():
-            del answer["seconds"]
-    return lines
 
 
 def stored(out: Path) -> Counter[str]:
@@ -89,12 +79,28 @@ def test_a_killed_run_goes_on_without_making_a_kept_call_again(models, tmp_path)
 
         assert again == Counter(NEEDED) - kept
         assert len(made) - kept.total() <= IN_FLIGHT
-        assert timeless(out) == timeless(whole)
+        assert (out / "answers.jsonl").read_bytes() == (whole / "answers.jsonl").read_bytes()
 
     first, before = contents(out), len(models.calls())
     finish(command(stack, dataset, out))
     assert contents(out) == first
     assert len(models.calls()) == before
+
+
+# The benchmark `eval_kills` does this at every one of the calls.
+@pytest.mark.parametrize(("model", "number"), [("a", 2), ("b", 6), ("j", 1), ("w", 2), ("g", 2)])
+def test_no_finished_call_is_made_again_wherever_a_run_is_killed(models, tmp_path, model, number):
+    killing.script(models, None)
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    killing.finish(killing.command(models, tmp_path, whole))
+    assert counts(models) == killing.CALLS
+
+    made = killing.killed(models, tmp_path, out, killing.Point(model, number))
+
+    assert made == Counter(killing.CALLS) + Counter([model])  # the one that hung
+    assert (out / "answers.jsonl").read_bytes() == (whole / "answers.jsonl").read_bytes()
+    assert killing.figures(out) == killing.figures(whole)
+    assert not list((out / "store").rglob(f"*{STEPS}"))
 
 
 def test_what_a_dying_process_left_half_written_is_no_record(models, tmp_path):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.evals.store import Store, folder_digest, key_of
+from fusion_graph.journal import Journal
+from fusion_graph.usage import CallRecord
 
 
 def files(folder: Path) -> list[Path]:
@@ -18,7 +21,7 @@ def files(folder: Path) -> list[Path]:
 async def test_what_many_want_at_once_is_made_once_and_kept(tmp_path):
     store, key, made = Store(tmp_path), key_of("panel", "q"), []
 
-    async def make():
+    async def make(journal):
         made.append(1)
         await asyncio.sleep(0)
         return {"calls": [], "text": "wet"}
@@ -34,10 +37,10 @@ async def test_what_many_want_at_once_is_made_once_and_kept(tmp_path):
 async def test_what_fails_or_is_cancelled_leaves_nothing(tmp_path):
     store, key = Store(tmp_path), key_of("panel", "q")
 
-    async def fail():
+    async def fail(journal):
         raise ValueError("no")
 
-    async def hang():
+    async def hang(journal):
         await asyncio.Event().wait()
 
     with pytest.raises(ValueError, match="no"):
@@ -49,7 +52,7 @@ async def test_what_fails_or_is_cancelled_leaves_nothing(tmp_path):
 
     assert files(tmp_path) == []
 
-    async def make():
+    async def make(journal):
         return {"calls": []}
 
     assert (await store.once(key, make)).fresh
@@ -59,7 +62,7 @@ async def test_what_fails_or_is_cancelled_leaves_nothing(tmp_path):
 async def test_a_record_that_is_not_whole_is_made_again(tmp_path, left):
     store, key = Store(tmp_path), key_of("panel", "q")
 
-    async def make():
+    async def make(journal):
         return {"calls": [], "text": "wet"}
 
     await store.once(key, make)
@@ -69,6 +72,65 @@ async def test_a_record_that_is_not_whole_is_made_again(tmp_path, left):
     assert list(store.calls()) == []
     assert (await store.once(key, make)).fresh
     assert not (await store.once(key, make)).fresh
+
+
+def call(cost: float) -> CallRecord:
+    return {
+        "stage": "panel",
+        "name": "a",
+        "model": "scripted:a",
+        "input_tokens": 1,
+        "output_tokens": 1,
+        "cost_usd": cost,
+        "start": 0.0,
+        "end": 1.0,
+        "outcome": "ok",
+        "left_out": [],
+    }
+
+
+async def test_steps_of_unfinished_work_are_there_the_next_time_and_counted_once(tmp_path):
+    store, key, step = Store(tmp_path), key_of("panel", "q"), "call 1"
+
+    async def breaks_off(journal):
+        assert journal.next_call() == step
+        assert journal.found(step) is None
+        journal.keep(step, {"message": {}, "calls": [call(0.25)]})
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await store.once(key, breaks_off)
+    assert [one["cost_usd"] for one in Store(tmp_path).calls()] == [0.25]
+
+    (path,) = files(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"after": 100.0}) + "\n")
+
+    async def goes_on(journal):
+        assert journal.next_call() == step
+        assert journal.seconds >= journal.seconds_before == 100.0
+        return {"calls": [*journal.found(step)["calls"], call(0.5)]}
+
+    await store.once(key, goes_on)
+
+    assert [one["cost_usd"] for one in Store(tmp_path).calls()] == [0.25, 0.5]
+    assert [path.suffix for path in files(tmp_path)] == [".json"]
+
+
+@pytest.mark.parametrize("torn", [b'{"step": "call 2", "val', b"{}\n", b"\xff\n", b"[]"])
+def test_a_step_that_was_being_written_is_no_step(tmp_path, torn):
+    path = tmp_path / "work.steps"
+    journal = Journal(path)
+    journal.keep("call 1", {"message": {}, "calls": [call(0.25)]})
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+
+    again = Journal(path)
+    assert again.found("call 2") is None
+    assert path.read_bytes() == whole
+    again.keep("call 2", {"message": {}, "calls": []})
+
+    assert Journal(path).found("call 1")["calls"] == [call(0.25)]
+    assert Journal(path).found("call 2") == {"message": {}, "calls": []}
 
 
 def test_a_key_names_everything_that_decides():

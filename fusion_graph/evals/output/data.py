@@ -19,7 +19,7 @@ from fusion_graph.usage import total
 
 
 def answer_lines(evaluation: Evaluation) -> Iterator[str]:
-    """A line of JSON for each question: every arm's answer, its marks and what it took."""
+    """A line of JSON for each question: every arm's answer, its marks and what it cost."""
     by_question: dict[str, list[Marked]] = {}
     for item in evaluation.marked:
         by_question.setdefault(item.question.id, []).append(item)
@@ -36,6 +36,14 @@ def answer_lines(evaluation: Evaluation) -> Iterator[str]:
                     for item in by_question.get(question.id, ())
                 },
             }
+        )
+
+
+def seconds_lines(evaluation: Evaluation) -> Iterator[str]:
+    """A line of JSON for each answer: how long it took, which no two runs agree on."""
+    for item in evaluation.marked:
+        yield as_json(
+            {"id": item.question.id, "arm": item.arm.name, "seconds": item.answer.seconds}
         )
 
 
@@ -59,7 +67,6 @@ def _answer(item: Marked, score: QuestionScore) -> dict[str, Any]:
         "calls": spent["calls"],
         "tokens": tokens_of(answer),
         "cost_usd": spent["cost_usd"],
-        "seconds": answer.seconds,
         "marking_cost_usd": total(grade.calls)["cost_usd"],
     }
 
