@@ -25,6 +25,7 @@ from fusion_graph.errors import ConfigurationError, FusionError
 if TYPE_CHECKING:
     from fusion_graph.evals.comparison import Results
     from fusion_graph.evals.datasets import Dataset
+    from fusion_graph.evals.expected import Expected
     from fusion_graph.evals.intervals import Interval
     from fusion_graph.evals.output.evaluation import Evaluation
     from fusion_graph.evals.runner import Outcome, Plan
@@ -86,6 +87,7 @@ def evaluate(request: Evaluated) -> int:
         OutputFailed: The results could not be written.
     """
     from fusion_graph.evals.datasets import read_dataset, select
+    from fusion_graph.evals.expected import expected_cost
     from fusion_graph.evals.spending import Spending
     from fusion_graph.evals.store import Store
 
@@ -97,7 +99,10 @@ def evaluate(request: Evaluated) -> int:
     folder = Path(request.out or f"eval-{Path(request.dataset).stem}")
     store = Store(folder / STORE)
     spending = Spending(request.max_cost, store.calls())
-    bar = open_bar(spending, quiet=request.quiet)
+    expected = expected_cost(plan)
+    bar = open_bar(spending, None if expected.unknown else expected.likely, quiet=request.quiet)
+    bar.note(_expected(expected, request.max_cost, len(plan.questions) * len(plan.arms)))
+    bar.tell(0, len(plan.questions) * len(plan.arms))
     outcome = _carried_out(plan, store, spending, bar, folder)
     if outcome.stopped is not None:
         bar.note(_stopped(outcome.stopped, outcome, len(plan.arms)))
@@ -146,6 +151,19 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
             "Its answers are to be marked by a model: name one that can be asked with --grader.",
         ) from None
     return plan
+
+
+def _expected(expected: Expected, cap: float | None, answers: int) -> str:
+    """What the whole will cost, in words, and whether the cap will let it."""
+    words = (
+        f"{answers} answers, about ${expected.likely:.4f} in all, grading included "
+        f"(${expected.low:.4f} to ${expected.high:.4f}); what is kept already costs nothing"
+    )
+    if expected.unknown:
+        words += f"; not counted, price unknown: {', '.join(map(clean, expected.unknown))}"
+    if cap is not None and cap < expected.likely:
+        words += f"; --max-cost {cap:g} will probably stop it before the end"
+    return f"{words}."
 
 
 def _carried_out(plan: Plan, store: Store, spending: Spending, bar: Bar, folder: Path) -> Outcome:

@@ -32,10 +32,12 @@ class Costs:
 
     Args:
         spending: Counts.
+        expected: US dollars that the whole evaluation is thought to cost, for as long as nothing
+            is known of what it does cost; None if nobody can tell.
     """
 
-    def __init__(self, spending: Spending) -> None:
-        self._spending = spending
+    def __init__(self, spending: Spending, expected: float | None = None) -> None:
+        self._spending, self._expected = spending, expected
         self._found = 0
 
     def words(self, done: int, total: int) -> str:
@@ -47,6 +49,8 @@ class Costs:
         if spent.fresh and done > self._found and done < total:
             each = spent.fresh / (done - self._found)
             parts.append(f"about ${each * (total - done):.4f} to come")
+        elif self._expected and done < total:
+            parts.append(f"about ${self._expected * (1 - done / total):.4f} to come")
         if spent.unknown:
             parts.append(f"price of {spent.unknown} calls unknown")
         return ", ".join(parts)
@@ -127,20 +131,25 @@ class Live(Log):
         words = self._costs.words(done, total)
         self._bar.update(self._task, completed=done, total=total, cost=words)
 
+    def note(self, line: str) -> None:
+        """Write a line above the bar."""
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.stop()
 
 
-def open_bar(spending: Spending, *, quiet: bool) -> Bar:
+def open_bar(spending: Spending, expected: float | None, *, quiet: bool) -> Bar:
     """The progress that suits this process's standard error.
 
     Args:
         spending: Counts the money.
+        expected: US dollars that the whole is thought to cost; None if nobody can tell.
         quiet: Whether nothing is to be said.
     """
     if quiet:
         return Nothing()
     if sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown"):
-        return Live(Costs(spending))
-    return Log(Costs(spending))
+        return Live(Costs(spending, expected))
+    return Log(Costs(spending, expected))

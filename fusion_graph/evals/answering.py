@@ -151,20 +151,17 @@ class Answering:
         member: Panelist,
         repetition: int,
     ) -> PanelAnswer:
-        plain = member.model_copy(update={"name": NOBODY})
-        alone = arm.settings.model_copy(
-            update={"panel": [plain], "quorum": None, "fallbacks": [], "max_concurrency": None}
-        )
+        settings = alone(arm, member)
         model = model_name(member.model)
 
         async def ask(journal: Journal) -> dict[str, Any]:
-            answer = await _asked(question, alone, journal)
+            answer = await _asked(question, settings, journal)
             failure = answer["failure"]
             if failure is not None and failure["reason"] in FATAL:
                 raise ArmUnavailable(model, failure["reason"], failure["detail"])
             return {**answer}
 
-        key = panelist_key(question, arm, alone, plain, repetition)
+        key = panelist_key(question, arm, settings, settings.panel[0], repetition)
         stored: Any = await self._kept(f"panel {model}", key, ask)
         return _as_member(stored, name, index)
 
@@ -224,6 +221,14 @@ class Answering:
 
     async def _kept(self, kind: str, key: str, make: Make) -> dict[str, Any]:
         return await kept(self._store, self._spending, kind, key, make)
+
+
+def alone(arm: Arm, member: Panelist) -> ResolvedConfig:
+    """The settings under which a panelist answers by itself, called `NOBODY`."""
+    plain = member.model_copy(update={"name": NOBODY})
+    return arm.settings.model_copy(
+        update={"panel": [plain], "quorum": None, "fallbacks": [], "max_concurrency": None}
+    )
 
 
 async def kept(store: Store, spending: Spending, kind: str, key: str, make: Make) -> dict[str, Any]:
@@ -304,12 +309,12 @@ def _nonce(journal: Journal) -> str:
     return nonce
 
 
-async def _asked(question: Question, alone: ResolvedConfig, journal: Journal) -> PanelAnswer:
+async def _asked(question: Question, settings: ResolvedConfig, journal: Journal) -> PanelAnswer:
     """One panelist's answer, in a run of its own."""
-    (task,) = tasks(_run(question, [NOBODY], 0, journal), _messages(question), alone)
+    (task,) = tasks(_run(question, [NOBODY], 0, journal), _messages(question), settings)
 
     async def work(given: PanelTask) -> PanelAnswer:
-        return await panelist(given, alone, Stack(None), _quiet, journal)
+        return await panelist(given, settings, Stack(None), _quiet, journal)
 
     # The panelist's loop is a graph, which looks for the run it is part of.
     answer: PanelAnswer = await RunnableLambda(work, name="panelist").ainvoke(task)

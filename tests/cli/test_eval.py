@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.cli.eval import STOPPED, Evaluated, command, evaluate
-from fusion_graph.errors import ConfigurationError
+from fusion_graph.errors import ConfigurationError, FusionError
 from fusion_graph.evals.datasets import read_dataset
 from tests.cli.conftest import run
 from tests.evals.evaluations import PRICES, counts, question_file, script, stack_file
@@ -49,6 +49,7 @@ def test_the_offline_preset_is_compared_with_its_panelists_without_key_or_grader
     assert {path.name for path in out.iterdir()} == {
         "store",
         "answers.jsonl",
+        "seconds.jsonl",
         "results.json",
         "summary.md",
         "summary.html",
@@ -71,6 +72,22 @@ def test_a_stack_file_goes_in_and_a_verdict_comes_out(models, scripted, capsys):
     assert f"${6 * sum(PRICES.values()):.4f} so far" in err
     assert re.search(r"about \$\d+\.\d{4} to come", err)
     assert counts(models) == dict.fromkeys("abcjw", 6)
+
+
+def test_what_it_will_cost_is_said_before_anybody_is_paid(models, scripted, capsys):
+    given = scripted(2)
+    with open(given["arms"][0].partition(",")[0], "a", encoding="utf-8") as file:
+        prices = [f"{name} = {{ input = 1, output = 10 }}" for name in PRICES]
+        file.write("\n[providers.scripted.prices]\n" + "\n".join(prices))
+    for name in PRICES:
+        models.script(name, {"status": 402})
+
+    with pytest.raises(FusionError, match=r"insufficient_credits"):
+        evaluate(Evaluated(**given, max_cost=0.0001))
+
+    _, err = capsys.readouterr()
+    assert re.match(r"4 answers, about \$0\.\d{4} in all, grading included \(\$0\.", err)
+    assert "--max-cost 0.0001 will probably stop it" in err
 
 
 def test_quiet_says_nothing_but_the_result(scripted, capsys):

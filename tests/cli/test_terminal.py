@@ -12,6 +12,7 @@ from rich.console import Console
 
 from fusion_graph.cli.board import Board
 from tests.cli.conftest import COMMAND, PATIENCE
+from tests.evals.evaluations import PRICES, question_file, script, stack_file
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 """What hides and shows the cursor."""
@@ -43,6 +44,28 @@ def test_the_board_is_gone_before_the_answer_comes(models, preset_file, monkeypa
     assert lines[0] == "Water is [31mvery[2J wet."
     assert lines[1] == ""
     assert lines[2].startswith("status: degraded; 2 of 3 of the panel answered")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_an_evaluation_draws_a_bar_with_its_cost(models, tmp_path, monkeypatch):
+    script(models)
+    stack, dataset = stack_file(models, tmp_path), question_file(tmp_path, 2)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "160")
+
+    code, shown = on_terminal(
+        *("eval", "--dataset", dataset, "--arms", stack, "--out", str(tmp_path / "out"))
+    )
+
+    assert code == 0
+    bar, _, rest = shown.rpartition(SHOW)
+    first = bar.replace("\r", "").split("\n")[0]
+    assert "2 answers, about $" in first
+    assert "price unknown: scripted:a, scripted:b" in first
+    assert "0/2" in bar
+    assert "2/2" in bar
+    assert f"${2 * sum(PRICES.values()):.4f} so far" in bar
+    assert "questions" in rest
 
 
 def on_terminal(*args: str) -> tuple[int, str]:

@@ -57,10 +57,12 @@ def points() -> Iterator[Point]:
 
 def steps() -> dict[str, dict[str, Any]]:
     """What each model says, by what it is shown alone: the same to whoever asks again."""
-    search = {"name": "web_search", "args": {"query": "water wet"}}
+    # With ids of their own: the server's grow with its calls, and tokens are counted by length.
+    search = {"name": "web_search", "args": {"query": "water wet"}, "id": "search"}
     # Two at once, of which either may be the first to come back.
     pages = [
-        {"name": "web_fetch", "args": {"url": f"corpus:///{name}.md"}} for name in ("water", "ice")
+        {"name": "web_fetch", "args": {"url": f"corpus:///{name}.md"}, "id": name}
+        for name in ("water", "ice")
     ]
     cost = {"cost": 0.001}
     panelist = {
@@ -111,7 +113,7 @@ def killed(scope: Scope, folder: Path, out: Path, point: Point) -> Counter[str]:
     script(scope, point)
     line = command(scope, folder, out)
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    arrived = _arrived_by(point)
+    arrived = arrived_by(point)
     scope.calls(arrived=arrived)
     scope.calls(ended=arrived - 1)
     _wait_until_kept(out, arrived - 1, process)
@@ -124,7 +126,7 @@ def killed(scope: Scope, folder: Path, out: Path, point: Point) -> Counter[str]:
     return made + Counter(call.model for call in scope.calls())
 
 
-def _arrived_by(point: Point) -> int:
+def arrived_by(point: Point) -> int:
     """How many calls there are when one hangs and nothing more can be done without it."""
     each = ROUNDS if point.model in "abc" else 1
     before, number = divmod(point.number - 1, each)
