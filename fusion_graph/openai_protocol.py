@@ -28,6 +28,9 @@ from fusion_graph.failures import conceal, scrub
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
 
+MOST_TOKENS = 10**12
+"""No call takes more; a higher number is no count, and checkpoints hold none above 64 bits."""
+
 
 class ErrorReply(Exception):
     """HTTP 200 whose body is an error, or not a completion at all.
@@ -154,22 +157,26 @@ class ProtocolChat(ChatOpenAI):
         finish = None
         if "json" in stream.response.headers.get("content-type", ""):
             return await self._unstreamed(stream.response)
-        async with stream:
-            async for event in stream:
-                if not isinstance(event, dict):
-                    continue
-                if event.get("usage"):
-                    whole["usage"] = event["usage"]
-                whole.setdefault("model", event.get("model"))
-                whole.setdefault("id", event.get("id"))
-                for choice in event.get("choices") or ():
-                    finish = choice.get("finish_reason") or finish
-                    delta = choice.get("delta") or {}
-                    piece = delta.get("content") or ""
-                    text.append(piece)
-                    self.sink(piece)
-                    for part in delta.get("tool_calls") or ():
-                        _add_call_part(calls, part)
+        try:
+            async with stream:
+                async for event in stream:
+                    if not isinstance(event, dict):
+                        continue
+                    if event.get("usage"):
+                        whole["usage"] = event["usage"]
+                    whole.setdefault("model", event.get("model"))
+                    whole.setdefault("id", event.get("id"))
+                    for choice in event.get("choices") or ():
+                        finish = choice.get("finish_reason") or finish
+                        delta = choice.get("delta") or {}
+                        piece = _encodable(delta.get("content") or "")
+                        text.append(piece)
+                        self.sink(piece)
+                        for part in delta.get("tool_calls") or ():
+                            _add_call_part(calls, part)
+        except ValueError as error:
+            said = self._excerpt(str(getattr(error, "doc", error)))
+            raise ErrorReply(f"The stream holds what is not JSON: {said}") from None
         if finish is None:
             raise APIConnectionError(
                 message="The stream ended before the reply did.", request=stream.response.request
@@ -233,29 +240,72 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     message = choices[0].get("message")
     if not isinstance(message, dict):
         raise ErrorReply("The reply's choice holds no message.")
-    if isinstance(message.get("content"), str):
-        message["content"] = _encodable(message["content"])
+    choices[0]["message"] = message = _encodable(message)
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and not _is_object(function.get("arguments")):
-            # LangChain would refuse the whole reply for a list or a string; as text that is no
-            # JSON it becomes an invalid tool call.
-            function["arguments"] = f"not an object: {function.get('arguments')}"
-    if not isinstance(body.get("usage", {}), dict):
-        body.pop("usage")
+        if isinstance(function, dict):
+            function["arguments"] = _arguments(function.get("arguments"))
+    body["usage"] = _usage(body.get("usage"))
     return body
 
 
-def _is_object(arguments: Any) -> bool:
+def _arguments(arguments: Any) -> Any:
+    """A call's arguments as LangChain can read them, and as a report can hold them.
+
+    LangChain would refuse the whole reply for a list or a string, and take NaN, which nobody else
+    reads; as text that is no JSON they become an invalid tool call.
+    """
     try:
-        return isinstance(json.loads(arguments), dict)
-    except (TypeError, ValueError):
-        return True  # broken JSON is LangChain's to report
+        parsed = json.loads(arguments, strict=False)
+    except (TypeError, ValueError, RecursionError):
+        return arguments  # LangChain's to report
+    try:
+        written = json.dumps(_encodable(parsed), allow_nan=False)
+    except ValueError:
+        return f"not JSON: {arguments}"
+    return written if isinstance(parsed, dict) else f"not an object: {arguments}"
 
 
-def _encodable(text: str) -> str:
-    """The text without halves of surrogate pairs, which no file and no checkpoint takes."""
-    return text.encode("utf-8", "replace").decode()
+def _encodable(value: Any) -> Any:
+    """JSON data without halves of surrogate pairs, which no file and no checkpoint takes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return value
+
+
+def _usage(usage: Any) -> dict[str, Any]:
+    """What a reply says that it used, without counts that are none: LangChain takes them all."""
+    if not isinstance(usage, dict):
+        return {}
+    usable = {key: value for key, value in usage.items() if "tokens" not in key}
+    usable |= _counts(usage, "prompt_tokens", "completion_tokens", "total_tokens")
+    for part, names in _DETAILS.items():
+        if isinstance(details := usage.get(part), dict):
+            usable[part] = _counts(details, *names)
+    return usable
+
+
+_DETAILS = {
+    "prompt_tokens_details": ("audio_tokens", "cached_tokens", "cache_write_tokens"),
+    "completion_tokens_details": ("audio_tokens", "reasoning_tokens"),
+}
+"""What LangChain reads of a usage besides the sums."""
+
+
+def _counts(usage: Mapping[str, Any], *names: str) -> dict[str, int]:
+    """Those numbers of tokens that are numbers; some servers send them as texts or fractions."""
+    counts = {}
+    for name in names:
+        value = usage.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(MOST_TOKENS)):
+            value = int(value)
+        if isinstance(value, int | float) and 0 <= value <= MOST_TOKENS and value % 1 == 0:
+            counts[name] = int(value)
+    return counts
 
 
 def _error_reply(error: Any) -> ErrorReply:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -24,6 +23,9 @@ LISTED_PROVIDERS = {
     "cohere": "cohere",
 }
 """Providers here, and what the price list calls them."""
+
+DEAREST_CALL_USD = 1_000_000.0
+"""No call costs more: what a provider reports above it, or below nothing, is no cost."""
 
 Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
 
@@ -61,9 +63,9 @@ class Totals(TypedDict):
 def reported_cost(token_usage: Mapping[str, Any]) -> float | None:
     """US dollars as the provider reports them (OpenRouter's `usage.cost`), or None."""
     cost = token_usage.get("cost")
-    if not isinstance(cost, int | float) or isinstance(cost, bool) or not math.isfinite(cost):
+    if not isinstance(cost, int | float) or isinstance(cost, bool):
         return None
-    return float(cost)
+    return float(cost) if 0 <= cost <= DEAREST_CALL_USD else None
 
 
 def priced_cost(price: Price, input_tokens: int, output_tokens: int) -> float:

@@ -13,8 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from fusion_graph.cli.progress import Lines
-from fusion_graph.cli.telling import (
+from fusion_graph.cli.lines import Lines
+from fusion_graph.telling import (
     answered,
     clean,
     counted,

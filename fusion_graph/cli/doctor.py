@@ -12,14 +12,14 @@ from importlib.util import find_spec
 from typing import Any
 
 from fusion_graph.cli.answer import write_out
-from fusion_graph.cli.commands import installed_version
 from fusion_graph.cli.exits import ANSWERED, WRONG_USAGE, leave
 from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
-from fusion_graph.cli.telling import clean, counted, seconds
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import Choice, Preset, choose, load, user_folder
 from fusion_graph.presets.discovery import ollama_models, ollama_url
+from fusion_graph.telling import clean, counted, seconds
+from fusion_graph.version import own_version
 
 SEARCH_SECONDS = 12.0
 """How long the search engines may take to answer the trial query."""
@@ -35,7 +35,7 @@ def doctor(preset_name: str | None) -> int:
     Args:
         preset_name: The preset to examine; None for the one that would be chosen.
     """
-    _say("version", f"fusion-graph {installed_version()}, Python {platform.python_version()}")
+    _say("version", f"fusion-graph {own_version()}, Python {platform.python_version()}")
     _say("", f"{platform.platform()}, {sys.executable}")
     _say("packages", ", ".join(f"{package} {_version(package)}" for package in PACKAGES))
     _say_extras()

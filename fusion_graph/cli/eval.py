@@ -19,8 +19,8 @@ from rich.table import Table
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.evaluating import Bar, open_bar
 from fusion_graph.cli.exits import ANSWERED, OutputFailed
-from fusion_graph.cli.telling import clean
 from fusion_graph.errors import ConfigurationError, FusionError
+from fusion_graph.telling import clean
 
 if TYPE_CHECKING:
     from fusion_graph.evals.comparison import Results

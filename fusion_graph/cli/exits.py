@@ -20,8 +20,8 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn, Self
 
-from fusion_graph.cli.telling import clean
 from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
+from fusion_graph.telling import clean
 
 ANSWERED = 0
 FAULT = 1

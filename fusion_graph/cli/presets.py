@@ -17,10 +17,10 @@ from rich.text import Text
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.keys import is_set, keys_of
-from fusion_graph.cli.telling import clean
 from fusion_graph.config import FusionConfig, shown_address
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import Preset, load, names, user_folder
+from fusion_graph.telling import clean
 
 PIPE_COLUMNS = 120
 """Width of the table where no terminal says one."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Protocol
 
-from fusion_graph.cli.telling import tell
+from fusion_graph.cli.lines import Lines
 
 
 class Progress(Protocol):
@@ -32,25 +31,6 @@ class Silent:
 
     def note(self, line: str) -> None:
         """Say nothing."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class Lines:
-    """One plain line after the other, for logs and pipes: no control characters."""
-
-    def event(self, event: Mapping[str, Any]) -> None:
-        """Write the event's lines."""
-        for line in tell(event):
-            self.note(line)
-
-    def note(self, line: str) -> None:
-        """Write a line."""
-        # A reader that left must not end the run: the answer goes elsewhere.
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
 
     def close(self) -> None:
         """Nothing is open."""

@@ -9,7 +9,7 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.ask import check_page
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.running import Output, show
-from fusion_graph.cli.telling import clean
+from fusion_graph.telling import clean
 
 QUESTION_CHARACTERS = 80
 """How much of a question a list shows."""

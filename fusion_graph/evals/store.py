@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.journal import Journal
 from fusion_graph.usage import CallRecord
+from fusion_graph.version import own_version
 
 Make = Callable[[Journal], Awaitable[dict[str, Any]]]
 """Does the work; its result is plain data. The journal has the steps that were finished before."""
@@ -61,12 +61,8 @@ def key_of(stage: str, *decides: Any) -> str:
 @lru_cache(maxsize=1)
 def _versions() -> list[str]:
     """The package's version, and its prompts' words: a model asked in other words is another."""
-    try:
-        own = version("fusion-graph")
-    except PackageNotFoundError:
-        own = "unknown"
     words = (resources.files("fusion_graph") / "prompts.py").read_bytes()
-    return [own, hashlib.sha256(words).hexdigest()]
+    return [own_version(), hashlib.sha256(words).hexdigest()]
 
 
 def folder_digest(folder: Path) -> str:

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from fusion_graph.cli.telling import counted, place
 from fusion_graph.page.strangers import web_address
 from fusion_graph.page.wording import duration, moment, money, shown
+from fusion_graph.telling import counted, place
 
 
 @lru_cache(maxsize=1)

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
-from fusion_graph.cli.telling import answered, clean, counted, doing, failed, found, restarted
-from fusion_graph.cli.telling import waiting as trying_again
 from fusion_graph.page.panel import hue
 from fusion_graph.page.strangers import readable
+from fusion_graph.telling import answered, clean, counted, doing, failed, found, restarted
+from fusion_graph.telling import waiting as trying_again
 
 TAIL = 180
 """Characters of what somebody is writing that are shown: its end, which is where it moves."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from fusion_graph.cli.telling import clean, counted
 from fusion_graph.page.panel import Member, Panel
 from fusion_graph.page.strangers import readable
 from fusion_graph.page.wording import duration, moment, money
+from fusion_graph.telling import clean, counted
 
 if TYPE_CHECKING:
     from fusion_graph.analysis import Analysis

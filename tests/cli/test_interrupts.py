@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.cli.telling import cut_off
+from fusion_graph.telling import cut_off
 from fusion_graph.threads import ask_in_thread, resume_thread
 from tests.cli.conftest import PATIENCE
 

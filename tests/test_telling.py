@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.cli.telling import clean, counted, doing, place, tell
+from fusion_graph.telling import clean, counted, doing, place, tell
 
 
 def test_somebody_elses_text_becomes_one_printable_line():

@@ -1,0 +1,68 @@
+"""The command line's root: its name, its help, and the options that stand before a command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from fusion_graph.cli.exits import DEBUG_VARIABLE
+from fusion_graph.version import own_version
+
+Work = Callable[[], int]
+"""A command, parsed and ready: returns its exit code."""
+
+app = typer.Typer(
+    name="fusion-graph",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fusion-graph {own_version()}")
+        raise typer.Exit()
+
+
+def set_debug(wanted: bool) -> None:
+    """Show tracebacks from now on, if that is wanted."""
+    if wanted:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", callback=set_debug, help=f"Show tracebacks; also {DEBUG_VARIABLE}=1."
+        ),
+    ] = False,
+) -> None:
+    """A panel of models researches a question, a judge compares, a writer answers.
+
+    [bold]Examples[/bold]
+
+    fusion-graph ask "When does a panel of models beat a single one?"
+    fusion-graph ask --corpus ~/notes "What did we decide about backups?"
+    fusion-graph ask --preset budget "Is fasting safe with metformin?"
+    fusion-graph estimate --preset quality "Is fasting safe with metformin?"
+    fusion-graph presets
+    fusion-graph doctor
+    fusion-graph serve
+
+    Without an API key the [bold]offline[/bold] preset answers: extractive models over a folder
+    of documents, no network and no language model.
+    """
