@@ -20,7 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from fusion_graph.budget import Budget, OverBudget, Share
-from fusion_graph.errors import Failure
+from fusion_graph.errors import Failure, FailureReason
 from fusion_graph.events import Emit
 from fusion_graph.failures import (
     reason_of,
@@ -103,6 +103,33 @@ class Reply:
         """Why the model stopped, as the provider says it; empty if it does not."""
         metadata = self.message.response_metadata
         return str(metadata.get("finish_reason") or metadata.get("stop_reason") or "")
+
+    def without_calls(self) -> Reply:
+        """The same without calls of tools."""
+        none: dict[str, Any] = {"tool_calls": [], "invalid_tool_calls": []}
+        return replace(self, message=self.message.model_copy(update=none))
+
+    def cut_by(self, limit: str) -> str:
+        """What broke the reply off before its end; empty if nothing did.
+
+        Args:
+            limit: The field that sets its length.
+        """
+        filtered = "the provider's filter"
+        return {"length": limit, "content_filter": filtered}.get(self.finish_reason, "")
+
+    def silence(self) -> Failure:
+        """Why there is nothing to read in it, if there is nothing."""
+        if self.finish_reason == "content_filter":
+            return _not_tried_again("content_filter", "The provider's filter withheld the reply.")
+        why = "It sent only reasoning." if self.message.text.strip() else "The reply was blank."
+        if self.finish_reason == "length":
+            why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
+        return _not_tried_again("empty_answer", why)
+
+
+def _not_tried_again(reason: FailureReason, detail: str) -> Failure:
+    return {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
 
 
 class CallFailed(Exception):

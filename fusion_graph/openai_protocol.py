@@ -237,6 +237,8 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     # OpenRouter reports an upstream failure inside the choice as well.
     if error := choices[0].get("error"):
         raise _error_reply(error)
+    if choices[0].get("finish_reason") == "error":
+        raise ErrorReply("The provider ended the reply with an error, and does not say which.")
     message = choices[0].get("message")
     if not isinstance(message, dict):
         raise ErrorReply("The reply's choice holds no message.")

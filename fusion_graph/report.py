@@ -221,6 +221,10 @@ class FusionReport(_Record):
 
         return render_frame(self)
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """The report in IPython on a terminal, and beside the page in a notebook's file."""
+        printer.text(self.to_text().rstrip())
+
     @model_validator(mode="before")
     @classmethod
     def _writable(cls, data: Any) -> Any:

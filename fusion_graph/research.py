@@ -42,6 +42,7 @@ from fusion_graph.models import Model
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from fusion_graph.state import ToolRecord
 from fusion_graph.toolbox import number_sources
+from fusion_tools.render import visible
 from fusion_tools.sources import SourceBook
 
 TOOL_SECONDS = 60.0
@@ -85,11 +86,14 @@ class Researcher:
 
 
 class Finding(TypedDict):
-    """How research ended: with text, or with a failure (and then without text)."""
+    """How research ended: with text, or with a failure (and then without text).
+
+    `cut_by` says what broke the text off; it is empty for a text that is whole.
+    """
 
     text: str
     failure: Failure | None
-    truncated: bool
+    cut_by: str
 
 
 class Research(TypedDict):
@@ -134,7 +138,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     try:
         reply = await _ask(who, messages, options)
     except CallFailed as failed:
-        return {"finding": {"text": "", "failure": failed.failure, "truncated": False}}
+        return {"finding": {"text": "", "failure": failed.failure, "cut_by": ""}}
     wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
     if phase == "research" and wants_tools and who.by_name:
         message, pending = _wanted_calls(reply.message, state["turns"])
@@ -143,7 +147,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
         return {"finding": _answered(reply)}
     if phase == "forbidden" or (phase == "research" and wants_tools):
         return {"phase": "bare"}
-    return {"finding": _blank(reply)}
+    return {"finding": {"text": "", "failure": reply.silence(), "cut_by": ""}}
 
 
 async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
@@ -236,23 +240,7 @@ async def _ask(who: Researcher, messages: list[BaseMessage], options: Options) -
 
 
 def _answered(reply: Reply) -> Finding:
-    return {"text": reply.text, "failure": None, "truncated": reply.finish_reason == "length"}
-
-
-def _blank(reply: Reply) -> Finding:
-    if reply.finish_reason == "content_filter":
-        failure: Failure = {
-            "reason": "content_filter",
-            "detail": "The provider's filter withheld the reply.",
-            "http_status": None,
-            "attempts": 1,
-        }
-    else:
-        why = "It sent only reasoning." if reply.message.text.strip() else "The reply was blank."
-        if reply.finish_reason == "length":
-            why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
-        failure = {"reason": "empty_answer", "detail": why, "http_status": None, "attempts": 1}
-    return {"text": "", "failure": failure, "truncated": False}
+    return {"text": reply.text, "failure": None, "cut_by": reply.cut_by("max_completion_tokens")}
 
 
 def _wanted_calls(
@@ -361,7 +349,7 @@ def _refuse(who: Researcher, call: WantedCall) -> ToolMessage:
 
 def _answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
     return ToolMessage(
-        text,
+        visible(text),  # a tool may fail in any words, half characters among them
         tool_call_id=call["id"],
         name=call["name"],
         status="error" if failed else "success",

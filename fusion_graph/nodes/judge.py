@@ -14,7 +14,7 @@ from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.conversation import told, transcript
 from fusion_graph.deadlines import judge_limit
-from fusion_graph.errors import ConfigurationError, Degradation
+from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.events import Emit
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.journal import Journal
@@ -150,7 +150,9 @@ async def _asked(model: Model, prompt: list[BaseMessage], caller: Caller, option
     try:
         reply = await caller.ask(model, prompt, options)
     except CallFailed as failed:
-        raise _upstream(failed) from None
+        raise _upstream(failed.failure) from None
+    if not reply.text and (failure := reply.silence())["reason"] != "empty_answer":
+        raise _upstream(failure)
     return reply.message.text
 
 
@@ -183,7 +185,7 @@ async def _researched(
     if failure := finding["failure"]:
         if failure["reason"] == "empty_answer":
             return ""
-        raise Unreadable("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
+        raise _upstream(failure)
     return finding["text"]
 
 
@@ -243,8 +245,7 @@ def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:
     return copy
 
 
-def _upstream(failed: CallFailed) -> Unreadable:
-    failure = failed.failure
+def _upstream(failure: Failure) -> Unreadable:
     return Unreadable("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
 
 

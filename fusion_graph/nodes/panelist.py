@@ -187,10 +187,8 @@ def _answer(
     start: float,
 ) -> PanelAnswer:
     losses: list[Degradation] = []
-    if finding["truncated"]:
-        losses.append(
-            {"code": "answer_truncated", "detail": f"{name} ran into max_completion_tokens."}
-        )
+    if cut_by := finding["cut_by"]:
+        losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
     for parameter in sorted(who.model.refused if who else ()):
         losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
     return {
@@ -213,7 +211,7 @@ def _answer(
 
 def _failed(reason: FailureReason, detail: str) -> Finding:
     failure: Failure = {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
-    return {"text": "", "failure": failure, "truncated": False}
+    return {"text": "", "failure": failure, "cut_by": ""}
 
 
 def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:

@@ -133,7 +133,7 @@ async def write(
         try:
             async with asyncio.timeout(limit.seconds):
                 reply = await _asked(caller, ref, prompt, settings, draft, losses)
-        except (CallFailed, ConfigurationError, TimeoutError, _Blank) as error:
+        except (CallFailed, ConfigurationError, TimeoutError) as error:
             losses.append(_loss(model_name(ref), error, limit))
             draft.void(losses[-1]["detail"])
             continue
@@ -147,10 +147,6 @@ async def write(
         listed = "" if formatted or calls_tools else source_list(joined["sources"], answer)
         return _finished(draft.message_id, note, answer, listed, say, caller.calls, losses, reply)
     return Written(AIMessage(""), "", caller.calls, losses)
-
-
-class _Blank(Exception):
-    """The writer said nothing."""
 
 
 class Draft:
@@ -213,8 +209,14 @@ async def _asked(
     )
     reply = await caller.ask(model, prompt, options, sink=draft.take, restart=draft.void)
     draft.end()
+    if not settings.writer_tools:
+        reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
     if not (reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls):
-        raise _Blank("the reply was blank")
+        raise CallFailed(reply.silence())
+    limit = "writer_max_tokens" if settings.writer_max_tokens else "max_completion_tokens"
+    if cut_by := reply.cut_by(limit):
+        detail = f"The writer {model.ref} was cut off by {cut_by}."
+        losses.append({"code": "answer_truncated", "detail": detail})
     if wanted is not None and (not model.protocol or model.formats_refused):
         detail = f"{model.ref} does not take response_format: the answer may be plain text."
         losses.append({"code": "parameter_refused", "detail": detail})

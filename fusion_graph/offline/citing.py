@@ -45,7 +45,9 @@ def cited(sentence: str, sources: Sequence[int | None], quote: str = "") -> str:
         marks[0] = f'[{ids[0]}: "{quote}"]'
     stop = "\u3002" if sentence.endswith("\u3002") else "."
     body = _FINAL.sub("", sentence)
-    return f"{body} {''.join(marks)}{stop}" if marks else f"{body}{stop}"
+    if marks:
+        return f"{body} {''.join(marks)}{stop}"
+    return body if body.endswith(("?", "!", "\uff1f", "\uff01")) else f"{body}{stop}"
 
 
 def telling_phrase(sentence: str, page: str, terms: frozenset[str]) -> str:

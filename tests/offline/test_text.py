@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fusion_graph.offline.citing import cited
 from fusion_graph.offline.quantities import quantities
 from fusion_graph.offline.text import (
     capitalised,
@@ -165,3 +166,9 @@ def test_figures_are_read_with_their_units(
 )
 def test_names_dates_and_versions_are_no_figures(text: str) -> None:
     assert quantities(text) == []
+
+
+def test_a_question_keeps_its_own_end_when_nothing_is_cited() -> None:
+    assert cited("Who has measured it?", []) == "Who has measured it?"
+    assert cited("Who has measured it?", [2]) == "Who has measured it? [2]."
+    assert cited("Nobody has", []) == "Nobody has."

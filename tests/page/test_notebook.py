@@ -10,10 +10,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from IPython.lib.pretty import pretty
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from fusion_graph import FusionReport
+from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.integrations import notebook
 from fusion_graph.integrations.notebook import ask
 
@@ -134,3 +135,10 @@ async def test_leaving_it_ends_the_run(models, panel_config):
 
     calls = await asyncio.to_thread(models.calls, "a", ended=1)
     assert calls[0].disconnected
+
+
+async def test_beside_the_page_stands_a_text_to_read(models, panel_config):
+    state = await create_fusion_graph(panel_config()).ainvoke({"messages": [("user", "Wet?")]})
+    report = FusionReport.from_state(state)
+
+    assert pretty(report) == report.to_text().rstrip()
