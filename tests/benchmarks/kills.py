@@ -14,8 +14,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -24,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.commands import run, start
 from tests.conftest import VERDICT
 from tests.scripted_models import start_server
 from tests.scripted_models.client import Scope
@@ -98,45 +97,34 @@ base_url = "{scope.base_url}"
     return preset
 
 
-FUSION = (sys.executable, "-m", "fusion_graph")
-
-
 def ask(preset: Path, thread: str) -> list[str]:
     """The command that is killed."""
     named = ("--preset", str(preset), "--thread", thread)
-    return [*FUSION, "ask", QUESTION, *named, "--json", "--quiet"]
+    return ["ask", QUESTION, *named, "--json", "--quiet"]
 
 
 def resume(thread: str) -> list[str]:
     """The command that finishes it."""
-    return [*FUSION, "resume", thread, "--json", "--quiet"]
+    return ["resume", thread, "--json", "--quiet"]
 
 
 def kill_and_resume(scope: Scope, preset: Path, data: Path, point: Point, thread: str) -> Outcome:
     """One run, killed at a point, and resumed; begun again where nothing of it was kept yet."""
     scope.clear()
     script(scope, preset.parent)
-    environment = {**os.environ, "FUSION_GRAPH_DATA_DIR": str(data)}
-    process = subprocess.Popen(
-        ask(preset, thread), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    os.environ["FUSION_GRAPH_DATA_DIR"] = str(data)
+    environment = {"FUSION_GRAPH_DATA_DIR": str(data)}
+    process = start(*ask(preset, thread), environment=environment)
     scope.calls(arrived=point.arrived, ended=point.ended)
     time.sleep(point.delay)  # the point itself, not a wait for something
     process.kill()
-    process.communicate()
     before = scope.calls(ended=len(scope.calls()))
     kept, finished = asyncio.run(saved(data, thread))
-    done = subprocess.run(
-        resume(thread) if kept else ask(preset, thread),
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise AssertionError(f"{point}: exit {done.returncode}: {done.stderr}")
-    report = json.loads(done.stdout)
+    command = resume(thread) if kept else ask(preset, thread)
+    done = run(*command, environment=environment)
+    if done.code != 0:
+        raise AssertionError(f"{point}: exit {done.code}: {done.err}")
+    report = json.loads(done.out)
     after = Counter(call.model for call in scope.calls()[len(before) :])
     replies = Counter(call.model for call in before if not call.disconnected)
     return Outcome(

@@ -1,49 +1,15 @@
-"""The command line in processes of its own, and preset files of scripted models for it."""
+"""Preset files of scripted models for the command line."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.scripted_models.client import Scope
-
-COMMAND = (sys.executable, "-W", "error", "-m", "fusion_graph")
-PATIENCE = 120
-"""Seconds until a process counts as hanging; none takes a tenth of it when it works."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A process that has ended: its exit code and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-def run(*args: str, stdin: str = "", out: Any = subprocess.PIPE) -> Ended:
-    """Run the command line to its end.
-
-    args: what follows `fusion-graph`.
-    out: where standard output goes; by default into the result.
-    """
-    done = subprocess.run(
-        [*COMMAND, *args],
-        input=stdin,
-        stdout=out,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout or "", done.stderr)
 
 
 @pytest.fixture

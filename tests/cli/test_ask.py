@@ -10,7 +10,7 @@ import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.cli.answer import SEPARATOR
-from tests.cli.conftest import COMMAND, PATIENCE, run
+from tests.commands import COMMAND, PATIENCE, run
 
 QUESTION = "How wet is water?"
 SECRET = "sk-very-secret-4711"

@@ -11,7 +11,7 @@ import pytest
 from fusion_graph.cli.estimate import estimate_question
 from fusion_graph.errors import ConfigurationError, EmptyQuestion
 from fusion_graph.presets.files import SHIPPED
-from tests.cli.conftest import run
+from tests.commands import run
 
 QUESTION = "Is fasting safe with metformin?"
 CASES = ("low", "likely", "high")

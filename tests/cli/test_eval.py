@@ -13,7 +13,7 @@ import pytest
 from fusion_graph.cli.eval import STOPPED, Evaluated, command, evaluate
 from fusion_graph.errors import ConfigurationError, FusionError
 from fusion_graph.evals.datasets import read_dataset
-from tests.cli.conftest import run
+from tests.commands import run
 from tests.evals.evaluations import PRICES, counts, question_file, script, stack_file
 
 

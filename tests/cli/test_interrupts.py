@@ -13,7 +13,7 @@ import pytest
 
 from fusion_graph.telling import cut_off
 from fusion_graph.threads import ask_in_thread, resume_thread
-from tests.cli.conftest import PATIENCE
+from tests.commands import PATIENCE
 
 # As a terminal starts it: a test run in the background hands down an ignored SIGINT.
 START = """

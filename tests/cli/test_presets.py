@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.presets import load
-from tests.cli.conftest import run
+from tests.commands import run
 
 SECRET = "sk-very-secret-4711"
 OWN = f"""

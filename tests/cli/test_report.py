@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
-from tests.cli.conftest import run
+from tests.commands import run
 
 QUESTION = "How wet is water? <b>"
 

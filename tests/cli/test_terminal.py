@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from fusion_graph.cli.board import Board
-from tests.cli.conftest import COMMAND, PATIENCE
+from tests.commands import COMMAND, PATIENCE
 from tests.evals.evaluations import PRICES, question_file, script, stack_file
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from tests.cli.conftest import run
+from tests.commands import run
 
 
 @pytest.fixture(autouse=True)

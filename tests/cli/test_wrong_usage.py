@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.cli.ask import named_by_option, split_models
-from tests.cli.conftest import run
+from tests.commands import run
 
 FILES = {
     "broken.toml": 'panel = ["openai:a"',

@@ -7,8 +7,6 @@ the kill is known without a clock, and every call of the run but one is finished
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_graph.evals.store import Store
+from tests.commands import Started, run, start
 from tests.conftest import VERDICT
 from tests.evals.evaluations import question_file, stack_file
 from tests.scripted_models.client import Scope
@@ -96,15 +95,15 @@ def command(scope: Scope, folder: Path, out: Path) -> list[str]:
     (docs / "ice.md").write_text("# Ice\n\nIce is dry water, and wet when warm.\n", "utf-8")
     stack = stack_file(scope, folder, search="corpus", corpus=str(docs))
     dataset = question_file(folder, QUESTIONS, reference="Wet.")
-    line = [sys.executable, "-m", "fusion_graph", "eval", "--dataset", dataset, "--arms", stack]
+    line = ["eval", "--dataset", dataset, "--arms", stack]
     more = ["--grader", "scripted:g", "--passes", "1", "--concurrency", "1", "--quiet"]
     return [*line, *more, "--out", str(out)]
 
 
 def finish(line: list[str]) -> None:
     """Run an evaluation to its end."""
-    done = subprocess.run(line, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
+    ended = run(*line)
+    assert ended.code == 0, ended.err
 
 
 def killed(scope: Scope, folder: Path, out: Path, point: Point) -> Counter[str]:
@@ -112,13 +111,12 @@ def killed(scope: Scope, folder: Path, out: Path, point: Point) -> Counter[str]:
     scope.clear()
     script(scope, point)
     line = command(scope, folder, out)
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(*line)
     arrived = arrived_by(point)
     scope.calls(arrived=arrived)
     scope.calls(ended=arrived - 1)
     _wait_until_kept(out, arrived - 1, process)
     process.kill()
-    process.communicate()
     made = Counter(call.model for call in scope.calls(ended=arrived))
     scope.clear()
     script(scope, None)
@@ -141,10 +139,10 @@ def arrived_by(point: Point) -> int:
     return whole + 2 * ROUNDS + number + 1  # the two others go on to their answers
 
 
-def _wait_until_kept(out: Path, calls: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_kept(out: Path, calls: int, process: Started) -> None:
     until = time.monotonic() + PATIENCE
     while len(list(Store(out / "store").calls())) < calls:
-        assert process.poll() is None, process.communicate()
+        assert process.running, process.wait()
         assert time.monotonic() < until, "the process kept less than it had finished"
         time.sleep(0.01)
 

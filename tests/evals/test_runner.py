@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from fusion_graph.evals.errors import GraderUnavailable
 from fusion_graph.evals.grader import GraderSettings
 from fusion_graph.evals.spending import CapReached
 from fusion_graph.evals.store import STEPS, UNFINISHED, Store
+from tests import commands
 from tests.evals import killing
 from tests.evals.evaluations import (
     GRADER,
@@ -24,7 +23,6 @@ from tests.evals.evaluations import (
     stack_file,
 )
 
-EVAL = (sys.executable, "-m", "fusion_graph", "eval")
 ARMS = ("", ":solo:a", ":self")
 QUESTIONS = 4
 NEEDED = {"a": 8, "b": 4, "c": 4, "j": 8, "w": 8}
@@ -38,13 +36,12 @@ RESULTS = ("answers.jsonl", "seconds.jsonl", "results.json", "summary.md", "summ
 
 def command(stack: str, dataset: str, out: Path, *more: str) -> list[str]:
     arms = ",".join(f"{stack}{how}" for how in ARMS)
-    return [*EVAL, "--dataset", dataset, "--arms", arms, "--out", str(out), *more]
+    return ["eval", "--dataset", dataset, "--arms", arms, "--out", str(out), *more]
 
 
-def finish(given: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(given, capture_output=True, encoding="utf-8", timeout=300, check=False)
-    assert done.returncode == code, done.stderr
-    return done
+def finish(given: list[str]) -> None:
+    ended = commands.run(*given)
+    assert ended.code == 0, ended.err
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -66,12 +63,9 @@ def test_a_killed_run_goes_on_without_making_a_kept_call_again(models, tmp_path)
 
     for arrived in (7, 25):
         out, before = tmp_path / str(arrived), len(models.calls())
-        process = subprocess.Popen(
-            command(stack, dataset, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        process = commands.start(*command(stack, dataset, out))
         models.calls(arrived=before + arrived)
         process.kill()
-        process.communicate()
         made = models.calls(ended=len(models.calls()))[before:]
         kept = stored(out)
         finish(command(stack, dataset, out))

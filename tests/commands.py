@@ -1,0 +1,174 @@
+"""The command line in processes of its own, started fast.
+
+Most of a command's second is Python importing LangGraph. On Linux a server process does that once
+and forks for each command: a process with its own arguments, environment, streams and exit code,
+which can be killed like any other. Elsewhere the interpreter is started each time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import IO, Any
+
+COMMAND = (sys.executable, "-W", "error", "-m", "fusion_graph")
+"""The command as a shell would start it."""
+
+PATIENCE = 300
+"""Seconds until a process counts as hanging; none takes a tenth of it when it works."""
+
+FORKS = sys.platform == "linux"
+
+_PRELOADED = [
+    "fusion_graph.cli.commands",
+    "fusion_graph.cli.ask",
+    "fusion_graph.cli.eval",
+    "fusion_graph.cli.resume",
+    "fusion_graph.evals.output",
+    "fusion_graph.evals.expected",
+    "fusion_graph.graph",
+    "fusion_graph.offline.chat",
+    "fusion_graph.openai_protocol",
+    "langgraph.checkpoint.sqlite.aio",
+    "genai_prices",
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended: its exit code (minus the signal that killed it) and its output."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Started:
+    """A command under way.
+
+    args: what follows `fusion-graph`.
+    stdin: what it reads.
+    out: a file that takes its standard output; by default it writes to a pipe, and what comes out
+        there is part of the result.
+    environment: variables besides those of this process.
+    """
+
+    def __init__(
+        self,
+        args: tuple[str, ...],
+        stdin: str = "",
+        out: IO[Any] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+        pipes = [context.Pipe(duplex=False) for _ in range(3)]
+        given = _Given(
+            args,
+            {**os.environ, **environment},
+            os.getcwd(),
+            (pipes[0][0], pipes[1][1], pipes[2][1]),
+            None if out is None else out.name,
+        )
+        if FORKS:
+            context.set_forkserver_preload(_PRELOADED)  # type: ignore[attr-defined]
+        self._process = context.Process(target=_command, args=(given,))
+        self._process.start()
+        for connection in given.streams:
+            connection.close()
+        _write(pipes[0][1], stdin)
+        self._out, self._err = (_Output(pipe[0]) for pipe in pipes[1:])
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.is_alive()
+
+    def kill(self) -> Ended:
+        """Kill it with SIGKILL."""
+        self._process.kill()
+        return self.wait()
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        self._process.join(PATIENCE)
+        code = self._process.exitcode
+        if code is None:
+            raise TimeoutError(f"hung, after {self.kill().err!r}")
+        self._process.close()
+        return Ended(code, self._out.text(), self._err.text())
+
+
+def start(*args: str, **how: Any) -> Started:
+    """Start the command line: see `Started`."""
+    return Started(args, **how)
+
+
+def run(*args: str, **how: Any) -> Ended:
+    """Run the command line to its end: see `Started`."""
+    return Started(args, **how).wait()
+
+
+@dataclass(frozen=True)
+class _Given:
+    """All that a process of its own has of its own."""
+
+    args: tuple[str, ...]
+    environment: dict[str, str]
+    folder: str
+    streams: tuple[Any, Any, Any]
+    out: str | None
+
+
+def _command(given: _Given) -> None:
+    """What a process does: what a fresh interpreter would, given `COMMAND`."""
+    os.chdir(given.folder)
+    os.environ.clear()
+    os.environ.update(given.environment)
+    for number, stream in enumerate(given.streams):
+        os.dup2(stream.fileno(), number)
+        stream.close()
+    if given.out is not None:
+        os.dup2(os.open(given.out, os.O_WRONLY), 1)
+    encoding = given.environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.argv = ["fusion-graph", *given.args]
+    sys.warnoptions[:] = ["error"]
+    warnings.simplefilter("error")
+    from fusion_graph.cli import main
+
+    main()
+
+
+def _write(connection: Any, text: str) -> None:
+    """Give a process what it reads: less than a pipe holds, so this waits for nobody."""
+    data = text.encode()
+    assert len(data) < 65536
+    os.write(connection.fileno(), data)
+    connection.close()
+
+
+class _Output:
+    """What comes out of a process, read as it comes, so that it never waits to be read."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._data = connection, b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while piece := os.read(self._connection.fileno(), 65536):
+            self._data += piece
+
+    def text(self) -> str:
+        """All of it, once the process has ended."""
+        self._thread.join(PATIENCE)
+        self._connection.close()
+        return self._data.decode()
