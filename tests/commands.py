@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -30,13 +31,16 @@ _PRELOADED = [
     "fusion_graph.cli.ask",
     "fusion_graph.cli.eval",
     "fusion_graph.cli.resume",
+    "fusion_graph.cli.serve",
     "fusion_graph.evals.output",
     "fusion_graph.evals.expected",
     "fusion_graph.graph",
+    "fusion_graph.integrations.server.app",
     "fusion_graph.offline.chat",
     "fusion_graph.openai_protocol",
     "langgraph.checkpoint.sqlite.aio",
     "genai_prices",
+    "uvicorn",
 ]
 
 
@@ -89,8 +93,22 @@ class Started:
         """Whether it has not ended."""
         return self._process.is_alive()
 
+    @property
+    def err(self) -> str:
+        """What it has written to standard error so far."""
+        return self._err.so_far()
+
+    def says(self, words: str) -> str:
+        """What it has written to standard error once these words are there, or once it ended."""
+        return self._err.wait_for(words)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
     def kill(self) -> Ended:
-        """Kill it with SIGKILL."""
+        """Kill it with SIGKILL, if it has not ended."""
         self._process.kill()
         return self.wait()
 
@@ -100,7 +118,6 @@ class Started:
         code = self._process.exitcode
         if code is None:
             raise TimeoutError(f"hung, after {self.kill().err!r}")
-        self._process.close()
         return Ended(code, self._out.text(), self._err.text())
 
 
@@ -130,6 +147,8 @@ def _command(given: _Given) -> None:
     os.chdir(given.folder)
     os.environ.clear()
     os.environ.update(given.environment)
+    # As a terminal starts it: a test run in the background hands down an ignored SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(given.streams):
         os.dup2(stream.fileno(), number)
         stream.close()
@@ -159,13 +178,29 @@ class _Output:
     """What comes out of a process, read as it comes, so that it never waits to be read."""
 
     def __init__(self, connection: Any) -> None:
-        self._connection, self._data = connection, b""
+        self._connection, self._data, self._ended = connection, b"", False
+        self._more = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         while piece := os.read(self._connection.fileno(), 65536):
-            self._data += piece
+            with self._more:
+                self._data += piece
+                self._more.notify_all()
+        with self._more:
+            self._ended = True
+            self._more.notify_all()
+
+    def so_far(self) -> str:
+        """What has come out."""
+        return self._data.decode(errors="replace")
+
+    def wait_for(self, words: str) -> str:
+        """What has come out when these words are there, or when nothing more comes."""
+        with self._more:
+            self._more.wait_for(lambda: self._ended or words in self.so_far(), PATIENCE)
+        return self.so_far()
 
     def text(self) -> str:
         """All of it, once the process has ended."""

@@ -569,7 +569,7 @@ def test_long_answers_are_cut_to_the_budget_and_short_ones_are_not(lengths, budg
 
 async def test_a_cut_answer_is_marked_for_the_judge_and_reported(models, panel_config):
     config = panel_config()
-    models.script("a", "wet " * 100_000)
+    models.script("a", {"text": "wet " * 100_000, "chunks": 4_000})
 
     report = await ask(models, config)
 

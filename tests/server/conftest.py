@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,18 +14,12 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from tests.commands import Started, start
+
 PATIENCE = 120
 """Seconds until a wait counts as a failure; nothing takes a tenth of it when it works."""
 
 MESSAGES: Any = [{"role": "user", "content": "How wet is water?"}]
-
-# As a terminal starts it: a test run in the background hands down an ignored SIGINT.
-START = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from fusion_graph.__main__ import main
-main()
-"""
 
 
 @dataclass
@@ -41,17 +31,15 @@ class Server:
     http: a client of no particular kind.
     """
 
-    process: subprocess.Popen[str]
+    process: Started
     url: str
     config: Path
     http: httpx2.Client
-    lines: list[str]
-    reader: threading.Thread
 
     @property
     def log(self) -> str:
         """What it has written to standard error so far."""
-        return "".join(self.lines)
+        return self.process.err
 
     def post(self, body: Any = None, **options: Any) -> httpx2.Response:
         """POST to /v1/chat/completions; the body as JSON, or `content` verbatim."""
@@ -64,10 +52,8 @@ class Server:
 
     def stop(self, signal_number: int) -> int:
         """Send a signal and wait for the end; returns the exit code."""
-        self.process.send_signal(signal_number)
-        code = self.process.wait(PATIENCE)
-        self.reader.join(PATIENCE)
-        return code
+        self.process.signal(signal_number)
+        return self.process.wait().code
 
 
 @contextmanager
@@ -77,33 +63,17 @@ def running(config: Path, *options: str, **environment: str) -> Iterator[Server]
     config: the folder whose `presets` it finds.
     """
     (config / "presets").mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, "FUSION_GRAPH_CONFIG_DIR": str(config), **environment}
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", START, "serve", "--port", "0", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=env,
-    ) as process:
-        assert process.stderr is not None
-        lines: list[str] = []
-        for line in iter(process.stderr.readline, ""):
-            lines.append(line)
-            if "Ctrl-C stops it" in line:
-                break
-        listens = next((line for line in lines if "listens on" in line), None)
-        assert listens is not None, "".join(lines)
-        reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)  # type: ignore[arg-type]
-        reader.start()
-        url = listens.split(" listens on ")[1].split("/v1")[0]
-        try:
-            # Without a TLS context, which takes longer to make than most requests.
-            with httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as http:
-                yield Server(process, url, config, http, lines, reader)
-        finally:
-            process.kill()
-            process.wait(PATIENCE)
-            reader.join(PATIENCE)
+    env = {"FUSION_GRAPH_CONFIG_DIR": str(config), **environment}
+    process = start("serve", "--port", "0", *options, environment=env)
+    try:
+        said = process.says("Ctrl-C stops it")
+        assert " listens on " in said, said
+        url = said.split(" listens on ")[1].split("/v1")[0]
+        # Without a TLS context, which takes longer to make than most requests.
+        with httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as http:
+            yield Server(process, url, config, http)
+    finally:
+        process.kill()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from tests.cli.conftest import run
+from tests.commands import run
 from tests.server.conftest import MESSAGES, PATIENCE, running
 
 
