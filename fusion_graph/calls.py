@@ -360,6 +360,8 @@ async def _send(
     if model.protocol:
         return await _send_protocol(model, messages, options, config, sink)
     chat: Any = model.chat
+    if model.ours:
+        chat = chat.model_copy(update=model.settings(options.parameters()))
     if options.tools:
         choice = {"tool_choice": options.tool_choice} if options.tool_choice else {}
         chat = chat.bind_tools(list(options.tools), **choice)
@@ -370,7 +372,7 @@ async def _send(
             sink(reply.text)
         return reply
     # The instance was told not to stream; asking it to is the way to say otherwise.
-    chat = model.chat.model_copy(update={"disable_streaming": False})
+    chat = chat.model_copy(update={"disable_streaming": False})
     whole: AIMessageChunk | None = None
     async for chunk in chat.astream(list(messages), config):
         if chunk.text:

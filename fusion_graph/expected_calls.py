@@ -112,8 +112,8 @@ class Expectation:
     last.
 
     Calls that fail are not billed, and are in none of the cases: a run that loses a member may
-    cost less than `low`. `high` counts on models to keep to `max_completion_tokens` (those of a
-    LangChain integration are not told it).
+    cost less than `low`. `high` counts on models to keep to `max_completion_tokens` (a chat model
+    that a program hands over is not told it).
 
     Args:
         settings: The run's settings.

@@ -50,6 +50,15 @@ WIRE_LOGGERS = (
 """Loggers that tell what goes over the wire, on demand; a server may send keys back."""
 
 
+SETTINGS = {
+    "temperature": ("temperature",),
+    "reasoning_effort": ("reasoning_effort",),
+    "max_tokens": ("max_tokens", "max_output_tokens", "max_tokens_to_sample", "num_predict"),
+}
+"""What a LangChain integration may call a parameter, as a field of its chat model: the standard
+name, then those of `langchain-google-genai`, older `langchain-anthropic`, `langchain-ollama`."""
+
+
 @dataclass
 class Model:
     """A chat model ready to be called.
@@ -59,6 +68,8 @@ class Model:
         provider: `openrouter`; for an instance, the provider LangChain sees in it.
         chat: The LangChain model; never streams by itself.
         protocol: Whether it takes the OpenAI protocol's parameters with each call.
+        ours: Whether it was set up here, and takes its parameters as fields. A chat model that a
+            program hands over keeps its own.
         price: The user's own price, if one was given.
         refused: Parameters it has refused; they are left out from then on.
         secrets: Its key and header values, which no message may repeat.
@@ -69,6 +80,7 @@ class Model:
     provider: str
     chat: BaseChatModel
     protocol: bool
+    ours: bool = False
     price: Price | None = None
     refused: set[str] = field(default_factory=set)
     formats_refused: int = 0
@@ -81,6 +93,21 @@ class Model:
                 self.formats_refused += 1
             else:
                 self.refused.add(name)
+
+    def settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a LangChain integration's chat model that stand for these parameters.
+
+        A parameter without one is remembered as refused.
+        """
+        there = type(self.chat).model_fields
+        found: dict[str, Any] = {}
+        for parameter in SETTINGS.keys() & parameters.keys():
+            field = next((name for name in SETTINGS[parameter] if name in there), None)
+            if field is None:
+                self.refused.add(parameter)
+            else:
+                found[field] = parameters[parameter]
+        return found
 
     def cost(self, message: AIMessage) -> float | None:
         """What the call behind a reply cost in US dollars, or None if nobody knows."""
@@ -169,7 +196,8 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
     provider = providers(given).get(provider_name)
     if provider is None:
         chat = _foreign(ref, given)
-        return Model(ref, provider_name, chat, protocol=False, secrets=_secrets_in(chat))
+        secrets = _secrets_in(chat)
+        return Model(ref, provider_name, chat, protocol=False, ours=True, secrets=secrets)
     key = os.environ.get(provider.api_key_env or "") or "none"
     chats, client = await _connections()
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
@@ -614,3 +616,42 @@ async def test_a_callback_is_told_of_every_call_with_its_stage_and_member(panel_
     assert sorted(watcher.started) == [("judge", "judge"), *panel, ("synthesis", "writer")]
     assert all(watcher.tokens)
     assert len(watcher.tokens) == 5
+
+
+class Integration(BaseChatModel):
+    """A chat model as LangChain's integrations are made: parameters are fields of it."""
+
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    seen: list[tuple[float | None, int | None]]
+
+    @property
+    def _llm_type(self) -> str:
+        return "integration"
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        self.seen.append((self.temperature, self.max_output_tokens))
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("Quite wet."))])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_panels_parameters_reach_a_model_of_an_integration(stream):
+    chat = Integration(seen=[])
+    model = Model("stranger:m", "stranger", chat, protocol=False, ours=True)
+    asked = Conversation(Caller("panel", "m", time.time(), lambda type, **data: None), model)
+
+    await asked.ask(Options(temperature=0.5, max_tokens=70, reasoning_effort="low"), stream=stream)
+
+    assert chat.seen == [(0.5, 70)]
+    assert model.refused == {"reasoning_effort"}  # so the report tells that it was left out
+
+
+async def test_a_chat_model_that_a_program_hands_over_keeps_its_own_parameters():
+    chat = Integration(seen=[], temperature=1.0)
+    asked = Conversation(
+        Caller("panel", "m", time.time(), lambda type, **data: None), await open_model(chat, {})
+    )
+
+    await asked.ask(Options(temperature=0.5, max_tokens=70))
+
+    assert chat.seen == [(1.0, None)]
