@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
+
+from fusion_graph.cli.lines import write_line
 
 if TYPE_CHECKING:
     from fusion_graph.evals.spending import Spending
@@ -89,9 +90,7 @@ class Log:
 
     def note(self, line: str) -> None:
         """Write a line."""
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        write_line(line)
 
     def close(self) -> None:
         """Nothing is open."""

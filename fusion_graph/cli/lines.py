@@ -10,6 +10,14 @@ from typing import Any
 from fusion_graph.telling import tell
 
 
+def write_line(line: str) -> None:
+    """Write a line to standard error."""
+    # A reader that left must not end the work: the answer goes elsewhere.
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
 class Lines:
     """One plain line after the other, for logs and pipes: no control characters."""
 
@@ -20,10 +28,7 @@ class Lines:
 
     def note(self, line: str) -> None:
         """Write a line."""
-        # A reader that left must not end the run: the answer goes elsewhere.
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+        write_line(line)
 
     def close(self) -> None:
         """Nothing is open."""
