@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -10,6 +11,12 @@ from tests.benchmarks.soak import script, soak
 
 RUNS, ROUNDS = 20, 4
 
+KEPT_CONNECTIONS = 64
+"""Of the process's client; 640 calls that each left one open would be ten times as many."""
+
+MOST_WORKERS = min(32, (os.cpu_count() or 1) + 4)
+"""Threads of asyncio's own executor."""
+
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models):
@@ -17,8 +24,9 @@ async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models):
 
     seen = await soak(models, RUNS, ROUNDS)  # checks every run's marker in every stage
 
-    settled, last = seen[2][1], seen[-1][1]
-    assert last.tasks == seen[0][1].tasks
-    assert last.files <= settled.files
-    assert last.threads <= settled.threads
-    assert last.children <= settled.children
+    before, last = seen[0][1], seen[-1][1]
+    assert last.tasks == before.tasks
+    # How many of the kept connections and threads are in use is the machine's affair.
+    assert last.files <= before.files + KEPT_CONNECTIONS
+    assert last.threads <= before.threads + MOST_WORKERS
+    assert last.children <= before.children
