@@ -76,6 +76,7 @@ def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
         inner = body.get("error") if isinstance(body.get("error"), Mapping) else body
         said = inner.get("message") if isinstance(inner, Mapping) else None
     text = " ".join(str(said or error or type(error).__name__).split())
+    text = text.encode("utf-8", "replace").decode()  # half a character is in no file
     return scrub(text or type(error).__name__, secrets)[:DETAIL_CHARACTERS]
 
 

@@ -12,6 +12,7 @@ What it changes, and why:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -29,7 +30,10 @@ TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
 
 MOST_TOKENS = 10**12
-"""No call takes more; a higher number is no count, and checkpoints hold none above 64 bits."""
+"""No call takes more: a higher number is no count."""
+
+DEEPEST = 64
+"""Most levels of a call's arguments; a checkpoint holds 256, those of the state included."""
 
 
 class ErrorReply(Exception):
@@ -229,6 +233,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ErrorReply: It is an error (OpenRouter and others send these with HTTP 200) or nonsense.
     """
+    body = _encodable(body)
     if error := body.get("error"):
         raise _error_reply(error)
     choices = body.get("choices")
@@ -242,7 +247,6 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     message = choices[0].get("message")
     if not isinstance(message, dict):
         raise ErrorReply("The reply's choice holds no message.")
-    choices[0]["message"] = message = _encodable(message)
     for call in message.get("tool_calls") or ():
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
@@ -252,7 +256,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arguments(arguments: Any) -> Any:
-    """A call's arguments as LangChain can read them, and as a report can hold them.
+    """A call's arguments as LangChain can read them, and as a run can keep them.
 
     LangChain would refuse the whole reply for a list or a string, and take NaN, which nobody else
     reads; as text that is no JSON they become an invalid tool call.
@@ -261,11 +265,20 @@ def _arguments(arguments: Any) -> Any:
         parsed = json.loads(arguments, strict=False)
     except (TypeError, ValueError, RecursionError):
         return arguments  # LangChain's to report
-    try:
-        written = json.dumps(_encodable(parsed), allow_nan=False)
-    except ValueError:
-        return f"not JSON: {arguments}"
-    return written if isinstance(parsed, dict) else f"not an object: {arguments}"
+    if not isinstance(parsed, dict):
+        return f"not an object: {arguments}"
+    return json.dumps(_encodable(parsed)) if _fits(parsed) else f"out of bounds: {arguments}"
+
+
+def _fits(value: Any, depth: int = 0) -> bool:
+    """Whether a report and a checkpoint can hold JSON data."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return depth < DEEPEST and all(_fits(item, depth + 1) for item in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or abs(value) < 2**63
 
 
 def _encodable(value: Any) -> Any:

@@ -65,7 +65,8 @@ class SourceBook:
         snippet = visible(result["snippet"])
         if known is None:
             title = visible(result["title"])
-            return self._add(key, result["url"], title, f"{title}\n{snippet}".strip())
+            url = visible(result["url"])
+            return self._add(key, url, title, f"{title}\n{snippet}".strip())
         entry = self._entries[known - 1]
         if not entry["fetched"] and snippet not in entry["text"]:
             entry["text"] += f"\n{snippet}"  # the model saw both, and may quote either
