@@ -44,8 +44,8 @@ PACE = 0.15
 same time, and yet no solid call of theirs is slow because all the others are busy."""
 
 WRITER = "The final answer of the writer."
-ORDER = "abcjw"
-"""Who calls when, one after the other."""
+MODELS = "abcjw"
+"""Panelists, judge and writer."""
 
 SOLID = {name: f"The answer of {name}." for name in "abc"} | {"w": WRITER}
 """What everybody says whom no fault strikes."""
@@ -173,7 +173,7 @@ def configuration(url: str, struck_url: str, fault: Fault, place: Place) -> dict
         fault: What goes wrong.
         place: Where.
     """
-    ref = {name: f"{'struck' if name in place.models else 'solid'}:{name}" for name in ORDER}
+    ref = {name: f"{'struck' if name in place.models else 'solid'}:{name}" for name in MODELS}
     settings: dict[str, Any] = {
         "panel": [ref[name] for name in "abc"],
         "judge": ref["j"],
