@@ -119,6 +119,9 @@ class Model:
         if cost is not None or usage is None:
             return cost
         tokens = usage["input_tokens"], usage["output_tokens"]
+        said = bool(message.content or message.tool_calls)
+        if not tokens[0] or (said and not tokens[1]):
+            return None  # nobody reads nothing, or writes something of nothing: it was not counted
         if self.price is not None:
             return priced_cost(self.price, *tokens)
         name = str(metadata.get("model_name") or self.ref.partition(":")[2])

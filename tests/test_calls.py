@@ -120,6 +120,16 @@ async def test_a_cost_nobody_knows_stays_unknown(opened, step, stream):
     assert total(asked.caller.calls)["cost_usd"] is None
 
 
+@pytest.mark.parametrize("uncounted", ["prompt_tokens", "completion_tokens"])
+async def test_a_cost_is_unknown_where_half_of_the_tokens_were_not_counted(opened, uncounted):
+    price = {"m": Price(input=1, output=10)}
+    asked = await opened({"text": "wet", "usage": {uncounted: 0}}, prices=price)
+
+    await asked.ask()
+
+    assert asked.caller.calls[0]["cost_usd"] is None
+
+
 async def test_thinking_is_kept_out_of_the_text(opened):
     asked = await opened("<think>Hm.</think>Wet.")
 
