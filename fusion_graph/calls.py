@@ -91,6 +91,23 @@ class Options:
         return {name: value for name, value in sent.items() if value is not None}
 
 
+_FINISH_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+}
+"""Other providers' words for OpenAI's: Anthropic's `stop_reason`, Google's `FinishReason`,
+Mistral's `model_length`."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """A model's reply. `text` is what a reader may see: no reasoning."""
@@ -100,9 +117,11 @@ class Reply:
 
     @property
     def finish_reason(self) -> str:
-        """Why the model stopped, as the provider says it; empty if it does not."""
+        """Why the model stopped, in OpenAI's words if they have one; empty if it does not say."""
         metadata = self.message.response_metadata
-        return str(metadata.get("finish_reason") or metadata.get("stop_reason") or "")
+        names = ("finish_reason", "stop_reason", "done_reason")
+        said = next((str(metadata[name]) for name in names if metadata.get(name)), "")
+        return _FINISH_REASONS.get(said.lower(), said)
 
     def without_calls(self) -> Reply:
         """The same without calls of tools."""

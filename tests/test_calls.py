@@ -14,6 +14,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.calls import Caller, CallFailed, Options, Reply
@@ -634,6 +635,7 @@ class Integration(BaseChatModel):
     temperature: float | None = None
     max_output_tokens: int | None = None
     seen: list[tuple[float | None, int | None]]
+    says: dict[str, str] = Field(default={})
 
     @property
     def _llm_type(self) -> str:
@@ -641,7 +643,8 @@ class Integration(BaseChatModel):
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):
         self.seen.append((self.temperature, self.max_output_tokens))
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("Quite wet."))])
+        message = AIMessage("Quite wet.", response_metadata=self.says)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -665,3 +668,23 @@ async def test_a_chat_model_that_a_program_hands_over_keeps_its_own_parameters()
     await asked.ask(Options(temperature=0.5, max_tokens=70))
 
     assert chat.seen == [(1.0, None)]
+
+
+@pytest.mark.parametrize(
+    ("says", "cut_by"),
+    [
+        ({"stop_reason": "end_turn"}, ""),
+        ({"stop_reason": "max_tokens"}, "max_completion_tokens"),
+        ({"finish_reason": "MAX_TOKENS"}, "max_completion_tokens"),
+        ({"done_reason": "length"}, "max_completion_tokens"),
+        ({"finish_reason": "SAFETY"}, "the provider's filter"),
+        ({}, ""),
+    ],
+)
+async def test_every_providers_word_for_a_cut_answer_is_known(says, cut_by):
+    chat = Integration(seen=[], says=says)
+    asked = Conversation(
+        Caller("panel", "m", time.time(), lambda type, **data: None), await open_model(chat, {})
+    )
+
+    assert (await asked.ask()).cut_by("max_completion_tokens") == cut_by
