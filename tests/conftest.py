@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +24,12 @@ settings.register_profile(
     "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("here")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Twice as many as there are processors: half of the time a test waits for somebody."""
+    return 2 * (os.cpu_count() or 1)
+
 
 KEYS = (
     "OPENROUTER_API_KEY",
