@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
+from weakref import WeakValueDictionary
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import BaseTool
@@ -84,9 +85,14 @@ def create_fusion_graph(
     """
     stack = Stack(config, list(tools) if tools is not None else None)
 
+    queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
     async def settings_of(run: Run) -> ResolvedConfig:
-        # In a thread: another preset in the context may mean files, or a server to ask.
-        return await asyncio.to_thread(stack.resume, _context(), run)
+        # One after the other, so that members get to work in the panel's order; and in a thread:
+        # another preset in the context may mean files, or a server to ask.
+        queue = queues.setdefault(run["id"], asyncio.Lock())
+        async with queue:
+            return await asyncio.to_thread(stack.resume, _context(), run)
 
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()

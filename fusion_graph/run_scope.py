@@ -117,7 +117,7 @@ class RunScope:
         self._grace = settings.grace
         self._answered = 0
         self._last_call: float | None = None
-        self._slots = asyncio.Semaphore(settings.max_concurrency or size)
+        self.slots = asyncio.Semaphore(settings.max_concurrency or size)
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(
             partial(asyncio.Semaphore, settings.provider_concurrency)
         )
@@ -143,31 +143,30 @@ class RunScope:
 
     @asynccontextmanager
     async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
-        """A member's turn: waits for a slot, then for at most `seconds`, less once enough answered.
+        """A member's turn: at most `seconds`, less once enough answered.
 
         Raises:
             TimeUp: The time was over.
         """
-        async with self._slots:
-            until = asyncio.get_running_loop().time() + seconds
-            deadline = asyncio.timeout_at(until)
-            turn = Turn(deadline, "total")
-            try:
-                async with deadline:
-                    if self._run_ends is not None:
-                        turn.shorten(self._run_ends, "run")
-                    if self._last_call is not None:
-                        turn.shorten(self._last_call, "grace")
-                    self._turns.add(turn)
-                    try:
-                        yield turn
-                    finally:
-                        self._turns.discard(turn)
-                        turn.end()
-            except TimeoutError:
-                if not deadline.expired():
-                    raise
-                raise TimeUp(turn.limit) from None
+        until = asyncio.get_running_loop().time() + seconds
+        deadline = asyncio.timeout_at(until)
+        turn = Turn(deadline, "total")
+        try:
+            async with deadline:
+                if self._run_ends is not None:
+                    turn.shorten(self._run_ends, "run")
+                if self._last_call is not None:
+                    turn.shorten(self._last_call, "grace")
+                self._turns.add(turn)
+                try:
+                    yield turn
+                finally:
+                    self._turns.discard(turn)
+                    turn.end()
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise TimeUp(turn.limit) from None
 
     def gate(self, provider: str) -> asyncio.Semaphore:
         """What a call to a provider has to pass: so many at once and no more."""
@@ -202,7 +201,9 @@ async def run_scope(
     spent: Sequence[CallRecord] = (),
     journal: Journal | None = None,
 ) -> AsyncIterator[RunScope]:
-    """The scope of a run in this process and loop; made by the first member, dropped by the last.
+    """The scope of a run in this process and loop, for a member when there is a slot for it.
+
+    It is made by the first member, and dropped by the last.
 
     Args:
         run_id: The run.
@@ -217,8 +218,10 @@ async def run_scope(
         scope = _open[key] = RunScope(settings, Budget.of(settings, spent))
     scope.members += 1
     try:
-        await scope.open(settings, own_tools, journal)
-        yield scope
+        # The first thing that is waited for: so slots go to members in the panel's order.
+        async with scope.slots:
+            await scope.open(settings, own_tools, journal)
+            yield scope
     finally:
         scope.members -= 1
         if not scope.members:

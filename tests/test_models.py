@@ -396,12 +396,12 @@ async def test_a_cost_that_nobody_knows_is_none_and_said_so(models, panel_config
 async def test_a_listed_model_has_its_listed_price(models, panel_config, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", models.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai")
-    million = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+    million = {"prompt_tokens": 1_000_000, "completion_tokens": 1}
     models.script("gpt-4o", {"text": "An answer.", "usage": million})
 
     record = await record_of(panel_config(panel=["openai:gpt-4o", "scripted:b"]))
 
-    assert record["answers"][0]["cost_usd"] == pytest.approx(2.5)  # OpenAI's published price
+    assert record["answers"][0]["cost_usd"] == pytest.approx(2.50001)  # OpenAI's published price
 
 
 async def test_a_moving_alias_has_no_listed_price(models, panel_config):
