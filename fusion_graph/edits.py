@@ -13,8 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from fusion_graph.analysis import Analysis
 from fusion_graph.errors import Degradation, FusionError
-from fusion_graph.state import Joined, Judgement
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord, Joined, Judgement
 
 
 class InvalidEdit(FusionError, ValueError):

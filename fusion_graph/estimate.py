@@ -11,11 +11,11 @@ from typing_extensions import TypedDict
 
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of
+from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.tokens import CASES, Case, attachments, message_tokens
+from fusion_graph.cost.usage import priced_cost
 from fusion_graph.expected_calls import LIKELY_ANSWER, Expectation, ExpectedCall
-from fusion_graph.multiple import best_of_panel, plain_cost, times
-from fusion_graph.prices import price_of
-from fusion_graph.tokens import CASES, Case, attachments, message_tokens
-from fusion_graph.usage import priced_cost
 
 _Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
 """Calls with what each costs in US dollars, or None where nobody knows."""

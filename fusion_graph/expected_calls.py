@@ -13,7 +13,16 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from fusion_graph.config import Panelist, ResolvedConfig
 from fusion_graph.conversation import told, transcript
-from fusion_graph.multiple import ANY_DAY, WEB_TOOLS_BYTES
+from fusion_graph.cost.baseline import ANY_DAY, WEB_TOOLS_BYTES
+from fusion_graph.cost.tokens import (
+    MESSAGE_TOKENS,
+    REQUEST_TOKENS,
+    TOOLS_TOKENS,
+    Case,
+    message_tokens,
+    text_tokens,
+    unseen_tokens,
+)
 from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, RESPONSE_FORMATS
 from fusion_graph.prompts import (
@@ -28,16 +37,7 @@ from fusion_graph.prompts import (
     repair,
     writer_material,
 )
-from fusion_graph.tokens import (
-    MESSAGE_TOKENS,
-    REQUEST_TOKENS,
-    TOOLS_TOKENS,
-    Case,
-    message_tokens,
-    text_tokens,
-    unseen_tokens,
-)
-from fusion_graph.usage import Stage
+from fusion_graph.state import Stage
 from fusion_tools.render import MAX_FOREIGN_CHARS, MAX_TITLE_CHARS, MAX_URL_CHARS
 
 LEAST_REPLY = 1

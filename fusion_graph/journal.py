@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord
 
 
 class Journal:

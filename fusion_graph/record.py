@@ -8,10 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.cost.baseline import single_call_cost, times
+from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
-from fusion_graph.multiple import single_call_cost, times
-from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
-from fusion_graph.usage import CallRecord, summary, total
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 
 PACKAGES = ("fusion-graph", "langgraph", "langchain-core", "langchain-openai", "openai")
 """Packages whose versions a report names: those that shape a run."""

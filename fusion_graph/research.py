@@ -34,11 +34,11 @@ from langgraph.runtime import Runtime
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.errors import Failure
 from fusion_graph.events import Deltas
-from fusion_graph.failures import scrub
-from fusion_graph.models import Model
+from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.failures import scrub
+from fusion_graph.models.open import Model
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from fusion_graph.state import ToolRecord
 from fusion_graph.toolbox import number_sources

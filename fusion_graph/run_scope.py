@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Literal
 
-from fusion_graph.budget import Budget
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.cost.budget import Budget
 from fusion_graph.journal import Journal
+from fusion_graph.state import CallRecord
 from fusion_graph.toolbox import Toolbox
-from fusion_graph.usage import CallRecord
 
 _open: dict[tuple[str, int], RunScope] = {}
 

@@ -14,7 +14,28 @@ from typing_extensions import TypedDict
 
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
-from fusion_graph.usage import CallRecord
+
+Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
+
+
+class CallRecord(TypedDict):
+    """One HTTP call to a model, answered or not.
+
+    Tokens are None when the provider did not say, `cost_usd` is None when nobody knows it.
+    `start` and `end` are seconds since the run began. `outcome` is `ok` or a failure reason;
+    `left_out` names parameters the model had refused.
+    """
+
+    stage: Stage
+    name: str
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    start: float
+    end: float
+    outcome: str
+    left_out: list[str]
 
 
 class Run(TypedDict):

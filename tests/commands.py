@@ -37,7 +37,7 @@ _PRELOADED = [
     "fusion_graph.graph",
     "fusion_graph.integrations.server.app",
     "fusion_graph.offline.chat",
-    "fusion_graph.openai_protocol",
+    "fusion_graph.models.openai_protocol",
     "langgraph.checkpoint.sqlite.aio",
     "genai_prices",
     "uvicorn",

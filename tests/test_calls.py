@@ -17,10 +17,10 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 
 from fusion_graph import create_fusion_graph
-from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.config import Price, Provider
-from fusion_graph.models import DEPTH_HEADER, Model, open_model
-from fusion_graph.usage import total
+from fusion_graph.cost.usage import total
+from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.open import DEPTH_HEADER, Model, open_model
 
 AT_ONCE = {"Retry-After": "0"}
 PLAIN = Options()

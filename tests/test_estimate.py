@@ -18,15 +18,14 @@ from langchain_core.tools import BaseTool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from fusion_graph import EmptyQuestion, create_fusion_graph
+from fusion_graph.cost.baseline import WEB_TOOLS_BYTES, single_call_cost, times
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.tokens import CASES, message_tokens, text_tokens
 from fusion_graph.estimate import Estimate, estimate
 from fusion_graph.expected_calls import MOST_HITS, MOST_RESULT_CHARACTERS
-from fusion_graph.multiple import WEB_TOOLS_BYTES, single_call_cost, times
-from fusion_graph.prices import price_of
 from fusion_graph.prompts import panel_system
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelAnswer
-from fusion_graph.tokens import CASES, message_tokens, text_tokens
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord, PanelAnswer
 from fusion_tools.corpus import open_corpus
 from fusion_tools.render import page_text, search_text
 from fusion_tools.tools import web_fetch_tool, web_search_tool

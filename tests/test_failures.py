@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.failures import (
+from fusion_graph.models.failures import (
     reason_of,
     refused_parameter,
     retry_after,
@@ -20,7 +20,7 @@ from fusion_graph.failures import (
     words_of,
     worth_retrying,
 )
-from fusion_graph.openai_protocol import ErrorReply
+from fusion_graph.models.openai_protocol import ErrorReply
 
 REQUEST = httpx2.Request("POST", "http://models.example/v1/chat/completions")
 

@@ -21,7 +21,7 @@ from fusion_graph import (
     create_fusion_graph,
 )
 from fusion_graph.config import FusionConfig
-from fusion_graph.models import check_model, open_model, providers
+from fusion_graph.models.open import check_model, open_model, providers
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -7,9 +7,9 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_openai import ChatOpenAI
 
 from fusion_graph.config import Price, Provider
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.usage import listed_cost, priced_cost
 from fusion_graph.offline import offline_model
-from fusion_graph.prices import price_of
-from fusion_graph.usage import listed_cost, priced_cost
 
 OWN = {"lab": Provider(base_url="http://127.0.0.1:9/v1", prices={"one": Price(input=2, output=8)})}
 

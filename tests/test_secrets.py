@@ -26,8 +26,8 @@ from fusion_graph import (
     Provider,
     create_fusion_graph,
 )
-from fusion_graph.failures import scrub
-from fusion_graph.models import open_model
+from fusion_graph.models.failures import scrub
+from fusion_graph.models.open import open_model
 
 QUESTION = "Is the secret ingredient of water wetness?"
 THREAD = {"configurable": {"thread_id": "t"}}

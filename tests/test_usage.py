@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_graph.config import Price
-from fusion_graph.usage import listed_cost, priced_cost, reported_cost, summary, total
+from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost, summary, total
 
 PROPERTY = settings(deadline=None, derandomize=True)
 

@@ -161,7 +161,7 @@ def _server(settings: ServerSettings) -> uvicorn.Server:
 
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
     # everybody for the first request.
-    import fusion_graph.openai_protocol  # noqa: F401
+    import fusion_graph.models.openai_protocol  # noqa: F401
     from fusion_graph.graph import create_fusion_graph
     from fusion_graph.integrations.server.app import create_app
     from fusion_graph.integrations.server.runs import Runs

@@ -35,8 +35,7 @@ from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Written, most_agreed, pass_on, synthesis
 from fusion_graph.stack import Stack
-from fusion_graph.state import Joined, Judgement, PanelAnswer, PanelTask, Run
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from fusion_graph.cost.usage import total
 from fusion_graph.evals.answering import Answer
 from fusion_graph.evals.intervals import Interval, Values, difference, ratio
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.scoring import QuestionScore, RunScore, score, score_run
 from fusion_graph.evals.tallies import Policy
-from fusion_graph.usage import total
 
 FEWEST_IN_A_DOMAIN = 6
 """A domain with fewer questions gets no interval: see `intervals.FEWEST_PAIRS`."""

@@ -8,6 +8,9 @@ from statistics import fmean
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import model_name
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
+from fusion_graph.cost.usage import priced_cost
 from fusion_graph.estimate import estimate
 from fusion_graph.evals import prompts
 from fusion_graph.evals.answering import alone
@@ -16,9 +19,6 @@ from fusion_graph.evals.deciding import panelist_key
 from fusion_graph.evals.questions import Question
 from fusion_graph.evals.runner import Plan
 from fusion_graph.expected_calls import LEAST_REPLY, LIKELY_ANSWER, LIKELY_DECISION
-from fusion_graph.prices import price_of
-from fusion_graph.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
-from fusion_graph.usage import priced_cost
 
 
 @dataclass(frozen=True)

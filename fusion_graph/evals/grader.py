@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import Provider
 from fusion_graph.errors import Failure
 from fusion_graph.evals import prompts
 from fusion_graph.evals.errors import GraderUnavailable
 from fusion_graph.events import Emit
-from fusion_graph.models import open_model
-from fusion_graph.usage import CallRecord, Stage
+from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.open import open_model
+from fusion_graph.state import CallRecord, Stage
 
 STAGE: Stage = "grading"
 """The stage that pays for grading in the call records."""

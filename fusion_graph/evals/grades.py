@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fusion_graph.evals.errors import MixedGraders
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord
 
 GradeStatus = Literal["graded", "failed", "ungraded"]
 """`failed`: there was no answer to mark. `ungraded`: there was, and it could not be marked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fusion_graph.errors import FusionError
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord
 
 
 class CapReached(FusionError):

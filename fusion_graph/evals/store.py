@@ -21,7 +21,7 @@ from typing import Any
 
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.journal import Journal
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord
 from fusion_graph.version import own_version
 
 Make = Callable[[Journal], Awaitable[dict[str, Any]]]

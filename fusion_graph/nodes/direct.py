@@ -7,11 +7,11 @@ from typing import Any
 
 from langchain_core.messages import AnyMessage
 
-from fusion_graph.budget import Budget
-from fusion_graph.calls import Caller
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
+from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import writer_limit
 from fusion_graph.events import Emit
+from fusion_graph.models.calls import Caller
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Say, Written, write

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of, told, transcript
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit, emitter, never_silent
-from fusion_graph.models import check_model, open_model
+from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.open import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.stack import Stack
 from fusion_graph.state import Joined, PanelTask, Run, Seat

@@ -9,22 +9,21 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.analysis import Analysis, name_panelists
-from fusion_graph.budget import Budget
-from fusion_graph.calls import Caller, CallFailed, Options
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.conversation import told, transcript
+from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.events import Emit
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.journal import Journal
-from fusion_graph.models import Model, open_model
+from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.open import Model, open_model
 from fusion_graph.prompts import judge_material, judge_system, repair
 from fusion_graph.research import Researcher, research
 from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
-from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
 from fusion_tools.sources import SourceBook
 

@@ -12,21 +12,21 @@ from functools import partial
 from langchain_core.messages import AnyMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
-from fusion_graph.calls import Caller, Options
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import modalities
+from fusion_graph.cost.usage import total
 from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
-from fusion_graph.failures import scrub
 from fusion_graph.journal import Journal
-from fusion_graph.models import open_model
+from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.failures import scrub
+from fusion_graph.models.open import open_model
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
 from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer, PanelTask, Replaced
-from fusion_graph.usage import total
 
 logger = logging.getLogger(__name__)
 

@@ -16,21 +16,20 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.analysis import Analysis
-from fusion_graph.budget import Budget
-from fusion_graph.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.continuing import split_at_question
 from fusion_graph.conversation import told
+from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
 from fusion_graph.journal import Journal
-from fusion_graph.models import open_model
+from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.open import open_model
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
-from fusion_graph.state import Joined, Judgement, PanelAnswer, Run
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 from fusion_graph.visible import VisibleTokens
 
 Say = Callable[[str, str], None]

@@ -15,7 +15,7 @@ from fusion_graph.evals.output.evaluation import Evaluation
 from fusion_graph.evals.questions import Check, Question
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.tallies import STRICT
-from fusion_graph.usage import CallRecord
+from fusion_graph.state import CallRecord
 
 
 def call(cost: float | None = 0.01, tokens: int = 100) -> CallRecord:

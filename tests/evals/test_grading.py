@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fusion_graph.config import Provider
+from fusion_graph.cost.usage import total
 from fusion_graph.evals.errors import GraderUnavailable
 from fusion_graph.evals.grader import (
     Ask,
@@ -32,7 +33,6 @@ from fusion_graph.evals.questions import (
 from fusion_graph.evals.sandbox.suite import Suite
 from fusion_graph.evals.scoring import score
 from fusion_graph.evals.tallies import OPENROUTER, STRICT
-from fusion_graph.usage import total
 
 RUBRIC = Rubric(
     (

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from fusion_graph.cost.usage import total
 from fusion_graph.evals.comparison import ArmFigures, Comparison, tokens_of
 from fusion_graph.evals.contamination import leaked_sources
 from fusion_graph.evals.intervals import Interval
@@ -15,7 +16,6 @@ from fusion_graph.evals.output.words import caveats, comparison_words, verdict_w
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.scoring import QuestionScore
 from fusion_graph.page.strangers import readable
-from fusion_graph.usage import total
 
 
 def answer_lines(evaluation: Evaluation) -> Iterator[str]:

@@ -23,7 +23,7 @@ from fusion_graph.integrations.server.openai_errors import ApiError
 from fusion_graph.integrations.server.runs import Run, Runs
 from fusion_graph.integrations.server.settings import ServerSettings
 from fusion_graph.integrations.server.wire import json_response, read_json, to_json
-from fusion_graph.models import DEPTH_HEADER
+from fusion_graph.models.open import DEPTH_HEADER
 
 HEARTBEAT_SECONDS = 5
 """A stream sends a comment as often as this, well under the patience of any proxy."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from fusion_graph.config import Price
+from fusion_graph.state import CallRecord
 
 LISTED_PROVIDERS = {
     "openai": "openai",
@@ -26,28 +27,6 @@ LISTED_PROVIDERS = {
 
 DEAREST_CALL_USD = 1_000_000.0
 """No call costs more: what a provider reports above it, or below nothing, is no cost."""
-
-Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
-
-
-class CallRecord(TypedDict):
-    """One HTTP call to a model, answered or not.
-
-    Tokens are None when the provider did not say, `cost_usd` is None when nobody knows it.
-    `start` and `end` are seconds since the run began. `outcome` is `ok` or a failure reason;
-    `left_out` names parameters the model had refused.
-    """
-
-    stage: Stage
-    name: str
-    model: str
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-    start: float
-    end: float
-    outcome: str
-    left_out: list[str]
 
 
 class Totals(TypedDict):

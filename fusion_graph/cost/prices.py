@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fusion_graph.config import Price, Provider
-from fusion_graph.usage import LISTED_PROVIDERS
+from fusion_graph.cost.usage import LISTED_PROVIDERS
 
 FREE_PROVIDERS = frozenset({"offline", "ollama"})
 """Providers that run on the user's own machine and bill nobody."""

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.models import Model
-from fusion_graph.tokens import message_tokens
-from fusion_graph.usage import CallRecord
+from fusion_graph.cost.tokens import message_tokens
+from fusion_graph.state import CallRecord
 
 LIKELY_OUTPUT_TOKENS = 1_000
 """What a call in flight is thought to produce, if its cap is not lower."""
+
+
+class Priced(Protocol):
+    """Somebody who can say what a call of theirs will cost."""
+
+    def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
+        """US dollars of a call of about so many tokens, or None if nobody knows."""
+        ...
 
 
 class OverBudget(Exception):
@@ -58,7 +66,7 @@ class Budget:
         return cls(settings.max_cost_usd, settings.max_tokens_total, done)
 
     def begin(
-        self, model: Model, messages: Sequence[BaseMessage], max_tokens: int | None
+        self, model: Priced, messages: Sequence[BaseMessage], max_tokens: int | None
     ) -> Share | None:
         """Let a call begin, and count it as in flight.
 

@@ -22,12 +22,12 @@ from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 
 from fusion_graph.config import Price, Provider, model_name
+from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
+from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
-from fusion_graph.failures import SHORTEST_SECRET, scrub
 from fusion_graph.loops import loop_owned
-from fusion_graph.prices import FREE_PROVIDERS, price_of
+from fusion_graph.models.failures import SHORTEST_SECRET, scrub
 from fusion_graph.providers import providers
-from fusion_graph.usage import listed_cost, priced_cost, reported_cost
 
 if TYPE_CHECKING:
     import httpx2
@@ -221,7 +221,7 @@ def _protocol_chat(
 ) -> BaseChatModel:
     import httpx2
 
-    from fusion_graph.openai_protocol import ProtocolChat
+    from fusion_graph.models.openai_protocol import ProtocolChat
 
     own = provider_name == "openai" and provider.base_url is None
     address, login = _login_apart(provider.base_url or "https://api.openai.com/v1")

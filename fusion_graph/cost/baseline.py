@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.prices import price_of
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.tokens import BYTES_PER_TOKEN, text_tokens
+from fusion_graph.cost.usage import priced_cost
 from fusion_graph.prompts import panel_system
-from fusion_graph.state import PanelAnswer
-from fusion_graph.tokens import BYTES_PER_TOKEN, text_tokens
-from fusion_graph.usage import CallRecord, priced_cost
+from fusion_graph.state import CallRecord, PanelAnswer
 
 WEB_TOOLS_BYTES = 1_100
 """What the descriptions of web_search and web_fetch take in a request, as JSON."""

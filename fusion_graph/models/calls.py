@@ -19,10 +19,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from fusion_graph.budget import Budget, OverBudget, Share
+from fusion_graph.cost.budget import Budget, OverBudget, Share
 from fusion_graph.errors import Failure, FailureReason
 from fusion_graph.events import Emit
-from fusion_graph.failures import (
+from fusion_graph.journal import Journal
+from fusion_graph.models.failures import (
     reason_of,
     refused_parameter,
     retry_after,
@@ -30,9 +31,8 @@ from fusion_graph.failures import (
     words_of,
     worth_retrying,
 )
-from fusion_graph.journal import Journal
-from fusion_graph.models import Model
-from fusion_graph.usage import CallRecord, Stage
+from fusion_graph.models.open import Model
+from fusion_graph.state import CallRecord, Stage
 from fusion_graph.visible import without_thinking
 
 ATTEMPTS = 3

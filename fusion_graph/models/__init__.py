@@ -1,0 +1,1 @@
+"""Models: opened, called, read without loss, and what they fail with."""
