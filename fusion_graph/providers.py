@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from fusion_graph.config import Provider
-from fusion_graph.presets.discovery import ollama_url
+from fusion_graph.presets.servers import USUAL, server_url
 
 INTEGRATION_KEYS = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -33,6 +33,6 @@ def providers(given: Mapping[str, Provider]) -> dict[str, Provider]:
         "openai": Provider(
             base_url=os.environ.get("OPENAI_BASE_URL") or None, api_key_env="OPENAI_API_KEY"
         ),
-        "ollama": Provider(base_url=f"{ollama_url()}/v1"),
+        **{kind: Provider(base_url=f"{server_url(kind)}/v1") for kind in USUAL},
         **given,
     }

@@ -49,9 +49,8 @@ class Stack:
         stack = None
         if name:
             preset = load(name)
-            fields = preset.stack()
-            if preset.discovers:
-                stack = {key: fields[key] for key in ("panel", "judge", "synthesizer")}
+            stack = preset.discovered() or None
+            fields = preset.with_stack(stack or {})
         settings = combine(*_with_preset(layers, name, fields))
         return settings, {"preset": name, "preset_reason": reason, "stack": stack}
 
@@ -72,7 +71,7 @@ class Stack:
         if name:
             preset = load(name)
             recorded = run["stack"] if name == run["preset"] else None
-            fields = {**preset.fields, **recorded} if recorded else preset.stack()
+            fields = preset.with_stack(recorded) if recorded else preset.stack()
         return combine(*_with_preset(layers, name, fields))
 
 

@@ -47,7 +47,7 @@ class Run(TypedDict):
         question: Text of the last human message.
         preset: Name of the preset in force, or None when all models were given.
         preset_reason: Why that preset, when it was chosen and not named.
-        stack: Panel, judge and writer that a discovering preset found on this machine.
+        stack: Panel, judge, writer and providers that a discovering preset found on this machine.
         members: Names of the panelists asked, in panel order.
         invoked: Whether the panel was used.
         invocation_reason: Why, or why not.

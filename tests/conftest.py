@@ -61,8 +61,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """No key and no preset of the machine's owner reaches a test."""
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
-    # Port 9 (discard) answers nowhere, so no Ollama of the machine's owner is found.
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    # Port 9 (discard) answers nowhere, so no model server of the machine's owner is found.
+    for variable in ("OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST", "VLLM_HOST"):
+        monkeypatch.setenv(variable, "127.0.0.1:9")
     monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(tmp_path / "config"))
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_API_KEY"):
         monkeypatch.delenv(name, raising=False)

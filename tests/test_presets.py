@@ -21,7 +21,7 @@ from fusion_graph import (
 )
 from fusion_graph.config import FusionConfig
 from fusion_graph.presets import choose, load, names, user_folder
-from fusion_graph.presets.discovery import ollama_models, ollama_url
+from fusion_graph.presets.servers import server_url
 
 SHIPPED = ["quality", "budget", "frontier", "self", "thrifty", "openai", "auto", "local", "offline"]
 QUESTION = {"messages": [("user", "How wet is water?")]}
@@ -251,7 +251,7 @@ BROKEN = {
     "empty": (b"", ["no panel"]),
     "empty panel": (b"panel = []", ["panel", "at least 1"]),
     "another preset": (b'preset = "budget"', ["another preset"]),
-    "unknown server": (b'discover = "vllm"', ["vllm", "ollama"]),
+    "unknown server": (b'discover = "vllm"', ["vllm", "local"]),
     "candidate with a typo": (
         b'[[candidates]]\nfamily = "f"\nmodel = "x:a"\nkey = "K"\npackag = "p"',
         ["packag"],
@@ -444,11 +444,12 @@ def test_local_asks_a_lone_model_twice(ollama):
     assert local() == ["ollama:qwen3:8b", "ollama:qwen3:8b"]
 
 
-def test_local_without_ollama_says_where_it_looked_and_what_to_do():
+def test_local_without_a_server_says_where_it_looked_and_what_to_do():
     with pytest.raises(ConfigurationError) as caught:
         local()
     assert "http://127.0.0.1:9" in str(caught.value)
     assert "ollama serve" in caught.value.remedy
+    assert "LLAMACPP_HOST" in caught.value.remedy
 
 
 def test_local_without_a_chat_model_says_how_to_get_one(ollama):
@@ -462,7 +463,8 @@ def test_local_without_a_chat_model_says_how_to_get_one(ollama):
 def test_something_else_on_ollamas_port_is_not_taken_for_it(ollama, body):
     ollama.body = body
 
-    assert ollama_models() is None
+    with pytest.raises(ConfigurationError, match="no server known here"):
+        local()
 
 
 async def test_local_runs_one_model_at_a_time_and_costs_nothing(models, ollama):
@@ -505,4 +507,4 @@ HOSTS = {
 def test_ollama_host_is_read_as_ollama_reads_it(monkeypatch, host, url):
     monkeypatch.setenv("OLLAMA_HOST", host)
 
-    assert ollama_url() == url
+    assert server_url("ollama") == url

@@ -74,7 +74,7 @@ def test_a_long_prompt_has_its_own_price():
     "ref",
     [
         "openrouter:~anthropic/claude-opus-latest",
-        "openrouter:~openai/gpt-latest",
+        "openrouter:~openai/gpt-sol-latest",
         "openrouter:~google/gemini-pro-latest",
     ],
 )

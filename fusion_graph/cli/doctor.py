@@ -17,7 +17,7 @@ from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import Choice, Preset, choose, load, user_folder
-from fusion_graph.presets.discovery import ollama_models, ollama_url
+from fusion_graph.presets.servers import USUAL, find_servers
 from fusion_graph.telling import clean, counted, seconds
 from fusion_graph.version import own_version
 
@@ -27,6 +27,9 @@ SEARCH_SECONDS = 12.0
 PACKAGES = ("langgraph", "langchain-core", "langchain-openai", "openai", "pydantic", "ddgs")
 
 LABEL_COLUMNS = 14
+
+MOST_NAMED = 20
+"""Most models of one server that are named."""
 
 
 def doctor(preset_name: str | None) -> int:
@@ -41,7 +44,7 @@ def doctor(preset_name: str | None) -> int:
     _say_extras()
     own = _own_presets()
     _say_keys([preset for preset in own.values() if isinstance(preset, Preset)])
-    _say_ollama()
+    _say_servers()
     _say_own_presets(own)
     broken, settings = _say_preset(preset_name)
     _say_corpus(settings)
@@ -101,13 +104,19 @@ def _say_keys(own: list[Preset]) -> None:
     _say("", f"not set: {', '.join(key for key in known if not is_set(key)) or 'none'}")
 
 
-def _say_ollama() -> None:
-    models = ollama_models()
-    if models is None:
-        _say("ollama", f"no answer at {ollama_url()}")
-        return
-    names = ", ".join(str(model.get("name")) for model in models)
-    _say("ollama", f"{counted(len(models), 'model')} at {ollama_url()}: {names}".rstrip(": "))
+def _say_servers() -> None:
+    """What answers where local model servers listen."""
+    label = "servers"
+    for found in find_servers():
+        at = f"{found.url} ({USUAL[found.looked_for].title}): "
+        if found.kind is not None:
+            names = ", ".join(model.name for model in found.models[:MOST_NAMED])
+            more = "…" if len(found.models) > MOST_NAMED else ""
+            told = f"{found.said}, {counted(len(found.models), 'chat model')}: {names}{more}"
+            _say(label, at + told.removesuffix(": "))
+        else:
+            _say(label, at + found.said)
+        label = ""
 
 
 def _own_presets() -> dict[str, Preset | ConfigurationError]:

@@ -85,7 +85,7 @@ def _supposed(preset: Preset) -> dict[str, Any]:
             firsts.setdefault(candidate.family, candidate.model)
         panel = list(firsts.values())[:AUTO_PANEL]
     else:
-        panel = [f"{preset.discover}:any"] * LOCAL_PANEL  # which of them: all cost nothing
+        panel = ["ollama:any"] * LOCAL_PANEL  # which of them: all cost nothing
     return {"panel": panel, "judge": panel[0], "synthesizer": panel[0]}
 
 

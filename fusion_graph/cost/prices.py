@@ -9,7 +9,7 @@ from typing import Any
 from fusion_graph.config import Price, Provider
 from fusion_graph.cost.usage import LISTED_PROVIDERS
 
-FREE_PROVIDERS = frozenset({"offline", "ollama"})
+FREE_PROVIDERS = frozenset({"offline", "ollama", "llamacpp", "lmstudio", "vllm"})
 """Providers that run on the user's own machine and bill nobody."""
 
 FREE = Price(input=0, output=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from fusion_graph.presets.discovery import chat_models, ollama_models, ollama_url
+from fusion_graph.presets.servers import USUAL, find_servers
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,17 @@ class Choice:
 def choose() -> Choice:
     """The preset for this machine: by key, by a local server, else the keyless one.
 
-    May take up to a second when something holds Ollama's port without answering.
+    May take a few seconds when something holds a local server's port without answering.
     """
     if os.environ.get("OPENROUTER_API_KEY"):
         return Choice("budget", "OPENROUTER_API_KEY is set")
     if os.environ.get("OPENAI_API_KEY"):
         return Choice("openai", "OPENAI_API_KEY is set")
-    if chat_models(ollama_models() or []):
-        return Choice("local", f"Ollama answers at {ollama_url()}")
+    for found in find_servers():
+        if found.kind is not None and found.models:
+            return Choice("local", f"{USUAL[found.kind].title} answers at {found.url}")
     return Choice(
         "offline",
-        "no OPENROUTER_API_KEY, no OPENAI_API_KEY and no Ollama; extractive models, no LLM",
+        "no OPENROUTER_API_KEY, no OPENAI_API_KEY and no local model server; extractive models, "
+        "no LLM",
     )

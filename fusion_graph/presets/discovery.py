@@ -1,29 +1,21 @@
-"""Stacks that depend on the machine: models whose key is set, models that Ollama has."""
+"""Stacks that depend on the machine: models whose key is set, models that local servers have."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, build_opener
 
 from fusion_graph.config import EnvironmentVariable, ModelRef, Strict
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.presets.servers import USUAL, Found, find_servers, server_url
 
 AUTO_PANEL = 4
 """Most members of the `auto` panel: cost grows with each, OpenRouter's third added 0.7 points."""
 
 LOCAL_PANEL = 3
 """Most members of the `local` panel: they run one after the other."""
-
-OLLAMA_PORT = 11434
-"""Where Ollama listens unless told otherwise."""
-
-PROBE_SECONDS = 1.0
-"""How long a server on this machine may take to list its models."""
 
 
 class Candidate(Strict):
@@ -65,74 +57,71 @@ def keyed_stack(name: str, candidates: Sequence[Candidate]) -> dict[str, Any]:
     return {"panel": panel, "judge": models[0], "synthesizer": models[0]}
 
 
-def ollama_url() -> str:
-    """Base address of Ollama: `OLLAMA_HOST` as Ollama itself reads it, else its default.
-
-    A host alone gets Ollama's port, a URL its scheme's; 0.0.0.0 and [::] are where a server
-    listens, not where a client connects.
-    """
-    given = os.environ.get("OLLAMA_HOST", "").strip().strip("\"'")
-    scheme, found, rest = given.partition("://")
-    if not found:
-        scheme, rest = "http", given
-    default_port = {"http": 80, "https": 443}.get(scheme, OLLAMA_PORT) if found else OLLAMA_PORT
-    try:
-        parts = urlsplit(f"{scheme}://{rest}")
-        host, port = parts.hostname or "127.0.0.1", parts.port or default_port
-    except ValueError:
-        return f"http://127.0.0.1:{OLLAMA_PORT}"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port}{parts.path.rstrip('/')}"
-
-
-def ollama_models() -> list[dict[str, Any]] | None:
-    """What Ollama lists (`GET /api/tags`), or None when nothing answers."""
-    opener = build_opener(ProxyHandler({}))
-    try:
-        with opener.open(f"{ollama_url()}/api/tags", timeout=PROBE_SECONDS) as reply:
-            models = json.loads(reply.read(4_000_000))["models"]
-        return [dict(model) for model in models]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def chat_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of Ollama's models that can hold a conversation, largest first."""
-    chat = [
-        model
-        for model in models
-        if "embed" not in str(model.get("name", ""))
-        and "bert" not in str((model.get("details") or {}).get("family", ""))
-    ]
-    return sorted(chat, key=lambda model: -int(model.get("size") or 0))
-
-
 def installed_stack(name: str) -> dict[str, Any]:
-    """Panel, judge and writer from the models Ollama has: largest first, one a family first.
+    """Panel, judge and writer from the models of the servers on this machine.
+
+    Largest first, one a family first. A server that listens elsewhere than usual comes with its
+    address, under `providers`.
 
     Raises:
-        ConfigurationError: Ollama does not answer or has no chat model.
+        ConfigurationError: No server answers, or none has a chat model.
     """
-    models = ollama_models()
-    if models is None:
-        raise ConfigurationError(
-            f"Preset {name}: Ollama does not answer at {ollama_url()}.",
-            "Start it (`ollama serve`) or set OLLAMA_HOST.",
-        )
-    chat = chat_models(models)
+    servers = find_servers()
+    named = _named(servers)
+    chat = [(where, model) for where, found in named.items() for model in found.models]
     if not chat:
-        raise ConfigurationError(
-            f"Preset {name}: Ollama at {ollama_url()} has no chat model.",
-            "Fetch one, as in `ollama pull qwen3`.",
-        )
+        raise _nothing_found(name, servers)
+    chat.sort(key=lambda item: -item[1].size)
     seen: set[str] = set()
     firsts: list[str] = []
     others: list[str] = []
-    for model in chat:
-        family = str((model.get("details") or {}).get("family") or model["name"])
-        (others if family in seen else firsts).append(f"ollama:{model['name']}")
-        seen.add(family)
+    for where, model in chat:
+        (others if model.family in seen else firsts).append(f"{where}:{model.name}")
+        seen.add(model.family)
     panel = (firsts + others)[:LOCAL_PANEL]
     panel = panel if len(panel) > 1 else panel * 2
-    return {"panel": panel, "judge": panel[0], "synthesizer": panel[0]}
+    stack: dict[str, Any] = {"panel": panel, "judge": panel[0], "synthesizer": panel[0]}
+    elsewhere = _elsewhere(named)
+    return {**stack, "providers": elsewhere} if elsewhere else stack
+
+
+def _named(servers: Sequence[Found]) -> dict[str, Found]:
+    """The servers that were recognised, by the provider's name that their models get."""
+    named: dict[str, Found] = {}
+    for found in servers:
+        if found.kind is None or any(found.url == other.url for other in named.values()):
+            continue
+        name = str(found.kind)
+        while name in named:
+            name += "-2"
+        named[name] = found
+    return named
+
+
+def _elsewhere(named: Mapping[str, Found]) -> dict[str, Any]:
+    """The providers whose address the name alone does not say, as plain data."""
+    return {
+        name: {
+            "base_url": f"{found.url}/v1",
+            "prices": {model.name: {"input": 0.0, "output": 0.0} for model in found.models},
+        }
+        for name, found in named.items()
+        if found.kind != name or found.url != server_url(found.kind)
+    }
+
+
+def _nothing_found(name: str, servers: Sequence[Found]) -> ConfigurationError:
+    """Why there is no local panel: servers without a model, or what answered instead."""
+    empty = [found for found in servers if found.kind is not None]
+    if empty:
+        has = "; ".join(f"{USUAL[f.kind].title} at {f.url}" for f in empty if f.kind)
+        return ConfigurationError(
+            f"Preset {name}: no chat model is there ({has}).",
+            "Fetch one, as in `ollama pull qwen3`, or start the server with one.",
+        )
+    looked = "; ".join(f"{f.url} ({USUAL[f.looked_for].title}): {f.said}" for f in servers)
+    return ConfigurationError(
+        f"Preset {name} found no model server on this machine: {looked}.",
+        f"Start one (`ollama serve`, `{USUAL['llamacpp'].start}`), or say where it is with "
+        f"{', '.join(usual.variable for usual in USUAL.values())}.",
+    )

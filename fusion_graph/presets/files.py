@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -42,7 +43,7 @@ class Preset:
         fields: What it sets, as `FusionConfig` fields; a discovering preset sets panel, judge
             and writer only when `stack` is called.
         candidates: Models to pick from by the keys that are set (`auto`).
-        discover: Server to ask for its models (`ollama`), if any.
+        discover: `local` to ask the servers on this machine for their models, if any.
     """
 
     name: str
@@ -58,16 +59,31 @@ class Preset:
         return bool(self.candidates or self.discover)
 
     def stack(self) -> dict[str, Any]:
-        """Its fields with the models decided; asks the local server where it has to.
+        """Its fields with the models decided; asks the local servers where it has to.
 
         Raises:
-            ConfigurationError: No key is set, or the server does not answer or has no model.
+            ConfigurationError: No key is set, or no server answers or has a model.
+        """
+        return self.with_stack(self.discovered())
+
+    def discovered(self) -> dict[str, Any]:
+        """What this machine decides of its fields, as plain data; nothing for a fixed preset.
+
+        Raises:
+            ConfigurationError: As `stack`.
         """
         if self.candidates:
-            return {**self.fields, **keyed_stack(self.name, self.candidates)}
-        if self.discover:
-            return {**self.fields, **installed_stack(self.name)}
-        return dict(self.fields)
+            return keyed_stack(self.name, self.candidates)
+        return installed_stack(self.name) if self.discover else {}
+
+    def with_stack(self, stack: Mapping[str, Any]) -> dict[str, Any]:
+        """Its fields with a stack that was discovered, now or when the run began.
+
+        Providers are merged by name; the file's own go before discovered ones.
+        """
+        merged = {**self.fields, **stack}
+        providers = {**stack.get("providers", {}), **self.fields.get("providers", {})}
+        return {**merged, "providers": providers} if providers else merged
 
 
 def user_folder() -> Path:
@@ -150,8 +166,8 @@ def _parse(text: str, name: str, source: str) -> Preset:
         raise PresetFileError(f"{where}: {error}") from None
     if "preset" in fields:
         raise PresetFileError(f"{where} names another preset.", "Copy its lines instead.")
-    if discover not in (None, "ollama"):
-        raise PresetFileError(f"{where}: discover is {discover!r}.", "Only 'ollama' is known.")
+    if discover not in (None, "local", "ollama"):  # "ollama" is what it was called at first
+        raise PresetFileError(f"{where}: discover is {discover!r}.", "Only 'local' is known.")
     if not (fields.get("panel") or candidates or discover):
         raise PresetFileError(f"{where} has no panel.", 'Add panel = ["provider:model", …].')
     return Preset(name, description, source, fields, candidates, discover)

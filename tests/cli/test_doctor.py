@@ -34,7 +34,7 @@ def test_a_machine_without_keys_is_ready_with_the_offline_preset(
     assert "set: GOOGLE_API_KEY\n" in ended.out
     assert "not set: OPENROUTER_API_KEY, OPENAI_API_KEY, " in ended.out
     assert SECRET not in ended.out
-    assert "no answer at http://127.0.0.1:9\n" in ended.out
+    assert "http://127.0.0.1:9 (Ollama): no answer\n" in ended.out
     assert f"cannot be used: Preset file {folder / 'bad.toml'}: " in ended.out
     assert "preset        offline (no OPENROUTER_API_KEY" in ended.out
     assert " documents in " in ended.out

@@ -57,7 +57,7 @@ def test_a_preset_that_finds_nothing_says_what_was_taken_instead(capsys):
 
     assert "found no API key" in auto["panel_from"]
     assert "openai:gpt-5.5" in auto["panel_from"]
-    assert "Ollama does not answer" in local["panel_from"]
+    assert "found no model server" in local["panel_from"]
 
 
 def test_a_discovering_preset_takes_the_keys_that_are_set(monkeypatch, capsys):

@@ -82,7 +82,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "FUSION_API_KEY"):
             patch.delenv(name, raising=False)
-        patch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+        for variable in ("OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST", "VLLM_HOST"):
+            patch.setenv(variable, "127.0.0.1:9")
         with running(tmp_path_factory.mktemp("server")) as server:
             yield server
 
