@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
-from uuid import uuid4
 
 from langchain_core.messages import (
     AIMessage,
@@ -39,6 +38,7 @@ from fusion_graph.events import Deltas
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.failures import scrub
 from fusion_graph.models.open import Model
+from fusion_graph.models.reply import new_call_id, with_call_ids
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from fusion_graph.state import ToolRecord
 from fusion_graph.toolbox import number_sources
@@ -248,24 +248,20 @@ def _wanted_calls(
 ) -> tuple[AIMessage, list[WantedCall]]:
     """The calls in a reply, and the reply as it can be sent back.
 
-    Providers refuse a history in which a call has no id or another's, arguments that are not
+    The reply stays the message that the provider sent, with everything that it wants back. But
+    providers refuse a history in which a call has no id or another's, arguments that are not
     JSON, or no result; so ids are made up where they are missing or taken, and malformed
     arguments become empty ones.
     """
     wanted: list[WantedCall] = [
-        {
-            "id": call["id"] or f"call_{uuid4().hex[:12]}",
-            "name": call["name"],
-            "args": call["args"],
-            "problem": None,
-        }
+        {"id": call["id"] or "", "name": call["name"], "args": call["args"], "problem": None}
         for call in message.tool_calls
     ]
     for bad in message.invalid_tool_calls:
         said = (bad["args"] or "")[:200]
         wanted.append(
             {
-                "id": bad["id"] or f"call_{uuid4().hex[:12]}",
+                "id": bad["id"] or "",
                 "name": bad["name"] or "unknown",
                 "args": {},
                 "problem": f"The arguments are not a JSON object: {said!r}",
@@ -273,14 +269,12 @@ def _wanted_calls(
         )
     taken = {m.tool_call_id for turn in turns for m in turn if isinstance(m, ToolMessage)}
     for call in wanted:
-        if call["id"] in taken:
-            call["id"] = f"call_{uuid4().hex[:12]}"
+        if not call["id"] or call["id"] in taken:
+            call["id"] = new_call_id()
         taken.add(call["id"])
-    sendable = AIMessage(
-        message.content,
-        tool_calls=[ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted],
-    )
-    return sendable, wanted
+    calls = [ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted]
+    sendable = with_call_ids(message, [call["id"] for call in wanted])
+    return sendable.model_copy(update={"tool_calls": calls, "invalid_tool_calls": []}), wanted
 
 
 @dataclass

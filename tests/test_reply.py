@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, messages_from_dict, messages_to_dict
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from fusion_graph.models.reply import items_for, turn_of, with_call_ids, with_turn, without_turn
+from fusion_graph.models.reply import (
+    items_for,
+    new_call_id,
+    turn_of,
+    with_call_ids,
+    with_turn,
+    without_turn,
+)
 
 SIGNED = {
     "role": "assistant",
@@ -57,9 +66,10 @@ def test_a_turn_survives_everything_that_keeps_a_message(through):
 
 
 def test_a_turn_goes_only_where_it_came_from():
-    carried = with_turn(message(), "chat", [SIGNED], model="kimi")
+    whole = {**SIGNED, "tool_calls": SIGNED["tool_calls"][:1]}
+    carried = with_turn(message(), "chat", [whole], model="kimi")
 
-    assert items_for(carried, "chat", "kimi") == [SIGNED]
+    assert items_for(carried, "chat", "kimi") == [whole]
     assert items_for(carried, "chat", "gpt") is None
     assert items_for(carried, "responses", "kimi") is None
     assert items_for(message(), "chat", "kimi") is None
@@ -170,3 +180,30 @@ def test_items_of_the_responses_api_keep_their_own_ids():
 def test_ids_and_calls_must_be_as_many():
     with pytest.raises(ValueError, match="2 calls"):
         with_call_ids(message(), ["only"])
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]", "null", "", None, 7, "[" * 3000])
+def test_arguments_no_server_takes_go_back_empty_and_all_else_as_it_came(arguments):
+    call = {"id": "c1", "function": {"name": "lookup", "arguments": arguments}, "signature": "c2ln"}
+    carried = with_turn(message(), "chat", [{"role": "assistant", "tool_calls": [call]}])
+
+    [item] = items_for(carried, "chat")
+
+    assert item["tool_calls"][0]["function"] == {"name": "lookup", "arguments": "{}"}
+    assert item["tool_calls"][0]["signature"] == "c2ln"
+
+
+def test_arguments_that_came_as_an_object_go_back_as_its_text():
+    call = {"id": "c1", "function": {"name": "lookup", "arguments": {"query": "nässe"}}}
+    carried = with_turn(message(), "chat", [{"role": "assistant", "tool_calls": [call]}])
+
+    [item] = items_for(carried, "chat")
+
+    assert item["tool_calls"][0]["function"]["arguments"] == '{"query": "nässe"}'
+
+
+def test_ids_that_are_made_up_are_nine_letters_or_digits():
+    made = {new_call_id() for _ in range(200)}
+
+    assert len(made) == 200
+    assert all(re.fullmatch("[A-Za-z0-9]{9}", call_id) for call_id in made)

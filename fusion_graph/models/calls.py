@@ -15,7 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.globals import get_llm_cache
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    message_chunk_to_message,
+)
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -32,6 +37,7 @@ from fusion_graph.models.failures import (
     worth_retrying,
 )
 from fusion_graph.models.open import Model
+from fusion_graph.models.reply import without_turn
 from fusion_graph.state import CallRecord, Stage
 from fusion_graph.visible import without_thinking
 
@@ -124,9 +130,9 @@ class Reply:
         return _FINISH_REASONS.get(said.lower(), said)
 
     def without_calls(self) -> Reply:
-        """The same without calls of tools."""
+        """The same without calls of tools, and so without the provider's turn, which holds them."""
         none: dict[str, Any] = {"tool_calls": [], "invalid_tool_calls": []}
-        return replace(self, message=self.message.model_copy(update=none))
+        return replace(self, message=without_turn(self.message.model_copy(update=none)))
 
     def cut_by(self, limit: str) -> str:
         """What broke the reply off before its end; empty if nothing did.
@@ -432,13 +438,7 @@ def _watched() -> bool:
 
 def _as_message(reply: Any) -> AIMessage:
     if isinstance(reply, AIMessageChunk):
-        return AIMessage(
-            reply.content,
-            tool_calls=reply.tool_calls,
-            invalid_tool_calls=reply.invalid_tool_calls,
-            usage_metadata=reply.usage_metadata,
-            response_metadata=reply.response_metadata,
-        )
+        reply = message_chunk_to_message(reply)
     if not isinstance(reply, AIMessage):
         raise TypeError(f"The model returned {type(reply).__name__}, not a message.")
     return reply

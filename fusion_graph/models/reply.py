@@ -8,6 +8,10 @@ journals and LangChain's own copies of a message keep.
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -66,7 +70,45 @@ def items_for(message: Any, protocol: Protocol, model: str = "") -> list[dict[st
         return None
     if model and turn.get("model") and turn["model"] != model:
         return None
-    return [dict(item) for item in turn["items"]]
+    return [_sendable(item) for item in turn["items"]]
+
+
+def _sendable(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of a turn with its calls as every server takes them; all else as it came.
+
+    Servers refuse a history whose arguments are no JSON object (vLLM, Mistral), or whose names
+    hold anything but letters, digits, `_` and `-` (OpenAI).
+    """
+    sent = dict(item)
+    if item.get("type") == "function_call":
+        sent |= _sendable_call(item)
+    if isinstance(calls := item.get("tool_calls"), list):
+        sent["tool_calls"] = [
+            {**call, "function": {**call["function"], **_sendable_call(call["function"])}}
+            for call in calls
+            if isinstance(call, Mapping) and isinstance(call.get("function"), Mapping)
+        ]
+    return sent
+
+
+def _sendable_call(function: Mapping[str, Any]) -> dict[str, str]:
+    name, arguments = function.get("name"), function.get("arguments")
+    try:
+        whole = isinstance(json.loads(arguments), dict)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RecursionError):
+        whole = False
+    if isinstance(arguments, Mapping):  # llama.cpp sends an object, and takes its text
+        arguments, whole = json.dumps(arguments, ensure_ascii=False), True
+    clean = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] if isinstance(name, str) else ""
+    return {"name": clean or "unknown", "arguments": str(arguments) if whole else "{}"}
+
+
+def new_call_id() -> str:
+    """An id for a call that came without one: nine letters or digits, as Mistral wants them."""
+    return "".join(secrets.choice(_ID_CHARACTERS) for _ in range(9))
+
+
+_ID_CHARACTERS = string.ascii_letters + string.digits
 
 
 def without_turn(message: AIMessage) -> AIMessage:

@@ -269,16 +269,18 @@ def _finished(
     if reply is None:
         message = AIMessage(content, id=message_id, response_metadata={"finish_reason": "stop"})
         return Written(message, answer, calls, losses)
-    message = AIMessage(
-        content,
-        id=message_id,
-        tool_calls=reply.message.tool_calls,
-        invalid_tool_calls=reply.message.invalid_tool_calls,
-        response_metadata={
-            "finish_reason": reply.finish_reason or "stop",
-            "model_name": reply.message.response_metadata.get("model_name") or calls[-1]["model"],
-        },
-    )
+    told = {
+        "finish_reason": reply.finish_reason or "stop",
+        "model_name": reply.message.response_metadata.get("model_name") or calls[-1]["model"],
+    }
+    written: AIMessage = reply.message
+    if not (written.tool_calls or written.invalid_tool_calls):
+        message = AIMessage(content, id=message_id, response_metadata=told)
+        return Written(message, answer, calls, losses)
+    # The next request sends it back, with everything that its provider put into it.
+    blocks = written.content if isinstance(written.content, list) else content
+    update = {"content": blocks, "id": message_id, "response_metadata": told}
+    message = written.model_copy(update={**update, "usage_metadata": None})
     return Written(message, answer, calls, losses)
 
 
