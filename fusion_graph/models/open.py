@@ -338,12 +338,15 @@ async def _connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
     """This loop's chat models by identity, and the HTTP client they share."""
     import httpx2
 
+    from fusion_graph.models.http import guard
+
     def make() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
         _keep_logs_clean()
         return {}, httpx2.AsyncClient(
             verify=_tls(),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
             follow_redirects=True,
+            event_hooks={"response": [guard]},
         )
 
     async def close(made: tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]) -> None:

@@ -1,0 +1,281 @@
+"""A call of a model's endpoint: what it may send back is bounded, and nobody else is told.
+
+An endpoint may be anybody's: a reply that never ends, a megabyte of gzip that becomes a
+gigabyte, a redirect to a stranger. All of that is stopped here, below the OpenAI SDK, which reads
+error bodies by itself: whoever shares this module's client is covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from openai import APIConnectionError, AsyncOpenAI, AsyncStream
+
+MOST_STREAM_BYTES = 100 * 2**20
+"""Decoded bytes of one streamed reply. The longest replies of 2026 have 200,000 tokens, and a
+token comes as an event of up to 500 bytes (OpenRouter's, with `reasoning_details`). Events are
+dropped as they are read: this bounds time, not memory."""
+
+MOST_BODY_BYTES = 4 * 2**20
+"""Decoded bytes of a reply in one piece, of one line and one event of a stream, and of everything
+that is kept of a stream. 200,000 tokens are about a megabyte; reasoning may come twice."""
+
+MOST_ERROR_BYTES = 2**20
+"""Decoded bytes of an error's body; of the words in it 500 characters are kept."""
+
+MOST_PARTS = 50_000
+"""Objects and lists in one piece of JSON. An empty one takes 2 bytes of the wire and 64 of memory,
+so that 4 MB of them would be 130."""
+
+
+class ReplyTooLarge(Exception):
+    """An endpoint sent more than any reply needs. Asking again would bring the same.
+
+    Args:
+        what: What is too large: `reply`, `error body`, `line`, ...
+        limit: The bound, in words: `4 MiB`.
+        status: HTTP status of the reply.
+    """
+
+    def __init__(self, what: str, limit: str, status: int | None = None) -> None:
+        told = f" (HTTP {status})" if status is not None and status >= 400 else ""
+        super().__init__(
+            f"The endpoint's {what}{told} is larger than {limit}, and was not read any further. "
+            "No model's reply is: check what base_url points at."
+        )
+        self.what = what
+
+
+class ForeignRedirect(Exception):
+    """An endpoint redirects to another origin, which gets neither key nor conversation.
+
+    Args:
+        asked: The address that was asked.
+        target: Where it points; both without user, query and fragment.
+    """
+
+    def __init__(self, asked: str, target: str) -> None:
+        super().__init__(
+            f"{asked} redirects to {target}, another origin: not followed. If that is where the "
+            "model lives, set base_url to it."
+        )
+
+
+async def guard(response: httpx2.Response) -> None:
+    """Bound a response's body, decoded, and let it lead to no other origin.
+
+    A hook for an HTTP client's responses, called before anything of the body is read.
+
+    Raises:
+        ForeignRedirect: The response points at another origin.
+    """
+    if response.has_redirect_location:
+        asked = response.request.url
+        target = asked.join(response.headers["location"])
+        if _origin(target) != _origin(asked):
+            raise ForeignRedirect(plain_address(asked), plain_address(target))
+    # Decoded here, where the bytes are counted, piece by piece of at most a megabyte.
+    coded = httpx2.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=response.stream,
+        request=response.request,
+    )
+    response.stream = _Bounded(coded)
+    for name in ("content-encoding", "content-length"):
+        response.headers.pop(name, None)
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The decoded bytes of a response, up to as many as its kind may have."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        if response.status_code >= 300:
+            self._what, self._most = "error body", MOST_ERROR_BYTES
+        elif is_stream(response):
+            self._what, self._most = "streamed reply", MOST_STREAM_BYTES
+        else:
+            self._what, self._most = "reply", MOST_BODY_BYTES
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        read = 0
+        async with aclosing(self._response.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                read += len(piece)
+                if read > self._most:
+                    status = self._response.status_code
+                    raise ReplyTooLarge(self._what, _mebibytes(self._most), status)
+                yield piece
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event; a comment has no data and is a sign of life.
+
+    Attributes:
+        data: Its `data` lines, joined by line feeds.
+        name: Its `event` field.
+    """
+
+    data: str = ""
+    name: str = ""
+
+
+@asynccontextmanager
+async def opened(
+    client: AsyncOpenAI, path: str, payload: Mapping[str, Any]
+) -> AsyncIterator[httpx2.Response]:
+    """The response to a POST, its body still to be read; closed in the end.
+
+    Args:
+        client: Whose address, key and headers; its HTTP client has the hook `guard`.
+        path: Below its base URL.
+        payload: Sent as JSON.
+
+    Raises:
+        APIStatusError: The endpoint refused.
+        APIConnectionError: The connection broke, also while the body is read.
+        ReplyTooLarge: What came is beyond a bound.
+        ForeignRedirect: It points somewhere else.
+    """
+    try:
+        stream = await client.post(
+            path,
+            cast_to=object,
+            body=payload,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+    except APIConnectionError as error:
+        # The SDK takes whatever a transport raises for a broken connection.
+        if isinstance(error.__cause__, ReplyTooLarge | ForeignRedirect):
+            raise error.__cause__ from None
+        raise
+    response = stream.response
+    try:
+        yield response
+    except httpx2.HTTPError as error:
+        words = f"The connection broke while the reply was read: {error or type(error).__name__}"
+        raise APIConnectionError(message=words, request=response.request) from error
+    finally:
+        await response.aclose()
+
+
+def is_stream(response: httpx2.Response) -> bool:
+    """Whether a response is a stream of events; some servers answer in one piece."""
+    return "event-stream" in response.headers.get("content-type", "")
+
+
+async def body_of(response: httpx2.Response) -> bytes:
+    """The whole body of a response.
+
+    Raises:
+        ReplyTooLarge: It has more bytes than a reply needs, or more parts.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.aiter_bytes():
+        size += len(piece)
+        _check_size("reply", size)
+        pieces.append(piece)
+    body = b"".join(pieces)
+    check_parts("reply", body)
+    return body
+
+
+async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
+    """The events of a stream, comments included, as they arrive.
+
+    The OpenAI SDK's reader drops comments, which some providers send for minutes while a model
+    thinks (`: OPENROUTER PROCESSING`), and bounds nothing.
+
+    Raises:
+        ReplyTooLarge: A line, or an event, has more bytes than a reply needs.
+    """
+    data: list[str] = []
+    size, name = 0, ""
+    async with aclosing(_lines(response)) as lines:
+        async for line in lines:
+            if not line:
+                if data:
+                    yield Event("\n".join(data), name)
+                data, size, name = [], 0, ""
+            elif line.startswith(b":"):
+                yield Event()
+            else:
+                field, _, value = line.partition(b":")
+                value = value.removeprefix(b" ")
+                if field == b"data":
+                    size += len(value) + _LINE_OVERHEAD
+                    _check_size("event", size)
+                    check_parts("event", value)
+                    data.append(value.decode("utf-8", "replace"))
+                elif field == b"event":
+                    name = value.decode("utf-8", "replace")
+    if data:
+        yield Event("\n".join(data), name)
+
+
+_LINE_OVERHEAD = 64
+"""Bytes of memory that a line takes besides its own: a million lines of one letter are no event."""
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """The lines of a body, without their ends: LF, CR LF or CR, as the HTML standard has it."""
+    begun: list[bytes] = []
+    size, after_cr = 0, False
+    async for arrived in response.aiter_bytes():
+        piece = arrived[1:] if after_cr and arrived.startswith(b"\n") else arrived
+        after_cr = piece.endswith(b"\r")
+        *ended, rest = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        for end in ended:
+            size += len(end)
+            _check_size("line", size)
+            yield b"".join([*begun, end]) if begun else end
+            begun, size = [], 0
+        if rest:
+            size += len(rest)
+            _check_size("line", size)
+            begun.append(rest)
+    if begun:
+        yield b"".join(begun)
+
+
+def check_parts(what: str, text: bytes) -> None:
+    """Refuse JSON of so many objects and lists that reading it would take the memory.
+
+    Args:
+        what: What the text is, for the error.
+        text: The JSON.
+
+    Raises:
+        ReplyTooLarge: It holds more than `MOST_PARTS`.
+    """
+    if len(text) > MOST_PARTS and text.count(b"{") + text.count(b"[") > MOST_PARTS:
+        raise ReplyTooLarge(what, f"{MOST_PARTS:,} objects")
+
+
+def _check_size(what: str, size: int) -> None:
+    if size > MOST_BODY_BYTES:
+        raise ReplyTooLarge(what, _mebibytes(MOST_BODY_BYTES))
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size // 2**20} MiB"
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def plain_address(url: httpx2.URL) -> str:
+    """An address without what may be secret in it: user, password, query, fragment."""
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
