@@ -34,11 +34,14 @@ FailureReason = Literal[
     "unsupported_input",
     "bad_request",
     "over_budget",
+    "tools_refused",
+    "malformed_call",
     "upstream_error",
     "internal_error",
 ]
 """Why a model call or a whole panelist failed. `internal_error` is a bug or a broken tool of
-ours or the user's; everything else is the provider's word or its silence."""
+ours or the user's; everything else is the provider's word or its silence. `malformed_call`: the
+model called a tool so badly that the provider would not pass the call on."""
 
 
 class Failure(TypedDict):

@@ -36,9 +36,9 @@ from typing_extensions import TypedDict
 from fusion_graph.errors import Failure
 from fusion_graph.events import Deltas
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
-from fusion_graph.models.failures import scrub
 from fusion_graph.models.open import Model
 from fusion_graph.models.reply import new_call_id, with_call_ids
+from fusion_graph.models.secrets import scrub
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from fusion_graph.state import ToolRecord
 from fusion_graph.toolbox import number_sources

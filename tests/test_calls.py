@@ -233,7 +233,7 @@ async def test_a_passing_status_is_tried_three_times(models, opened, status, rea
         (402, "insufficient_credits"),
         (403, "auth"),
         (404, "invalid_model"),
-        (413, "bad_request"),
+        (413, "context_length"),
         (422, "bad_request"),
     ],
 )

@@ -15,12 +15,12 @@ from fusion_graph.models.failures import (
     reason_of,
     refused_parameter,
     retry_after,
-    scrub,
     status_of,
     words_of,
     worth_retrying,
 )
 from fusion_graph.models.openai_protocol import ErrorReply
+from fusion_graph.models.secrets import scrub
 
 REQUEST = httpx2.Request("POST", "http://models.example/v1/chat/completions")
 
@@ -70,7 +70,7 @@ def openai_error(status: int, message: str, **body: Any) -> openai.APIStatusErro
         (404, "No endpoints found that support image input", "unsupported_input"),
         (408, "Timed out", "upstream_error"),
         (409, "Conflict", "upstream_error"),
-        (413, "Request too large", "bad_request"),
+        (413, "Request too large", "context_length"),
         (422, "Unprocessable", "bad_request"),
         (429, "Slow down", "rate_limited"),
         (429, "You exceeded your current quota: insufficient_quota", "insufficient_credits"),
@@ -242,7 +242,7 @@ def test_the_parameter_named_goes_before_one_mentioned():
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("0.5", 0.5), ("-3", 0.0), ("soon", None), ("", None), (None, None)],
+    [("7", 7.0), ("0", 0.0), ("0.5", 0.5), ("-3", None), ("soon", None), ("", None), (None, None)],
 )
 def test_the_wait_is_in_seconds(header, seconds):
     headers = httpx2.Headers({} if header is None else {"Retry-After": header})

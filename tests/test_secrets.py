@@ -26,8 +26,8 @@ from fusion_graph import (
     Provider,
     create_fusion_graph,
 )
-from fusion_graph.models.failures import scrub
 from fusion_graph.models.open import open_model
+from fusion_graph.models.secrets import scrub
 
 QUESTION = "Is the secret ingredient of water wetness?"
 THREAD = {"configurable": {"thread_id": "t"}}
@@ -187,7 +187,7 @@ async def test_the_key_of_a_chat_model_that_was_handed_over_is_not_repeated(
     )
 
     (failure,) = FusionReport.from_state(result).failures
-    assert failure.detail == "Not [key], [key]"
+    assert failure.detail.startswith("Not [key], [key] → ")
 
 
 async def test_a_tool_that_complains_with_its_key_does_not_tell_the_model(

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,11 +29,11 @@ from fusion_graph.errors import Failure, FailureReason
 from fusion_graph.events import Emit
 from fusion_graph.journal import Journal
 from fusion_graph.models.failures import (
+    failure_of,
     reason_of,
     refused_parameter,
+    refused_tools,
     retry_after,
-    status_of,
-    words_of,
     worth_retrying,
 )
 from fusion_graph.models.open import Model
@@ -48,7 +48,9 @@ BACKOFF_SECONDS = 0.5
 """Wait before the second try; doubled before the third, with up to as much jitter on top."""
 
 LONGEST_WAIT = 60.0
-"""Most seconds a provider's Retry-After is honoured; a longer one fails the call at once."""
+"""Most seconds a provider is waited for as it asks; a longer wait fails the call at once. Limits
+per minute are over by then; what is longer is a limit per hour or day, and the run goes on without
+the model."""
 
 UNSEEN = ["nostream"]
 """Tag that keeps LangGraph's `messages` mode from emitting a model's reply by itself."""
@@ -158,7 +160,7 @@ def _not_tried_again(reason: FailureReason, detail: str) -> Failure:
 
 
 class CallFailed(Exception):
-    """A call that got no reply, after every try. `failure` says why."""
+    """A call that got no reply, after every try. `failure` says why; `__cause__` is the error."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure['reason']}: {failure['detail']}")
@@ -166,6 +168,10 @@ class CallFailed(Exception):
 
 
 def _open_gate(_: str) -> AbstractAsyncContextManager[Any]:
+    return nullcontext()
+
+
+def _unwatched() -> AbstractContextManager[Any]:
     return nullcontext()
 
 
@@ -181,6 +187,9 @@ class Caller:
         calls: Records of all calls so far, failed ones included.
         budget: The run's; None where nothing limits it.
         gate: Gives way to a call of a provider, where only so many may be made at once.
+        resting: Is entered while a provider's wait is kept: nobody is silent then.
+        tools_wanted: Whether a model that takes no tools is a failure: somebody else can be asked.
+        without_tools: Why a model went without tools, in its provider's words; empty if none did.
         journal: Keeps finished calls, and has those of a process that died; None keeps nothing.
     """
 
@@ -191,6 +200,9 @@ class Caller:
     calls: list[CallRecord] = field(default_factory=list)
     budget: Budget | None = None
     gate: Callable[[str], AbstractAsyncContextManager[Any]] = _open_gate
+    resting: Callable[[], AbstractContextManager[Any]] = _unwatched
+    tools_wanted: bool = False
+    without_tools: str = ""
     journal: Journal | None = None
 
     async def ask(
@@ -259,6 +271,10 @@ class Caller:
                 raise
             except Exception as error:
                 refused = refused_parameter(error, options.parameters())
+                if refused == "tools":
+                    if self.tools_wanted:
+                        raise CallFailed(_failure(model, error, attempt)) from error
+                    self.without_tools = refused_tools(error, model.secrets)
                 if refused is not None:
                     options = options.without(refused)
                     model.note_refused([refused])
@@ -294,17 +310,9 @@ class Caller:
             return message
 
     async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
-        reason = reason_of(error)
         wait = retry_after(error)
         if attempt >= ATTEMPTS or not worth_retrying(error) or (wait or 0) > LONGEST_WAIT:
-            raise CallFailed(
-                {
-                    "reason": reason,
-                    "detail": words_of(error, model.secrets),
-                    "http_status": status_of(error),
-                    "attempts": attempt,
-                }
-            ) from error
+            raise CallFailed(_failure(model, error, attempt)) from error
         if wait is None:
             base = BACKOFF_SECONDS * 2 ** (attempt - 1)
             wait = base + random.uniform(0, base)
@@ -313,10 +321,11 @@ class Caller:
             stage=self.stage,
             name=self.name,
             model=model.ref,
-            reason=reason,
+            reason=reason_of(error),
             seconds=round(wait, 2),
         )
-        await asyncio.sleep(wait)
+        with self.resting():
+            await asyncio.sleep(wait)
 
     def _trace(self) -> RunnableConfig:
         """How the call shows in traces (LangSmith, Langfuse, OpenTelemetry)."""
@@ -373,6 +382,16 @@ class Caller:
         record["cost_usd"] = cost
         if self.budget is not None:
             self.budget.end(share, record)
+
+
+def _failure(model: Model, error: BaseException, attempts: int) -> Failure:
+    return failure_of(
+        error,
+        attempts,
+        secrets=model.secrets,
+        key_name=model.key_name,
+        address=model.address,
+    )
 
 
 async def _send(

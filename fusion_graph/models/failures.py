@@ -1,167 +1,236 @@
-"""What went wrong with a model call, in one of a few words: from any client's exceptions."""
+"""What went wrong with a model call, and what is to be done: from any client's exceptions.
+
+Structure goes before words: `refusals` knows what providers say, statuses decide the rest.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import Collection, Iterable
 
-from fusion_graph.errors import FailureReason
+from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.models.complaint import Complaint, complaint_of
+from fusion_graph.models.connection import connection_words, is_broken, place_of
+from fusion_graph.models.refusals import Refusal, fitting, known_refusal
+from fusion_graph.models.secrets import scrub
+from fusion_graph.models.waiting import asked_wait
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
 """Tried again besides every 5xx; no other status gets better by asking twice."""
 
 PARAMETERS = {
     "temperature": ("temperature",),
-    "reasoning_effort": ("reasoning_effort", "reasoning.effort", "reasoning"),
+    "reasoning_effort": ("reasoning_effort", "reasoning.effort", "reasoning", "thinking"),
     "tool_choice": ("tool_choice",),
-    "response_format": ("response_format", "json_schema", "json mode", "structured output"),
-    "max_tokens": ("max_completion_tokens", "max_tokens"),
-    "tools": ("tools", "tool use", "tool calling", "function calling"),
+    "response_format": ("response_format", "json_schema", "text.format"),
+    "max_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
+    "tools": ("tools",),
 }
-"""Parameters a call can do without, and what providers call them when they refuse them."""
+"""Parameters a call can do without, and what requests call them."""
 
 DETAIL_CHARACTERS = 500
 """How much of a provider's message is kept."""
 
-SHORTEST_SECRET = 6
-"""Shorter keys and header values are words, and would be cut out of every message."""
+ARROW = " → "
+"""Between what was said and what to do next."""
 
-_KEY_LIKE = re.compile(
-    r"\b(?:(?:sk|pk|key|gsk|xai)[-_]|Bearer |AIza)(?=[\w\-*.]*[\d*])[\w\-*.]*[\w\-*]{6,}"
+_UNSUPPORTED = frozenset(
+    {"unsupported_parameter", "unknown_parameter", "extra_forbidden", "unrecognized_parameter"}
 )
-_SECRET_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD)S?$", re.IGNORECASE)
-_CONTEXT = re.compile(
-    r"context[_ ]length|maximum context|context window|too many (input )?tokens"
-    r"|prompt is too long|input is too long",
-    re.IGNORECASE,
+"""Codes that say that a parameter itself is not taken, whatever its value."""
+
+_NOT_TAKEN = (
+    r"(?:unsupported|unrecogni[sz]ed|unknown|unexpected|not (?:supported|permitted|allowed|enabled"
+    r"|available)|(?:does|do|is)(?: not|n.t) (?:support(?:ed)?|allow(?:ed)?|accept(?:ed)?)"
+    r"|deprecated|incompatible|extra (?:inputs|fields|parameters)|additional propert"
+    r"|only (?:the )?default|no longer supported)"
 )
-_FILTER = re.compile(
-    r"content[_ ](filter|policy|management)|moderation|flagged|safety system", re.IGNORECASE
+# One of these near a parameter's name, and nothing of a request's own parts between them.
+_WORDS = {
+    "temperature": r"\btemperature\b",
+    "reasoning_effort": r"\breasoning(?:[_.]effort)?\b(?![_.])|\bthinking\b(?![_.])",
+    "tool_choice": r"\btool_choice\b",
+    "response_format": r"\bresponse_format\b|\bjson_schema\b|\bjson[_ ](?:mode|object)\b",
+    "max_tokens": r"\bmax_(?:completion_|output_)?tokens\b",
+}
+"""How a refusal in free words names a parameter. `tools` is not among them: a request is refused
+for many reasons that mention tools, and a panel without tools has lost its purpose."""
+
+# What stays of the window once a reply's limit is left out, and how much is worth a try.
+_ROOM = (
+    re.compile(
+        r"maximum context length is (?P<limit>\d+).{0,120}?\b(?P<input>\d+) (?:tokens )?"
+        r"(?:in the messages|of text input|of the input|in your prompt|input tokens"
+        r"|from the input)",
+        re.IGNORECASE,
+    ),
+    re.compile(r"exceed context limit: (?P<input>\d+) \+ \d+ > (?P<limit>\d+)", re.IGNORECASE),
 )
-_INPUT = re.compile(
-    r"support (image|audio|file|video)|image_url|image input|vision|multimodal", re.IGNORECASE
-)
-_MODEL = re.compile(
-    r"(model|endpoint).{0,80}(not (exist|found|a valid)|does not exist|unknown)"
-    r"|not a valid model|unknown model|no endpoints found",
-    re.IGNORECASE,
-)
-_CREDIT = re.compile(r"insufficient[_ ](quota|credits?|funds)|billing", re.IGNORECASE)
+_LEAST_ROOM = 512
+"""Fewest tokens of a window that an answer is tried in."""
+
+REMEDIES: dict[FailureReason, str] = {
+    "rate_limited": "wait and ask again, raise the limit at the provider, or let fewer calls run "
+    "at once (provider_concurrency, max_concurrency)",
+    "insufficient_credits": "add credits at the provider, or take another model",
+    "invalid_model": "check the model's name with the provider, or take another",
+    "auth": "check the API key and what it may use",
+    "timed_out": "raise panelist_timeout, or take a faster model",
+    "empty_answer": "ask again, raise max_completion_tokens, or take another model",
+    "context_length": "let less be sent (a shorter conversation, a lower max_tool_calls or "
+    "max_completion_tokens), or take a model or server with a larger context "
+    "(context_tokens, OLLAMA_CONTEXT_LENGTH, -c)",
+    "content_filter": "word the question otherwise, or take another model",
+    "unsupported_input": "leave out what the model cannot read, or take one that can",
+    "bad_request": "check what the preset sets for this model (`fusion-graph doctor`)",
+    "over_budget": "raise max_cost_usd or max_tokens_total",
+    "tools_refused": "take a model with tool calling, set fallbacks, or set tools = false",
+    "malformed_call": "ask again, or take a model that calls tools more reliably",
+    "upstream_error": "ask again later, or set fallbacks",
+    "internal_error": "please report it, with what FUSION_GRAPH_DEBUG=1 prints",
+}
+"""What to do next, for each reason, where no row of `refusals` knows better."""
+
+
+def failure_of(
+    error: BaseException,
+    attempts: int = 1,
+    *,
+    secrets: Iterable[str] = (),
+    key_name: str = "",
+    address: str = "",
+) -> Failure:
+    """The failure behind an exception, in the provider's words, with what to do next.
+
+    Args:
+        error: The exception.
+        attempts: How often the call was tried.
+        secrets: What must not appear besides anything that looks like a key.
+        key_name: Environment variable that holds the provider's key; empty if there is none.
+        address: Where the provider was asked, if the exception does not say.
+    """
+    words = words_of(error, secrets, address)
+    reason = reason_of(error)
+    return {
+        "reason": reason,
+        "detail": with_remedy(words, reason, _remedy(error, key_name, address)),
+        "http_status": status_of(error),
+        "attempts": attempts,
+    }
+
+
+def with_remedy(words: str, reason: FailureReason, remedy: str = "") -> str:
+    """What happened, and after an arrow what to do next; words that tell it already stay.
+
+    Args:
+        words: What happened.
+        reason: Why.
+        remedy: What to do next; by default what helps with the reason.
+    """
+    return words if ARROW in words else f"{words}{ARROW}{remedy or REMEDIES[reason]}."
+
+
+def _remedy(error: BaseException, key_name: str, address: str) -> str:
+    reason, row = reason_of(error), _row(complaint_of(error))
+    if row is not None and row.remedy:
+        return row.remedy
+    if reason == "auth" and key_name:
+        return f"check {key_name}: it may be wrong, expired, or without the right to this model"
+    if reason == "upstream_error" and status_of(error) is None and is_broken(error):
+        place = place_of(error) or address
+        return connection_words(error, place)[1]
+    return REMEDIES[reason]
 
 
 def status_of(error: BaseException) -> int | None:
     """HTTP status behind an exception of any client, or None for a broken connection."""
-    for holder in (error, getattr(error, "response", None)):
-        status = getattr(holder, "status_code", None)
-        if isinstance(status, int) and not isinstance(status, bool):
-            return status
-    body = getattr(error, "body", None)
-    code = body.get("code") if isinstance(body, Mapping) else None
-    return int(str(code)) if str(code).isdecimal() else None
+    return complaint_of(error).status
 
 
-def words_of(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """The provider's own words, one line, without keys.
+def words_of(error: BaseException, secrets: Iterable[str] = (), address: str = "") -> str:
+    """The provider's own words, one line, without keys; what broke, where it said nothing.
 
     Args:
         error: The exception.
         secrets: What must not appear besides anything that looks like a key.
+        address: Where the provider was asked, if the exception does not say.
     """
-    body = getattr(error, "body", None)
-    said: Any = None
-    if isinstance(body, Mapping):
-        inner = body.get("error") if isinstance(body.get("error"), Mapping) else body
-        said = inner.get("message") if isinstance(inner, Mapping) else None
-    text = " ".join(str(said or error or type(error).__name__).split())
-    text = text.encode("utf-8", "replace").decode()  # half a character is in no file
-    return scrub(text or type(error).__name__, secrets)[:DETAIL_CHARACTERS]
-
-
-def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without anything that is a key of this process, or looks like one.
-
-    Args:
-        text: Somebody else's words.
-        secrets: What must not appear besides the environment's keys.
-    """
-    kept = [value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)]
-    for secret in sorted({*secrets, *kept}, key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "[key]")
-    return _KEY_LIKE.sub("[key]", text)
-
-
-def conceal(error: BaseException, secrets: Iterable[str]) -> None:
-    """Cut keys out of an exception, in place: tracers and tracebacks show it whole.
-
-    Args:
-        error: The exception; those that led to it are cut as well.
-        secrets: As for `scrub`.
-    """
-    secrets = list(secrets)
-    cause: BaseException | None = error
-    while cause is not None:
-        args = tuple(_concealed(arg, secrets) for arg in cause.args)
-        if args != cause.args:
-            cause.args = args
-        for name in ("message", "body"):
-            if hasattr(cause, name):
-                with suppress(AttributeError):  # a property
-                    setattr(cause, name, _concealed(getattr(cause, name), secrets))
-        cause = cause.__cause__ or cause.__context__
-
-
-def _concealed(value: Any, secrets: list[str]) -> Any:
-    if isinstance(value, str):
-        return scrub(value, secrets)
-    if isinstance(value, Mapping):
-        return {key: _concealed(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_concealed(item, secrets) for item in value]
-    return value
+    complaint = complaint_of(error)
+    words = complaint.words
+    if complaint.status is None and is_broken(error):
+        words = connection_words(error, place_of(error) or address)[0]
+    elif words == type(error).__name__ and complaint.status is not None:
+        words = f"HTTP {complaint.status} without a word"
+    words = scrub(words.replace(ARROW.strip(), "->"), secrets)
+    return words if len(words) <= DETAIL_CHARACTERS else f"{words[: DETAIL_CHARACTERS - 1]}…"
 
 
 def reason_of(error: BaseException) -> FailureReason:
-    """Why the call failed, from its status first and the provider's words second."""
-    status, words = status_of(error), words_of(error)
-    code = str(getattr(error, "code", None) or "")
-    said = f"{code} {words}"
-    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+    """Why the call failed: from the known refusals first, and its status second."""
+    complaint = complaint_of(error)
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
         return "timed_out"
-    if status == 402 or _CREDIT.search(said):
+    if complaint.status == 402:
         return "insufficient_credits"
-    if status == 429:
-        return "rate_limited"
-    if status in (400, 404, 413, 422):
-        for pattern, reason in (
-            (_CONTEXT, "context_length"),
-            (_FILTER, "content_filter"),
-            (_INPUT, "unsupported_input"),
-            (_MODEL, "invalid_model"),
-        ):
-            if pattern.search(said):
-                return reason  # type: ignore[return-value]
-        return "invalid_model" if status == 404 else "bad_request"
-    if status in (401, 403):
-        return "content_filter" if _FILTER.search(said) else "auth"
+    row = _row(complaint)
+    if row is not None:
+        if row.means == "parameter_refused":
+            return "tools_refused" if row.parameter == "tools" else "bad_request"
+        if row.means in ("responses_wanted", "tools_wanted"):
+            return "bad_request"
+        return row.means  # type: ignore[return-value]
+    match complaint.status:
+        case 429:
+            return "rate_limited"
+        case 401 | 403 | 407:
+            return "auth"
+        case 404 | 410:
+            return "invalid_model"
+        case 408 | 409 | None:
+            return "upstream_error"
+        case status if 400 <= status < 500:
+            return "bad_request"
     return "upstream_error"
 
 
 def worth_retrying(error: BaseException) -> bool:
     """Whether asking again may help: a broken connection, 408, 409, 429 or 5xx, no 4xx else."""
-    if reason_of(error) == "insufficient_credits":
+    complaint = complaint_of(error)
+    row = _row(complaint)
+    if row is not None and row.again is not None:
+        return row.again
+    if reason_of(error) not in ("rate_limited", "upstream_error", "timed_out"):
         return False
-    status = status_of(error)
+    if row is not None and row.means == "rate_limited":
+        return True
+    status = complaint.status
     if status is not None:
         return status in RETRIED_STATUSES or status >= 500
-    return _is_transport(error)
+    return is_broken(error)
+
+
+def malformed_call(error: BaseException) -> bool:
+    """Whether the model called a tool so badly that the provider refused to pass it on.
+
+    The next sample is good more often than not, so it is worth asking once more as before
+    (Groq's `tool_use_failed`, Gemini's MALFORMED_FUNCTION_CALL, parsers of Ollama and llama.cpp).
+    """
+    return _means(error) == "malformed_call"
+
+
+def wants_responses(error: BaseException) -> bool:
+    """Whether the request is right but for its protocol: the model wants OpenAI's Responses API."""
+    return _means(error) == "responses_wanted"
+
+
+def wants_tools_listed(error: BaseException) -> bool:
+    """Whether the tools have to be listed, as the history holds calls (Bedrock's Converse)."""
+    return _means(error) == "tools_wanted"
 
 
 def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None:
-    """Which of the parameters sent the model will not take, if that is what a 4xx says.
+    """Which of the parameters sent the model will not take, if that is what it says.
 
     Args:
         error: The exception.
@@ -169,46 +238,70 @@ def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None
     """
     if isinstance(error, NotImplementedError) and "tools" in sent:
         return "tools"  # LangChain's word for a model class without bind_tools
-    if status_of(error) not in (400, 404, 422):
+    complaint = complaint_of(error)
+    if "max_tokens" in sent and _fits_without_limit(complaint.words):
+        return "max_tokens"
+    for row in fitting(complaint):
+        if row.means != "parameter_refused":
+            return None
+        if row.parameter in sent:
+            return row.parameter
+    if complaint.status not in (400, 404, 422):
         return None
-    body = getattr(error, "body", None)
-    param = str(body.get("param") or "") if isinstance(body, Mapping) else ""
-    words = words_of(error).lower()
-    for name in sent:
-        aliases = PARAMETERS[name]
-        if param and any(param == alias or param.startswith(f"{alias}.") for alias in aliases):
-            return name
-    if _CONTEXT.search(words):
-        return None
-    for name in sent:
-        if any(alias in words for alias in PARAMETERS[name]):
-            return name
-    return None
+    named = [name for name in sent if _names(complaint, name)]
+    if named:
+        return named[0]
+    return next((name for name in sent if _told_apart(complaint.words, name)), None)
+
+
+def refused_tools(error: BaseException, secrets: Iterable[str] = ()) -> str:
+    """Why a call could have no tools, in the provider's words, with what to do next.
+
+    Args:
+        error: The exception.
+        secrets: As for `words_of`.
+    """
+    return with_remedy(words_of(error, secrets), "tools_refused", _remedy(error, "", ""))
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds the provider asks to wait (`Retry-After`, in seconds), or None."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = headers.get("retry-after") if hasattr(headers, "get") else None
-    try:
-        return max(0.0, float(value)) if value is not None else None
-    except ValueError:
-        return None
+    """Seconds the provider asks to wait, in a header, its body or its words; or None."""
+    return asked_wait(complaint_of(error))
 
 
-def _is_transport(error: BaseException) -> bool:
-    """Whether the connection broke: by name, since every client brings its own classes."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    # A client of LangChain's own may still hold a connection of an event loop that is gone.
-    return "Event loop is closed" in str(error) or bool(
-        names
-        & {
-            "APIConnectionError",
-            "TransportError",
-            "ConnectionError",
-            "ClientConnectionError",
-            "TimeoutError",
-            "ErrorReply",
-            "APIError",
-        }
+def _row(complaint: Complaint) -> Refusal | None:
+    return known_refusal(complaint)
+
+
+def _means(error: BaseException) -> str:
+    row = _row(complaint_of(error))
+    return "" if row is None else row.means
+
+
+def _names(complaint: Complaint, name: str) -> bool:
+    """Whether the complaint's `param` is this one, and speaks of the parameter itself."""
+    aliases = PARAMETERS[name]
+    named = any(
+        param == alias or param.startswith(f"{alias}.")
+        for param in complaint.params
+        for alias in aliases
     )
+    # `tools` is named for a schema that is wrong as well as for tools that are not taken.
+    return named and (name != "tools" or bool(complaint.codes & _UNSUPPORTED))
+
+
+def _told_apart(words: str, name: str) -> bool:
+    """Whether the words say near the parameter's name that it is not taken."""
+    if name not in _WORDS:
+        return False
+    about = rf"(?:{_WORDS[name]})"
+    near = rf"{_NOT_TAKEN}[^.;]{{0,60}}?{about}|{about}[^;]{{0,60}}?{_NOT_TAKEN}"
+    return re.search(near, words, re.IGNORECASE) is not None
+
+
+def _fits_without_limit(words: str) -> bool:
+    """Whether the input fits the window, and only the room kept for the reply does not."""
+    for pattern in _ROOM:
+        if found := pattern.search(words):
+            return int(found["input"]) + _LEAST_ROOM <= int(found["limit"])
+    return False

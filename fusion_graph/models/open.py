@@ -26,14 +26,18 @@ from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.loops import loop_owned
-from fusion_graph.models.failures import SHORTEST_SECRET, scrub
-from fusion_graph.providers import providers
+from fusion_graph.models.connection import shown_address
+from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
+from fusion_graph.providers import INTEGRATION_KEYS, providers
 
 if TYPE_CHECKING:
     import httpx2
 
 DEPTH_HEADER = "x-fusion-depth"
 """Sent with every call, so that a fusion served over HTTP can refuse to run inside another."""
+
+OPENAI_URL = "https://api.openai.com/v1"
+"""Where the provider `openai` is asked, unless OPENAI_BASE_URL says otherwise."""
 
 CONNECT_SECONDS = 30.0
 """How long a connection may take; with hundreds of runs starting at once the event loop itself may
@@ -74,6 +78,8 @@ class Model:
         refused: Parameters it has refused; they are left out from then on.
         secrets: Its key and header values, which no message may repeat.
         formats_refused: How many of the ways to ask for JSON it has refused, strongest first.
+        key_name: Environment variable that holds its provider's key; empty if it needs none.
+        address: Host, port and path it is asked at, where that is known.
     """
 
     ref: str
@@ -85,6 +91,8 @@ class Model:
     refused: set[str] = field(default_factory=set)
     formats_refused: int = 0
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    key_name: str = ""
+    address: str = ""
 
     def note_refused(self, names: Iterable[str]) -> None:
         """Remember parameters that were refused, each refusal in its turn."""
@@ -189,7 +197,15 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         if getattr(ref, "stream_usage", True) is None:
             own["stream_usage"] = True  # ChatOpenAI leaves it out wherever base_url is set
         chat = ref.model_copy(update=own)
-        return Model(model_name(ref), kind, chat, protocol=False, secrets=_secrets_in(chat))
+        return Model(
+            model_name(ref),
+            kind,
+            chat,
+            protocol=False,
+            secrets=_secrets_in(chat),
+            key_name=INTEGRATION_KEYS.get(kind, ""),
+            address=_address_in(chat),
+        )
     check_model(ref, given)
     provider_name, _, name = ref.partition(":")
     if provider_name == "offline":
@@ -200,7 +216,16 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
     if provider is None:
         chat = _foreign(ref, given)
         secrets = _secrets_in(chat)
-        return Model(ref, provider_name, chat, protocol=False, ours=True, secrets=secrets)
+        return Model(
+            ref,
+            provider_name,
+            chat,
+            protocol=False,
+            ours=True,
+            secrets=secrets,
+            key_name=INTEGRATION_KEYS.get(provider_name, ""),
+            address=_address_in(chat),
+        )
     key = os.environ.get(provider.api_key_env or "") or "none"
     chats, client = await _connections()
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
@@ -213,7 +238,16 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         protocol=True,
         price=provider.prices.get(name),
         secrets=_secrets_of(provider, key),
+        key_name=provider.api_key_env or "",
+        address=shown_address(provider.base_url or OPENAI_URL),
     )
+
+
+def _address_in(chat: BaseChatModel) -> str:
+    """Where a LangChain model asks, as far as it says so."""
+    names = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "api_base")
+    urls = (getattr(chat, name, None) for name in names)
+    return next((shown_address(url) for url in urls if isinstance(url, str) and url), "")
 
 
 def _protocol_chat(
@@ -224,7 +258,7 @@ def _protocol_chat(
     from fusion_graph.models.openai_protocol import ProtocolChat
 
     own = provider_name == "openai" and provider.base_url is None
-    address, login = _login_apart(provider.base_url or "https://api.openai.com/v1")
+    address, login = _login_apart(provider.base_url or OPENAI_URL)
     chat = ProtocolChat(
         model=name,
         base_url=address,

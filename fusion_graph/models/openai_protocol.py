@@ -24,7 +24,7 @@ from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIStatusError, AsyncStream
 from pydantic import Field, PrivateAttr
 
-from fusion_graph.models.failures import conceal, scrub
+from fusion_graph.models.secrets import conceal, scrub
 
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""

@@ -20,8 +20,8 @@ from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
 from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller, Options
-from fusion_graph.models.failures import scrub
 from fusion_graph.models.open import open_model
+from fusion_graph.models.secrets import scrub
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, Researcher, research
 from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import re
-import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +22,7 @@ from fusion_tools._media import (
 )
 from fusion_tools.address import CheckedUrl
 from fusion_tools.results import ToolError
+from fusion_tools.retry_after import parse_retry_after
 
 ENCODINGS = ("gzip", "deflate")
 """Content encodings asked for. brotli and zstd need libraries that nothing else here needs."""
@@ -96,7 +95,7 @@ async def read_response(
     if status in _REDIRECTS and "location" in response.headers:
         return Elsewhere(response.headers["location"].strip().replace(" ", "%20"))
     if status in _TRANSIENT:
-        return Later(status, _retry_after(response.headers.get("retry-after", "")))
+        return Later(status, parse_retry_after(response.headers.get("retry-after", "")))
     if not 200 <= status < 300 or status in (204, 205):
         raise HttpStatusError(url.host, status)
     return await _body(url, response, limits)
@@ -175,16 +174,3 @@ def _unsupported(url: CheckedUrl, what: str) -> ToolError:
         "unsupported_content_type",
         f"{url.host} sent {what}; only HTML, PDF, text, Markdown, JSON and XML can be read.",
     )
-
-
-def _retry_after(header: str) -> float | None:
-    """Seconds that a `Retry-After` header asks for: a number, or a date."""
-    text = header.strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
-    if len(text) > 40:
-        return None
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
