@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_graph.quotes import check_quote
+from fusion_graph.evidence.quotes import check_quote
 
 PAGE = """# Waiting for a slow model
 

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from fusion_graph.evals.questions import Check
 from fusion_graph.evidence import CITATION
-from fusion_graph.quotes import normalised
+from fusion_graph.evidence.quotes import normalised
 
 _NUMBER = re.compile(
     r"(?<![\w.,])[-+]?"

@@ -10,11 +10,11 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from langchain_core.tools import tool
 
 from fusion_graph.evidence import cited_ids, quotes_in
+from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.offline import PANELISTS, offline_model
 from fusion_graph.offline.citing import claims
 from fusion_graph.offline.quantities import quantities
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
-from fusion_graph.quotes import check_quote
 from tests.offline.panel import BUNDLED, Finding, folder_of, research, tools_over, whole_run
 
 BEES = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
-from fusion_graph.quotes import Verdict, check_quotes, normalised
+from fusion_graph.evidence.quotes import Verdict, check_quotes, normalised
 from fusion_tools.normalise import normalise_url
 from fusion_tools.sources import SourceEntry
 
