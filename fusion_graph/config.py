@@ -146,6 +146,10 @@ class Price(Strict):
     """US dollars per million tokens read."""
     output: float = Field(ge=0, title="Output")
     """US dollars per million tokens written."""
+    cached_input: float | None = Field(default=None, ge=0, title="Cached input")
+    """US dollars per million tokens read from the provider's cache; as `input` if not given."""
+    cache_write: float | None = Field(default=None, ge=0, title="Cache write")
+    """US dollars per million tokens put into the provider's cache; as `input` if not given."""
 
 
 def _check_variable(value: Any) -> Any:

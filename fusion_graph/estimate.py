@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of
 from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
+from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, Case, attachments, message_tokens
 from fusion_graph.cost.usage import priced_cost
@@ -168,4 +169,4 @@ def _spend(calls: Sequence[tuple[ExpectedCall, float | None]]) -> Spend:
 
 def _cost(call: ExpectedCall, settings: ResolvedConfig) -> float | None:
     price = price_of(call.model, settings.providers, call.reads)
-    return None if price is None else priced_cost(price, call.reads, call.writes)
+    return None if price is None else priced_cost(price, TokenCounts(call.reads, call.writes))

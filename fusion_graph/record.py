@@ -11,6 +11,7 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.baseline import single_call_cost, times
 from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
+from fusion_graph.models.strangers import served_names, strangers
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 
 PACKAGES = ("fusion-graph", "langgraph", "langchain-core", "langchain-openai", "openai")
@@ -50,8 +51,10 @@ def build_record(
     single = single_call_cost(settings, joined["answers"], paid, run["question"])
     usage["single_usd"] = single
     usage["multiple"] = times(usage["total"]["cost_usd"], single)
-    if settings.max_cost_usd is not None and not usage["cost_known"]:
+    blind = any(call["outcome"] == "ok" and call["cost_usd"] is None for call in paid)
+    if settings.max_cost_usd is not None and blind:
         lost.append({"code": "budget_blind", "detail": _BLIND})
+    lost += strangers(paid, joined["answers"])
     return {
         "status": "error" if failed else "degraded" if lost else "ok",
         "degradations": lost,
@@ -93,10 +96,14 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
             {key: call[key] for key in ("name", "args", "status", "seconds", "source_ids")}
             for call in answer["tool_calls"]
         ],
-        "usage": {key: spent[key] for key in ("calls", "input_tokens", "output_tokens")},
+        "usage": {key: value for key, value in spent.items() if key in _USAGE},
         "cost_usd": spent["cost_usd"],
+        "served": served_names(answer["calls"]),
         "seconds": round(answer["end"] - answer["start"], 4),
     }
+
+
+_USAGE = ("calls", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 
 
 def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
@@ -129,6 +136,8 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
             "start": call["start"],
             "end": call["end"],
             "outcome": call["outcome"],
+            "served": call.get("served"),
+            "provider": call.get("provider"),
         }
         for call in calls
     ]
@@ -140,6 +149,8 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
             "start": call["start"],
             "end": round(call["start"] + call["seconds"], 4),
             "outcome": call["status"],
+            "served": None,
+            "provider": None,
         }
         for answer in joined["answers"]
         for call in answer["tool_calls"]

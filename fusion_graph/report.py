@@ -62,10 +62,15 @@ class AnswerUsage(_Record):
     calls: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class ReportedAnswer(_Record):
-    """What one panelist came to. Citations in `content` are ids of the report's sources."""
+    """What one panelist came to. Citations in `content` are ids of the report's sources.
+
+    `served` names the models that really answered, as far as their replies say.
+    """
 
     name: str
     model: str
@@ -77,6 +82,7 @@ class ReportedAnswer(_Record):
     usage: AnswerUsage
     cost_usd: float | None
     seconds: float
+    served: list[str] = []
 
 
 class ReportedQuote(_Record):
@@ -99,12 +105,19 @@ class ReportedSource(_Record):
 
 
 class ReportedTotals(_Record):
-    """Sums over calls; an unknown cost is None, never 0. Seconds of parallel calls add up."""
+    """Sums over calls; an unknown cost is None, never 0. Seconds of parallel calls add up.
+
+    `known_usd` is what the calls came to whose cost is known. Cached and cache-write tokens are
+    part of the input tokens; None where no provider told of any.
+    """
 
     calls: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     cost_usd: float | None
+    known_usd: float | None = None
     seconds: float
 
 
@@ -124,7 +137,10 @@ class ReportedUsage(_Record):
 
 
 class TimelineRow(_Record):
-    """One model or tool call; seconds from the start of the run."""
+    """One model or tool call; seconds from the start of the run.
+
+    `served` and `provider` say which model really answered and who ran it, where the reply does.
+    """
 
     stage: str
     name: str
@@ -132,6 +148,8 @@ class TimelineRow(_Record):
     start: float
     end: float
     outcome: str
+    served: str | None = None
+    provider: str | None = None
 
 
 class FusionReport(_Record):

@@ -6,7 +6,7 @@ One turn fills the keys from top to bottom; `fan_out` empties them for the next 
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
@@ -21,17 +21,27 @@ Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
 class CallRecord(TypedDict):
     """One HTTP call to a model, answered or not.
 
-    Tokens are None when the provider did not say, `cost_usd` is None when nobody knows it.
-    `start` and `end` are seconds since the run began. `outcome` is `ok` or a failure reason;
-    `left_out` names parameters the model had refused.
+    Tokens are None when the provider did not say, `cost_usd` is None when nobody knows it: a call
+    that was cut off is billed for what nobody tells. A call refused at once cost 0.
+    `cached_tokens` and `cache_write_tokens` are part of `input_tokens`. `served` is the model that
+    really answered and `provider` who ran it, where the reply says so. `likely_usd` and
+    `likely_tokens` stand for an unknown cost where a limit has to hold. `start` and `end` are
+    seconds since the run began. `outcome` is `ok` or a failure reason; `left_out` names parameters
+    the model had refused. Records of earlier versions lack what is not required.
     """
 
     stage: Stage
     name: str
     model: str
+    served: NotRequired[str | None]
+    provider: NotRequired[str | None]
     input_tokens: int | None
     output_tokens: int | None
+    cached_tokens: NotRequired[int | None]
+    cache_write_tokens: NotRequired[int | None]
     cost_usd: float | None
+    likely_usd: NotRequired[float | None]
+    likely_tokens: NotRequired[int | None]
     start: float
     end: float
     outcome: str

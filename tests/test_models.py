@@ -429,7 +429,9 @@ async def test_a_reply_without_usage_counts_no_tokens_and_has_no_price(models, p
         panel_config(providers={"scripted": {"base_url": models.base_url, "prices": prices}})
     )
 
-    assert record["answers"][0]["usage"] == {"calls": 1, "input_tokens": 0, "output_tokens": 0}
+    usage = record["answers"][0]["usage"]
+    assert (usage["calls"], usage["input_tokens"], usage["output_tokens"]) == (1, 0, 0)
+    assert (usage["cached_tokens"], usage["cache_write_tokens"]) == (None, None)
     assert record["answers"][0]["cost_usd"] is None
 
 

@@ -218,21 +218,21 @@ async def test_a_member_without_an_answer_is_a_typed_failure_of_its_own(
     assert (report.answers[0].cost_usd or 0) == step.get("cost", 0)
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        pytest.param({"status": 500, "headers": AT_ONCE}, id="500"),
-        pytest.param({"status": 429, "headers": AT_ONCE}, id="429"),
-        pytest.param({"status": 408, "headers": AT_ONCE}, id="408"),
-        pytest.param(
-            {"error": {"message": "upstream failed", "code": 502}}, id="200 with an error"
-        ),
-        pytest.param({"malformed": '{"choices": [{"mess'}, id="half a JSON document"),
-        pytest.param({"malformed": '{"object": "chat.completion"}'}, id="no choices"),
-        pytest.param({"text": "never seen whole", "close_after": 20}, id="closed in the middle"),
-        pytest.param({"close_after": 0}, id="closed before the body"),
-    ],
-)
+REFUSED = [
+    pytest.param({"status": 500, "headers": AT_ONCE}, id="500"),
+    pytest.param({"status": 429, "headers": AT_ONCE}, id="429"),
+    pytest.param({"status": 408, "headers": AT_ONCE}, id="408"),
+    pytest.param({"error": {"message": "upstream failed", "code": 502}}, id="200 with an error"),
+]
+BROKEN = [
+    pytest.param({"malformed": '{"choices": [{"mess'}, id="half a JSON document"),
+    pytest.param({"malformed": '{"object": "chat.completion"}'}, id="no choices"),
+    pytest.param({"text": "never seen whole", "close_after": 20}, id="closed in the middle"),
+    pytest.param({"close_after": 0}, id="closed before the body"),
+]
+
+
+@pytest.mark.parametrize("trouble", REFUSED)
 async def test_trouble_that_passes_costs_one_more_call_and_nothing_else(
     models, panel_config, trouble
 ):
@@ -244,6 +244,19 @@ async def test_trouble_that_passes_costs_one_more_call_and_nothing_else(
     assert len(models.calls("a")) == 2
     assert report.answers[0].cost_usd == 0.001
     assert [row.outcome for row in report.timeline if row.name == "a"][-1] == "ok"
+
+
+@pytest.mark.parametrize("trouble", BROKEN)
+async def test_a_reply_that_broke_off_costs_nobody_knows_what(models, panel_config, trouble):
+    models.script("a", trouble, ANSWER)
+
+    report = answered(await ask(models, panel_config()))
+
+    assert report.status == "ok"
+    assert len(models.calls("a")) == 2
+    assert report.answers[0].cost_usd is None
+    assert report.usage.cost_known is False
+    assert report.usage.models["scripted:a"].known_usd == 0.001
 
 
 async def test_a_rate_limit_is_waited_for_as_long_as_it_asks(models, panel_config):

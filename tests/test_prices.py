@@ -7,6 +7,7 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_openai import ChatOpenAI
 
 from fusion_graph.config import Price, Provider
+from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost
 from fusion_graph.offline import offline_model
@@ -56,8 +57,8 @@ def test_a_listed_price_comes_to_what_the_call_is_billed_afterwards(ref, provide
     price = price_of(ref, {}, prompt_tokens=tokens[0])
 
     assert price is not None
-    billed = listed_cost(provider, model, *tokens)
-    assert priced_cost(price, *tokens) == pytest.approx(billed, rel=1e-9)
+    billed = listed_cost(provider, model, TokenCounts(*tokens))
+    assert priced_cost(price, TokenCounts(*tokens)) == pytest.approx(billed, rel=1e-9)
     assert billed
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import BYTES_PER_TOKEN, text_tokens
 from fusion_graph.cost.usage import priced_cost
@@ -43,7 +44,7 @@ def plain_cost(settings: ResolvedConfig, reads: int, writes: int) -> float | Non
     """
     best = best_of_panel(settings)
     price = None if best is None else price_of(best, settings.providers, reads)
-    return None if price is None else priced_cost(price, reads, writes)
+    return None if price is None else priced_cost(price, TokenCounts(reads, writes))
 
 
 def single_call_cost(

@@ -9,7 +9,7 @@ from typing import Protocol
 from langchain_core.messages import BaseMessage
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.cost.tokens import message_tokens
+from fusion_graph.cost.tokens import message_tokens, unseen_tokens
 from fusion_graph.state import CallRecord
 
 LIKELY_OUTPUT_TOKENS = 1_000
@@ -28,12 +28,26 @@ class OverBudget(Exception):
     """A call that would begin after the budget is spent. `str(error)` says which limit."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Share:
-    """What one call in flight is thought to take."""
+    """What one call in flight is thought to take, in US dollars and tokens, and to read of them."""
 
     usd: float
     tokens: int
+    read: int
+
+    def after(self, model: Priced, characters: int) -> Share:
+        """What a call was likely to have taken that was cut off in mid-reply.
+
+        Args:
+            model: Who was called.
+            characters: Length of what it had written.
+        """
+        written = unseen_tokens(characters, "likely")
+        if self.read + written <= self.tokens:
+            return self
+        usd = model.likely_cost(self.read, written) or 0.0
+        return Share(usd, self.read + written, self.read)
 
 
 class Budget:
@@ -95,19 +109,32 @@ class Budget:
             )
         read = message_tokens(messages, "likely")
         written = min(max_tokens or LIKELY_OUTPUT_TOKENS, LIKELY_OUTPUT_TOKENS)
-        share = Share(model.likely_cost(read, written) or 0.0, read + written)
+        share = Share(model.likely_cost(read, written) or 0.0, read + written, read)
         self._flying_usd += share.usd
         self._flying_tokens += share.tokens
         return share
 
     def end(self, share: Share | None, call: CallRecord) -> None:
-        """A call is over: what it really took is counted, and no longer what it might."""
+        """A call is over: what it really took is counted, and no longer what it might.
+
+        Args:
+            share: What `begin` gave.
+            call: Its record.
+        """
         if share is not None:
             self._flying_usd -= share.usd
             self._flying_tokens -= share.tokens
             self.count(call)
 
     def count(self, call: CallRecord) -> None:
-        """Count a call that is over and never was in flight here."""
-        self._usd += call["cost_usd"] or 0.0
-        self._tokens += (call["input_tokens"] or 0) + (call["output_tokens"] or 0)
+        """Count a call that is over and never was in flight here.
+
+        A call that was cut off counts as what it was thought to take: a limit has to hold, whoever
+        knows what it cost.
+        """
+        usd, tokens = call["cost_usd"], call["input_tokens"]
+        self._usd += (call.get("likely_usd") or 0.0) if usd is None else usd
+        if tokens is None:
+            self._tokens += call.get("likely_tokens") or 0
+        else:
+            self._tokens += tokens + (call["output_tokens"] or 0)

@@ -8,6 +8,7 @@ from statistics import fmean
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import model_name
+from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
 from fusion_graph.cost.usage import priced_cost
@@ -117,5 +118,5 @@ def _grading(plan: Plan, case: Case) -> float | None:
                 price = price_of(grader.model, given, reads)
                 if price is None:
                     return None
-                total += tries * grader.passes * priced_cost(price, reads, writes)
+                total += tries * grader.passes * priced_cost(price, TokenCounts(reads, writes))
     return total

@@ -25,9 +25,11 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from fusion_graph.cost.budget import Budget, OverBudget, Share
+from fusion_graph.cost.counts import counted
 from fusion_graph.errors import Failure, FailureReason
 from fusion_graph.events import Emit
 from fusion_graph.journal import Journal
+from fusion_graph.models.charges import Heard, charged_nothing
 from fusion_graph.models.failures import (
     failure_of,
     reason_of,
@@ -38,6 +40,7 @@ from fusion_graph.models.failures import (
 )
 from fusion_graph.models.open import Model
 from fusion_graph.models.reply import without_turn
+from fusion_graph.models.served import served_by
 from fusion_graph.state import CallRecord, Stage
 from fusion_graph.visible import without_thinking
 
@@ -298,15 +301,20 @@ class Caller:
         async with self.gate(model.provider):
             share = self._begin(model, messages, options)
             record = self._open(model)
+            heard = None if sink is None else Heard(sink)
+            into = None if heard is None else heard.take
             try:
-                message = await _send(model, messages, options, self._trace(), sink)
+                message = await _send(model, messages, options, self._trace(), into)
             except asyncio.CancelledError:
-                self._close(record, "timed_out", share)
+                self._fail(record, "timed_out", model, share, heard)
                 raise
             except Exception as error:
-                self._close(record, reason_of(error), share)
+                unpaid = charged_nothing(error, heard)
+                self._fail(record, reason_of(error), model, share, heard, unpaid=unpaid)
                 raise
-            self._close(record, "ok", share, message, model.cost(message))
+            _note_usage(record, message)
+            record["cost_usd"] = model.cost(message)
+            self._close(record, "ok", share)
             return message
 
     async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
@@ -355,9 +363,15 @@ class Caller:
             "stage": self.stage,
             "name": self.name,
             "model": model.ref,
+            "served": None,
+            "provider": None,
             "input_tokens": None,
             "output_tokens": None,
+            "cached_tokens": None,
+            "cache_write_tokens": None,
             "cost_usd": None,
+            "likely_usd": None,
+            "likely_tokens": None,
             "start": self._now(),
             "end": 0.0,
             "outcome": "timed_out",
@@ -366,20 +380,27 @@ class Caller:
         self.calls.append(record)
         return record
 
-    def _close(
+    def _fail(
         self,
         record: CallRecord,
         outcome: str,
+        model: Model,
         share: Share | None,
-        message: AIMessage | None = None,
-        cost: float | None = None,
+        heard: Heard | None,
+        *,
+        unpaid: bool = False,
     ) -> None:
+        """Close the record of a call without a reply: it cost nothing, or nobody knows what."""
+        if unpaid or model.bills_nobody:
+            record["cost_usd"] = 0.0
+        if share is not None and not unpaid:
+            taken = share.after(model, heard.characters if heard else 0)
+            record["likely_usd"], record["likely_tokens"] = taken.usd, taken.tokens
+        self._close(record, outcome, share)
+
+    def _close(self, record: CallRecord, outcome: str, share: Share | None) -> None:
         record["end"] = self._now()
         record["outcome"] = outcome
-        if message is not None and message.usage_metadata is not None:
-            record["input_tokens"] = message.usage_metadata["input_tokens"]
-            record["output_tokens"] = message.usage_metadata["output_tokens"]
-        record["cost_usd"] = cost
         if self.budget is not None:
             self.budget.end(share, record)
 
@@ -392,6 +413,15 @@ def _failure(model: Model, error: BaseException, attempts: int) -> Failure:
         key_name=model.key_name,
         address=model.address,
     )
+
+
+def _note_usage(record: CallRecord, message: AIMessage) -> None:
+    """Write into a record what a reply says of itself: tokens, and who really answered."""
+    tokens = counted(message)
+    if tokens is not None:
+        record["input_tokens"], record["output_tokens"] = tokens.read, tokens.written
+        record["cached_tokens"], record["cache_write_tokens"] = tokens.cached, tokens.cache_write
+    record["served"], record["provider"] = served_by(message)
 
 
 async def _send(

@@ -22,6 +22,7 @@ from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 
 from fusion_graph.config import Price, Provider, model_name
+from fusion_graph.cost.counts import TokenCounts, counted
 from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
@@ -122,24 +123,30 @@ class Model:
         if self.provider in FREE_PROVIDERS:
             return 0.0
         metadata = message.response_metadata
-        cost = reported_cost(metadata.get("token_usage") or {})
-        usage = message.usage_metadata
-        if cost is not None or usage is None:
+        # langchain-openrouter puts the cost beside the usage.
+        cost = reported_cost(metadata.get("token_usage") or metadata)
+        tokens = counted(message)
+        if cost is not None or tokens is None:
             return cost
-        tokens = usage["input_tokens"], usage["output_tokens"]
         said = bool(message.content or message.tool_calls)
-        if not tokens[0] or (said and not tokens[1]):
+        if not tokens.read or (said and not tokens.written):
             return None  # nobody reads nothing, or writes something of nothing: it was not counted
         if self.price is not None:
-            return priced_cost(self.price, *tokens)
+            return priced_cost(self.price, tokens)
         name = str(metadata.get("model_name") or self.ref.partition(":")[2])
-        return listed_cost(self.provider, name, *tokens)
+        return listed_cost(self.provider, name, tokens)
 
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """What a call of about so many tokens will cost in US dollars, or None if nobody knows."""
         name = self.ref.partition(":")[2]
         price = self.price or price_of(f"{self.provider}:{name}", {}, input_tokens)
-        return None if price is None else priced_cost(price, input_tokens, output_tokens)
+        tokens = TokenCounts(input_tokens, output_tokens)
+        return None if price is None else priced_cost(price, tokens)
+
+    @property
+    def bills_nobody(self) -> bool:
+        """Whether whatever is asked of it is known to cost nothing."""
+        return self.likely_cost(1, 1) == 0
 
     def takes(self, modality: str) -> bool:
         """Whether it is known not to refuse `image`, `audio`, `file` or `video` (unknown: yes)."""

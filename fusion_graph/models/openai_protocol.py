@@ -24,13 +24,11 @@ from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIStatusError, AsyncStream
 from pydantic import Field, PrivateAttr
 
+from fusion_graph.cost.counts import usable_usage
 from fusion_graph.models.secrets import conceal, scrub
 
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
-
-MOST_TOKENS = 10**12
-"""No call takes more: a higher number is no count."""
 
 DEEPEST = 64
 """Most levels of a call's arguments; a checkpoint holds 256, those of the state included."""
@@ -105,7 +103,10 @@ class ProtocolChat(ChatOpenAI):
         if "max_completion_tokens" in payload:
             payload[self.tokens_field] = payload.pop("max_completion_tokens")
         body = await (self._complete(payload) if self.sink is None else self._stream_in(payload))
-        return self._create_chat_result(body)
+        result = self._create_chat_result(body)
+        if isinstance(provider := body.get("provider"), str) and result.llm_output is not None:
+            result.llm_output["provider"] = provider  # OpenRouter's word for who ran the model
+        return result
 
     async def complete(self, messages: list[BaseMessage], **parameters: Any) -> AIMessage:
         """A reply past LangChain's callbacks, rate limiter and cache: a third less work a call.
@@ -168,8 +169,9 @@ class ProtocolChat(ChatOpenAI):
                         continue
                     if event.get("usage"):
                         whole["usage"] = event["usage"]
-                    whole.setdefault("model", event.get("model"))
-                    whole.setdefault("id", event.get("id"))
+                    for name in ("model", "id", "provider"):
+                        if event.get(name):
+                            whole.setdefault(name, event[name])
                     for choice in event.get("choices") or ():
                         finish = choice.get("finish_reason") or finish
                         delta = choice.get("delta") or {}
@@ -251,7 +253,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
             function["arguments"] = _arguments(function.get("arguments"))
-    body["usage"] = _usage(body.get("usage"))
+    body["usage"] = usable_usage(body.get("usage"), str(body.get("model")))
     return body
 
 
@@ -290,37 +292,6 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_encodable(key): _encodable(item) for key, item in value.items()}
     return value
-
-
-def _usage(usage: Any) -> dict[str, Any]:
-    """What a reply says that it used, without counts that are none: LangChain takes them all."""
-    if not isinstance(usage, dict):
-        return {}
-    usable = {key: value for key, value in usage.items() if "tokens" not in key}
-    usable |= _counts(usage, "prompt_tokens", "completion_tokens", "total_tokens")
-    for part, names in _DETAILS.items():
-        if isinstance(details := usage.get(part), dict):
-            usable[part] = _counts(details, *names)
-    return usable
-
-
-_DETAILS = {
-    "prompt_tokens_details": ("audio_tokens", "cached_tokens", "cache_write_tokens"),
-    "completion_tokens_details": ("audio_tokens", "reasoning_tokens"),
-}
-"""What LangChain reads of a usage besides the sums."""
-
-
-def _counts(usage: Mapping[str, Any], *names: str) -> dict[str, int]:
-    """Those numbers of tokens that are numbers; some servers send them as texts or fractions."""
-    counts = {}
-    for name in names:
-        value = usage.get(name)
-        if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(MOST_TOKENS)):
-            value = int(value)
-        if isinstance(value, int | float) and 0 <= value <= MOST_TOKENS and value % 1 == 0:
-            counts[name] = int(value)
-    return counts
 
 
 def _error_reply(error: Any) -> ErrorReply:

@@ -38,6 +38,8 @@ class Step:
     usage: keys that replace the computed ones (tokens).
     cost: US dollars, sent as usage.cost.
     no_usage: leave the usage out.
+    served: the model that the reply names, instead of the one that was asked.
+    provider: who is said to have run it, as OpenRouter says it.
     status: HTTP status; any but 200 is an error.
     error: the error, or a whole body that holds an "error"; with status 200 it comes in a 200.
     headers: extra response headers.
@@ -59,6 +61,8 @@ class Step:
     usage: dict[str, Any] = field(default_factory=dict)
     cost: float | None = None
     no_usage: bool = False
+    served: str | None = None
+    provider: str | None = None
     status: int = 200
     error: object = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -213,7 +217,7 @@ def _completion(step: Step, chat: Chat, text: str) -> dict[str, Any]:
     if calls:
         message["tool_calls"] = calls
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(step)}
-    completion = _envelope(chat, "chat.completion") | {"choices": [choice]}
+    completion = _envelope(step, chat, "chat.completion") | {"choices": [choice]}
     if not step.no_usage:
         completion["usage"] = _usage(step, chat, text)
     return completion
@@ -221,7 +225,7 @@ def _completion(step: Step, chat: Chat, text: str) -> dict[str, Any]:
 
 def _chunks(step: Step, chat: Chat, text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The chunks that carry deltas, and the closing ones (finish reason, usage)."""
-    envelope = _envelope(chat, "chat.completion.chunk")
+    envelope = _envelope(step, chat, "chat.completion.chunk")
     asked = bool((chat.body.get("stream_options") or {}).get("include_usage"))
     if asked:
         envelope["usage"] = None
@@ -273,12 +277,13 @@ def _finish(step: Step) -> str:
     return step.finish_reason or ("tool_calls" if step.tool_calls else "stop")
 
 
-def _envelope(chat: Chat, kind: str) -> dict[str, Any]:
-    return {
+def _envelope(step: Step, chat: Chat, kind: str) -> dict[str, Any]:
+    named = {} if step.provider is None else {"provider": step.provider}
+    return named | {
         "id": f"chatcmpl-{next(_ids)}",
         "object": kind,
         "created": int(time.time()),
-        "model": chat.model,
+        "model": chat.model if step.served is None else step.served,
         "system_fingerprint": "fp_scripted",
     }
 
