@@ -38,6 +38,7 @@ from fusion_graph.models.failures import (
     retry_after,
     worth_retrying,
 )
+from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.open import Model
 from fusion_graph.models.reply import without_turn
 from fusion_graph.models.served import served_by
@@ -437,8 +438,11 @@ async def _send(
     if model.ours:
         chat = chat.model_copy(update=model.settings(options.parameters()))
     if options.tools:
-        choice = {"tool_choice": options.tool_choice} if options.tool_choice else {}
-        chat = chat.bind_tools(list(options.tools), **choice)
+        messages = with_cache_marks(chat, messages)
+        choice = tool_choice_for(chat, options.tool_choice)
+        if choice is None and options.tool_choice not in (None, "none"):
+            model.note_refused(["tool_choice"])
+        chat = chat.bind_tools(list(options.tools), **({"tool_choice": choice} if choice else {}))
     if sink is None or options.tools:
         # LangChain mends the arguments of a streamed call that breaks off, and they would be run.
         reply = _as_message(await chat.ainvoke(list(messages), config))
@@ -446,7 +450,8 @@ async def _send(
             sink(reply.text)
         return reply
     # The instance was told not to stream; asking it to is the way to say otherwise.
-    chat = chat.model_copy(update={"disable_streaming": False})
+    yes = {"streaming": True} if "streaming" in type(chat).model_fields else {}
+    chat = chat.model_copy(update={"disable_streaming": False, **yes})
     whole: AIMessageChunk | None = None
     async for chunk in chat.astream(list(messages), config):
         if chunk.text:

@@ -28,6 +28,7 @@ from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.loops import loop_owned
 from fusion_graph.models.connection import shown_address
+from fusion_graph.models.foreign import kept_whole
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
 from fusion_graph.providers import INTEGRATION_KEYS, providers
 
@@ -203,7 +204,11 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         own: dict[str, Any] = {"disable_streaming": True}
         if getattr(ref, "stream_usage", True) is None:
             own["stream_usage"] = True  # ChatOpenAI leaves it out wherever base_url is set
-        chat = ref.model_copy(update=own)
+        if "streaming" in type(ref).model_fields:
+            # Asks for a stream where nobody reads one (ChatOpenAI), or streams calls of tools
+            # past `disable_streaming` (ChatOpenRouter); pieces of both get lost.
+            own["streaming"] = False
+        chat = kept_whole(ref.model_copy(update=own))
         return Model(
             model_name(ref),
             kind,
@@ -221,7 +226,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         return Model(ref, provider_name, offline_model(name), protocol=False)
     provider = providers(given).get(provider_name)
     if provider is None:
-        chat = _foreign(ref, given)
+        chat = kept_whole(_foreign(ref, given))
         secrets = _secrets_in(chat)
         return Model(
             ref,

@@ -278,6 +278,9 @@ def _finished(
         message = AIMessage(content, id=message_id, response_metadata=told)
         return Written(message, answer, calls, losses)
     # The next request sends it back, with everything that its provider put into it.
+    # Whose it is decides how an integration reads its blocks (`model_provider`).
+    whose = ("model_provider", "output_version")
+    told |= {key: v for key, v in written.response_metadata.items() if key in whose}
     blocks = written.content if isinstance(written.content, list) else content
     update = {"content": blocks, "id": message_id, "response_metadata": told}
     message = written.model_copy(update={**update, "usage_metadata": None})

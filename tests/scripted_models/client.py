@@ -67,7 +67,7 @@ class Scope:
         Raises ValueError if the server cannot read them.
         """
         body = json.dumps({"model": model, "steps": steps}).encode()
-        _fetch("PUT", f"{self._url}/_script", body)
+        fetch("PUT", f"{self._url}/_script", body)
 
     def calls(self, model: str | None = None, *, arrived: int = 0, ended: int = 0) -> list[Call]:
         """The calls so far, in order of arrival.
@@ -80,12 +80,12 @@ class Scope:
         query: dict[str, object] = {"arrived": arrived, "ended": ended}
         if model is not None:
             query["model"] = model
-        records = _fetch("GET", f"{self._url}/_log?{urlencode(query)}")
+        records = fetch("GET", f"{self._url}/_log?{urlencode(query)}")
         return [Call(**record) for record in records]
 
     def clear(self) -> None:
         """Forgets the scripts and the log."""
-        _fetch("DELETE", self._url)
+        fetch("DELETE", self._url)
 
 
 class ModelServer:
@@ -95,6 +95,8 @@ class ModelServer:
     process: the server's process.
     """
 
+    module = f"{__package__}.server"
+
     def __init__(self, port: int = 0) -> None:
         """Starts the process and waits until it listens.
 
@@ -102,7 +104,7 @@ class ModelServer:
         Raises RuntimeError if it does not come up; the reason is on stderr.
         """
         self.process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.server", "--port", str(port)],
+            [sys.executable, "-m", self.module, "--port", str(port)],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -112,7 +114,7 @@ class ModelServer:
         line = self.process.stdout.readline()
         if not line:
             self.close()
-            raise RuntimeError(f"the scripted server did not start on port {port}, see stderr")
+            raise RuntimeError(f"{self.module} did not start on port {port}, see stderr")
         self.url = f"http://{line.split()[-1]}"
 
     def scope(self, name: str | None = None) -> Scope:
@@ -150,7 +152,7 @@ def start_server(port: int = 0) -> ModelServer:
     return ModelServer(port)
 
 
-def _fetch(method: str, url: str, body: bytes | None = None) -> Any:
+def fetch(method: str, url: str, body: bytes | None = None) -> Any:
     request = Request(url, body, {"content-type": "application/json"}, method=method)
     try:
         with cast("HTTPResponse", _opener.open(request, timeout=_PATIENCE)) as response:

@@ -18,7 +18,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from .behaviour import Chat, Step, choose, perform
-from .protocol import Connection, Reply, Request, error_reply, json_reply, text_reply, to_json
+from .protocol import (
+    Answer,
+    Connection,
+    Reply,
+    Request,
+    error_reply,
+    json_reply,
+    text_reply,
+    to_json,
+)
 
 _INSTANT = "instant"
 """Scopes whose name begins so answer for every model, scripted or not."""
@@ -204,25 +213,27 @@ def _exit_at_eof() -> None:
     os._exit(0)
 
 
-async def _serve(port: int) -> None:
-    server = Server()
+async def _serve(answer: Answer, port: int) -> None:
     listener = await asyncio.get_running_loop().create_server(
-        lambda: Connection(server.answer), "127.0.0.1", port, backlog=1024
+        lambda: Connection(answer), "127.0.0.1", port, backlog=1024
     )
     host, port = listener.sockets[0].getsockname()
     print(f"listening on {host}:{port}", flush=True)
     await listener.serve_forever()
 
 
-def main() -> None:
-    """Serves until stdin closes or SIGTERM, whose default action is all it takes."""
+def main(answer: Answer | None = None) -> None:
+    """Serves until stdin closes or SIGTERM, whose default action is all it takes.
+
+    answer: what to do with a request; by default what the scripted models do.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one")
     port = parser.parse_args().port
     # A thread, since an event loop cannot watch every kind of stdin (a file, /dev/null).
     threading.Thread(target=_exit_at_eof, daemon=True).start()
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port))
+        asyncio.run(_serve(answer or Server().answer, port))
 
 
 if __name__ == "__main__":
