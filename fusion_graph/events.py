@@ -109,10 +109,11 @@ class Deltas:
         emit: Sends the events.
         name: The panelist.
         alive: Called for every piece, reasoning included.
+        nonce: The run's delimiter secret, which nobody is to see.
     """
 
-    def __init__(self, emit: Emit, name: str, alive: Callable[[], None]) -> None:
-        self._emit, self._name = emit, name
+    def __init__(self, emit: Emit, name: str, alive: Callable[[], None], nonce: str = "") -> None:
+        self._emit, self._name, self._nonce = emit, name, nonce
         self.alive = alive
         self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -123,9 +124,13 @@ class Deltas:
         self.alive()
         if self._turn:
             self._tell()
+        self._next_text()
+        self._visible = VisibleTokens(self._hold, void=self._next_text, nonce=self._nonce)
+
+    def _next_text(self) -> None:
+        # Also when what was told turns out to be reasoning: a new turn begins a new text.
         self._held = ""
         self._turn += 1
-        self._visible = VisibleTokens(self._hold)
 
     def take(self, text: str) -> None:
         """Take the next piece of the model's text."""

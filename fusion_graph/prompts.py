@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from fusion_graph.echoes import EXAMPLE_QUOTE
 from fusion_graph.evidence import SourceRecord
 from fusion_tools.render import defang
 
@@ -49,7 +50,7 @@ def panel_system(tools: bool, max_tool_calls: int, today: str, extra: str | None
         )
         parts.append(
             "Cite every claim that rests on a source with its number in brackets, as in [2]. "
-            'Where exact words matter, quote them as [2: "the exact words"]. Never cite a '
+            f"Where exact words matter, quote them as {EXAMPLE_QUOTE}. Never cite a "
             "number that no tool gave you and never write URLs as citations."
         )
     parts.append(

@@ -26,7 +26,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from fusion_graph.cost.budget import Budget, OverBudget, Share
 from fusion_graph.cost.counts import counted
-from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.errors import Degradation, Failure, FailureReason
 from fusion_graph.events import Emit
 from fusion_graph.journal import Journal
 from fusion_graph.models.charges import Heard, charged_nothing
@@ -40,6 +40,7 @@ from fusion_graph.models.failures import (
 )
 from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.open import Model
+from fusion_graph.models.reading import read_reply
 from fusion_graph.models.reply import without_turn
 from fusion_graph.models.served import served_by
 from fusion_graph.state import CallRecord, Stage
@@ -122,7 +123,12 @@ Mistral's `model_length`."""
 
 @dataclass(frozen=True)
 class Reply:
-    """A model's reply. `text` is what a reader may see: no reasoning."""
+    """A model's reply.
+
+    Attributes:
+        message: As it came; calls that it held as text are calls.
+        text: What a reader may see of it: no reasoning, no calls, nothing of the prompts' own.
+    """
 
     message: AIMessage
     text: str
@@ -153,7 +159,10 @@ class Reply:
         """Why there is nothing to read in it, if there is nothing."""
         if self.finish_reason == "content_filter":
             return _not_tried_again("content_filter", "The provider's filter withheld the reply.")
-        why = "It sent only reasoning." if self.message.text.strip() else "The reply was blank."
+        said = self.message.text.strip()
+        why = "It sent only reasoning." if said else "The reply was blank."
+        if said and without_thinking(said):
+            why = "It wrote a tool call as text, or repeated the prompt, and no answer."
         if self.finish_reason == "length":
             why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
         return _not_tried_again("empty_answer", why)
@@ -195,6 +204,8 @@ class Caller:
         tools_wanted: Whether a model that takes no tools is a failure: somebody else can be asked.
         without_tools: Why a model went without tools, in its provider's words; empty if none did.
         journal: Keeps finished calls, and has those of a process that died; None keeps nothing.
+        nonce: The run's delimiter secret, which nobody is to see.
+        echoed: What its last reply repeated of the prompts, and was taken out.
     """
 
     stage: Stage
@@ -208,6 +219,19 @@ class Caller:
     tools_wanted: bool = False
     without_tools: str = ""
     journal: Journal | None = None
+    nonce: str = ""
+    echoed: list[str] = field(default_factory=list)
+
+    def echoes(self, who: str) -> list[Degradation]:
+        """What its last reply repeated of the prompts, as a degradation, if anything.
+
+        Args:
+            who: Whose reply it is, for the report.
+        """
+        if not self.echoed:
+            return []
+        detail = f"{who} repeated {' and '.join(self.echoed)}; taken out of its answer."
+        return [{"code": "prompt_echoed", "detail": detail}]
 
     async def ask(
         self,
@@ -234,7 +258,7 @@ class Caller:
         step = self.journal.next_call()
         kept = self.journal.found(step)
         if kept is not None:
-            return self._again(model, kept, sink)
+            return self._again(model, kept, messages, options, sink)
         made = len(self.calls)
         reply = await self._ask(model, messages, options, sink, restart)
         message = reply.message.model_dump(mode="json")
@@ -242,7 +266,12 @@ class Caller:
         return reply
 
     def _again(
-        self, model: Model, kept: dict[str, Any], sink: Callable[[str], None] | None
+        self,
+        model: Model,
+        kept: dict[str, Any],
+        messages: Sequence[BaseMessage],
+        options: Options,
+        sink: Callable[[str], None] | None,
     ) -> Reply:
         """A reply from the journal, with all that followed from getting it."""
         for record in kept["calls"]:
@@ -253,7 +282,15 @@ class Caller:
         message = AIMessage.model_validate(kept["message"])
         if sink is not None:
             sink(message.text)
-        return Reply(message, without_thinking(message.text))
+        return self._read(message, messages, options)
+
+    def _read(self, message: AIMessage, messages: Sequence[BaseMessage], options: Options) -> Reply:
+        """The reply in a message, in whatever dress its text and its calls came."""
+        allowed = options.tool_choice != "none"
+        message, text, self.echoed = read_reply(
+            message, messages, options.tools, allowed, self.nonce
+        )
+        return Reply(message, text)
 
     async def _ask(
         self,
@@ -289,7 +326,7 @@ class Caller:
                     restart(reason_of(error))
                 attempt += 1
                 continue
-            return Reply(message, without_thinking(message.text))
+            return self._read(message, messages, options)
 
     async def _once(
         self,

@@ -47,7 +47,7 @@ async def direct_bound(
     It sees the conversation as it is, and has no tools of ours: whoever brings tools runs the
     loop. Its work is told as a panel of one; if nobody answered, that one has failed.
     """
-    caller = Caller("direct", run["members"][0], run["started"], emit)
+    caller = Caller("direct", run["members"][0], run["started"], emit, nonce=run["nonce"])
     nothing: Joined = {"answers": [], "sources": [], "degradations": []}
     caller.budget = Budget.of(settings, run["calls"])
     limit = writer_limit(settings, nothing, None)

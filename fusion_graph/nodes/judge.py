@@ -70,7 +70,7 @@ async def judge(
             return _nothing([], [])
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
         return _nothing([], [{"code": "single_survivor", "detail": lost}])
-    caller = Caller("judge", "judge", run["started"], emit, journal=journal)
+    caller = Caller("judge", "judge", run["started"], emit, journal=journal, nonce=run["nonce"])
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, joined)
     answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)

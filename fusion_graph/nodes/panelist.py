@@ -53,7 +53,7 @@ async def panelist(
     """
     run = task["run"]
     member, name = settings.panel[task["index"]], run["members"][task["index"]]
-    caller = Caller("panel", name, run["started"], emit, journal=journal)
+    caller = Caller("panel", name, run["started"], emit, journal=journal, nonce=run["nonce"])
     began = time.time()
     emit("panel.added", name=name, model=model_name(member.model))
     who: Researcher | None = None
@@ -100,7 +100,7 @@ async def _attempt(
             if who.model.protocol:  # other models' replies may come in one piece, and late
                 turn.watch(settings.panelist_stall)
             caller.gate = partial(_waiting_unwatched, scope, turn)
-            who.writing = Deltas(caller.emit, caller.name, turn.alive)
+            who.writing = Deltas(caller.emit, caller.name, turn.alive, caller.nonce)
             return who, await research(who, _briefed(task["conversation"], member, who))
     except TimeUp as over:
         why = _why_late(over.limit, settings, time.time() - began)
@@ -189,6 +189,7 @@ def _answer(
     losses: list[Degradation] = []
     if cut_by := finding["cut_by"]:
         losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
+    losses += caller.echoes(name)
     for parameter in sorted(who.model.refused if who else ()):
         losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
     return {

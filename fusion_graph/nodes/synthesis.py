@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 from langchain_core.messages import (
@@ -27,10 +28,12 @@ from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, sou
 from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.open import open_model
+from fusion_graph.models.text_calls import offered_in
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 from fusion_graph.visible import VisibleTokens
+from fusion_graph.written_calls import WEB_TOOLS, Offered
 
 Say = Callable[[str, str], None]
 """`say(message_id, text)`: sends a piece of the answer to whoever is listening."""
@@ -80,7 +83,9 @@ async def synthesis(
     if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
         return pass_on(survivors[0], note, joined, say, [], [])
-    caller = Caller("synthesis", "writer", run["started"], emit, journal=journal)
+    caller = Caller(
+        "synthesis", "writer", run["started"], emit, journal=journal, nonce=run["nonce"]
+    )
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before)
     limit = writer_limit(settings, joined, judgement)
@@ -128,7 +133,7 @@ async def write(
     note = "" if formatted else note
     known = [source["id"] for source in joined["sources"]]
     for ref in [settings.synthesizer, *settings.fallbacks]:
-        draft = Draft(note, say, emit, model_name(ref))
+        draft = Draft(note, say, emit, model_name(ref), caller.nonce, settings.writer_tools)
         try:
             async with asyncio.timeout(limit.seconds):
                 reply = await _asked(caller, ref, prompt, settings, draft, losses)
@@ -158,16 +163,38 @@ class Draft:
         say: Takes the text.
         emit: Sends progress events.
         model: Who writes.
+        nonce: The run's delimiter secret, which nobody is to see.
+        tools: The caller's tools, in OpenAI's format: their calls may come as text.
     """
 
-    def __init__(self, note: str, say: Say, emit: Emit, model: str) -> None:
+    def __init__(
+        self,
+        note: str,
+        say: Say,
+        emit: Emit,
+        model: str,
+        nonce: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._note, self._say, self._emit, self._model = note, say, emit, model
+        self._nonce = nonce
+        self._tools: Offered = {**WEB_TOOLS, **offered_in(tools)}
         self._begin()
 
     def _begin(self) -> None:
+        self._new_message()
+        self._tokens = VisibleTokens(
+            self._pass, self._note, self._was_reasoning, self._nonce, self._tools
+        )
+
+    def _new_message(self) -> None:
         self.message_id = f"fusion-{uuid4()}"
         self._said = False
-        self._tokens = VisibleTokens(self._pass, self._note)
+
+    def _was_reasoning(self) -> None:
+        """The model closed reasoning that it had not opened: it looked like an answer."""
+        self._emit("synthesis.restarted", model=self._model, reason=_REASONING)
+        self._new_message()
 
     def _pass(self, text: str) -> None:
         self._said = True
@@ -186,6 +213,9 @@ class Draft:
         if self._said:
             self._emit("synthesis.restarted", model=self._model, reason=reason)
         self._begin()
+
+
+_REASONING = "the text so far was the model's reasoning"
 
 
 async def _asked(
@@ -212,6 +242,7 @@ async def _asked(
         reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
     if not (reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls):
         raise CallFailed(reply.silence())
+    losses += caller.echoes(f"The writer {model.ref}")
     limit = "writer_max_tokens" if settings.writer_max_tokens else "max_completion_tokens"
     if cut_by := reply.cut_by(limit):
         detail = f"The writer {model.ref} was cut off by {cut_by}."
