@@ -44,8 +44,12 @@ ours or the user's; everything else is the provider's word or its silence. `malf
 model called a tool so badly that the provider would not pass the call on."""
 
 
+ARROW = " → "
+"""In a failure's `detail`: between what happened, in the provider's words, and what to do next."""
+
+
 class Failure(TypedDict):
-    """One failure as the report keeps it: reason, the provider's own words, and the effort."""
+    """One failure as the report keeps it: reason, detail (see `ARROW`), and the effort."""
 
     reason: FailureReason
     detail: str

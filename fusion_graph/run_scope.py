@@ -181,9 +181,19 @@ class RunScope:
         for turn in self._turns:
             turn.shorten(self._last_call, "grace")
 
-    def stand_in(self) -> Any | None:
-        """A member failed: the model to ask in its place, if too few would be left without it."""
-        if self._possible > self._needed or not self._fallbacks:
+    def stand_ins_left(self) -> bool:
+        """Whether somebody could still be asked in a member's place."""
+        return bool(self._fallbacks)
+
+    def stand_in(self, *, even_if_enough: bool = False) -> Any | None:
+        """A member failed: the model to ask in its place, if too few would be left without it.
+
+        Args:
+            even_if_enough: Ask one however many are left, as for a member that could only work
+                without tools.
+        """
+        enough = self._possible > self._needed and not even_if_enough
+        if enough or not self._fallbacks:
             self.failed()
             return None
         return self._fallbacks.pop(0)

@@ -6,8 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from fusion_graph.errors import ARROW
+
 LINE_CHARACTERS = 300
 """Longest piece of somebody else's text (a query, a provider's error) in one line."""
+
+FEWEST_CHARACTERS = 120
+"""How much of a failure's words is shown, however long the advice after them."""
 
 PLACE_CHARACTERS = 70
 """Longest address: the host and the beginning of the path tell pages apart."""
@@ -26,6 +31,19 @@ def clean(text: object, limit: int | None = None) -> str:
     line = " ".join(str(text).split())
     line = "".join(character for character in line if character.isprintable())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def shortened(detail: object, limit: int = LINE_CHARACTERS) -> str:
+    """A failure's detail as one line: long words are cut, what to do next is not.
+
+    Args:
+        detail: What happened and, after an arrow, what to do next.
+        limit: Most characters of both together, as long as that leaves room for some words.
+    """
+    words, arrow, remedy = clean(detail).rpartition(ARROW)
+    if not arrow:
+        return clean(detail, limit)
+    return f"{clean(words, max(limit - len(arrow + remedy), FEWEST_CHARACTERS))}{arrow}{remedy}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -194,7 +212,7 @@ def _failed(event: Mapping[str, Any]) -> list[str]:
 
 def failed(event: Mapping[str, Any]) -> str:
     """What a `panel.failed` says: the reason, the provider's words, the time."""
-    detail = clean(event["detail"], LINE_CHARACTERS)
+    detail = shortened(event["detail"])
     return f"failed: {event['reason']}: {detail} ({seconds(event['seconds'])})"
 
 
@@ -222,7 +240,7 @@ def waiting(event: Mapping[str, Any]) -> str:
 
 def restarted(event: Mapping[str, Any]) -> str:
     """What a `synthesis.restarted` says."""
-    return f"{clean(event['model'])} broke off ({clean(event['reason'], LINE_CHARACTERS)})"
+    return f"{clean(event['model'])} broke off ({shortened(event['reason'])})"
 
 
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
@@ -237,9 +255,7 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
         f"judge: comparing {counted(e['answers'], 'answer')} ({clean(e['model'])})"
     ],
     "analysis.completed": _analysed,
-    "analysis.failed": lambda e: [
-        f"judge: failed: {e['code']}: {clean(e['detail'], LINE_CHARACTERS)}"
-    ],
+    "analysis.failed": lambda e: [f"judge: failed: {e['code']}: {shortened(e['detail'])}"],
     "synthesis.in_progress": lambda e: [f"writer: writing ({clean(e['model'])})"],
     "synthesis.restarted": lambda e: [f"writer: {restarted(e)}; what it wrote does not count"],
 }

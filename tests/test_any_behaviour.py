@@ -51,6 +51,7 @@ CODES = {
     "panelist_failed",
     "panelist_replaced",
     "parameter_refused",
+    "tools_refused",
     "single_survivor",
     "synthesis_failed",
     "synthesis_upstream_error",

@@ -352,6 +352,58 @@ async def test_a_400_that_goes_on_without_the_parameter_is_a_failure(models, pan
     assert len(models.calls("a")) == 2
 
 
+NO_TOOLS = {
+    "status": 400,
+    "malformed": json.dumps({"error": "registry.ollama.ai/library/m does not support tools"}),
+}
+
+
+async def test_a_member_whose_model_takes_no_tools_says_so_and_what_to_do(
+    models, panel_config, lookup
+):
+    models.script("a", {"when_contains": {'"tools"': NO_TOOLS}, **ANSWER})
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    (loss,) = [loss for loss in report.degradations if loss.code == "tools_refused"]
+    assert "registry.ollama.ai/library/m does not support tools → " in loss.detail
+    assert "fallbacks" in loss.detail
+    assert report.status == "degraded"
+
+
+async def test_another_model_is_asked_where_one_takes_no_tools(models, panel_config, lookup):
+    models.script("a", {"when_contains": {'"tools"': NO_TOOLS}, **ANSWER})
+    models.script("spare", ONE, ANSWER)
+
+    report = await ask(models, panel_config(fallbacks=["scripted:spare"]), [lookup.tool])
+
+    (loss,) = [loss for loss in report.degradations if loss.code == "panelist_replaced"]
+    assert "tools_refused: registry.ollama.ai/library/m does not support tools" in loss.detail
+    assert [call.status for call in models.calls("a")] == [400]
+    assert len(lookup.ran) == 1
+
+
+async def test_a_refused_request_does_not_cost_a_member_its_tools(models, panel_config, lookup):
+    words = "messages.1: tool_use ids were found without tools' results; reasoning is missing"
+    models.script("a", {"status": 400, "error": {"message": words}})
+
+    report = failed(await ask(models, panel_config(reasoning_effort="low"), [lookup.tool]))
+
+    (failure,) = report.failures
+    assert failure.reason == "bad_request"
+    assert failure.detail.startswith(f"{words} → ")
+    assert len(models.calls("a")) == 1
+
+
+async def test_a_wait_that_the_provider_asks_for_is_no_silence(models, panel_config):
+    models.script("a", {"status": 429, "headers": {"retry-after-ms": "1200"}}, ANSWER)
+
+    report = answered(await ask(models, panel_config(panelist_stall=0.5)))
+
+    assert len(models.calls("a")) == 2
+    assert report.answers[0].status == "ok"
+
+
 async def test_where_tool_choice_is_refused_the_cap_still_holds(models, panel_config, lookup):
     models.script("a", FIVE | {"refuse": ["tool_choice"], "when_no_tools": ANSWER})
 

@@ -15,6 +15,7 @@ from fusion_graph.errors import (
     FusionRecursion,
 )
 from fusion_graph.evidence import cited_ids
+from fusion_graph.telling import shortened
 
 LEAST_CHARACTERS = 1_000
 """Smallest size a result may be held to: room for the empty shape and a few words."""
@@ -75,7 +76,13 @@ def error_result(error: Exception) -> str:
     if isinstance(error, AllPanelistsFailed):
         reasons = [failure["reason"] for _, failure in error.members]
         told = next((r for r in ("insufficient_credits", "rate_limited") if r in reasons), None)
-        return refusal(str(error), told or "all_panels_failed")
+        share = ERROR_CHARACTERS // (len(error.members) or 1)
+        members = [
+            f"{name}: {failure['reason']}: {shortened(failure['detail'], share)}"
+            for name, failure in error.members
+        ]
+        whole = "; ".join(["No panelist answered", *members])
+        return refusal(whole, told or "all_panels_failed")
     if isinstance(error, FusionRecursion):
         return refusal(str(error), error.code)
     if isinstance(error, ConfigurationError):
@@ -112,8 +119,8 @@ def _payload(
 
 
 def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"model": failure["name"], "error": f"{failure['reason']}: {failure['detail']}"}
-    told["error"] = _cut(told["error"], ERROR_CHARACTERS)
+    detail = shortened(failure["detail"], ERROR_CHARACTERS)
+    told = {"model": failure["name"], "error": f"{failure['reason']}: {detail}"}
     status = failure["http_status"]
     return told if status is None else {**told, "status_code": status}
 

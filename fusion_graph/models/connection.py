@@ -95,6 +95,8 @@ def connection_words(error: BaseException, place: str) -> tuple[str, str]:
         return f"Could not connect to {there}: nothing listens there", hint
     if "ConnectTimeout" in names:
         return f"Could not connect to {there} in time", f"{SERVER_DOWN} Check the network too"
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return f"No reply from {there} in time", "raise the time limit, or ask again later"
     if "Connect" in type(error).__name__ or "ConnectError" in names:
         return f"Could not connect to {there} ({said})", _local_hint(place)
     return (

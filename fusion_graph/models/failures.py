@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.errors import ARROW, Failure, FailureReason
 from fusion_graph.models.complaint import Complaint, complaint_of
 from fusion_graph.models.connection import connection_words, is_broken, place_of
 from fusion_graph.models.refusals import Refusal, fitting, known_refusal
@@ -30,9 +30,6 @@ PARAMETERS = {
 
 DETAIL_CHARACTERS = 500
 """How much of a provider's message is kept."""
-
-ARROW = " → "
-"""Between what was said and what to do next."""
 
 _UNSUPPORTED = frozenset(
     {"unsupported_parameter", "unknown_parameter", "extra_forbidden", "unrecognized_parameter"}
@@ -127,7 +124,10 @@ def with_remedy(words: str, reason: FailureReason, remedy: str = "") -> str:
         reason: Why.
         remedy: What to do next; by default what helps with the reason.
     """
-    return words if ARROW in words else f"{words}{ARROW}{remedy or REMEDIES[reason]}."
+    if ARROW in words:
+        return words
+    told = remedy or REMEDIES[reason]
+    return f"{words}{ARROW}{told}{'' if told.endswith(('.', '?', '!')) else '.'}"
 
 
 def _remedy(error: BaseException, key_name: str, address: str) -> str:

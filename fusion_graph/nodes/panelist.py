@@ -15,11 +15,12 @@ from langgraph.errors import GraphBubbleUp
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.conversation import modalities
 from fusion_graph.cost.usage import total
-from fusion_graph.errors import ConfigurationError, Degradation, Failure, FailureReason
+from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
 from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.secrets import scrub
 from fusion_graph.prompts import panel_system
@@ -64,20 +65,22 @@ async def panelist(
             while True:
                 since = time.time()
                 who, finding = await _attempt(task, member, settings, scope, caller)
-                if finding["failure"] is None:
+                failure = finding["failure"]
+                if failure is None:
                     scope.answered()
                     break
-                if finding["failure"]["reason"] in NOT_REPLACED:
+                failure["detail"] = with_remedy(failure["detail"], failure["reason"])
+                if failure["reason"] in NOT_REPLACED:
                     scope.failed()
                     break
-                stand_in = scope.stand_in()
+                stand_in = scope.stand_in(even_if_enough=failure["reason"] == "tools_refused")
                 if stand_in is None:
                     break
-                replaced.append(_replaced(member, finding["failure"], time.time() - since))
+                replaced.append(_replaced(member, failure, time.time() - since))
                 member = member.model_copy(update={"model": stand_in})
                 emit("panel.replaced", name=name, by=model_name(stand_in), **replaced[-1])
     except ConfigurationError as error:
-        finding = _failed("invalid_model", str(error))
+        finding = _failed("invalid_model", with_remedy(_problem(error), "invalid_model"))
     answer = _answer(task["index"], name, member, finding, caller, who, began - run["started"])
     answer["replaced"] = replaced
     _tell(emit, answer)
@@ -100,13 +103,16 @@ async def _attempt(
             if who.model.protocol:  # other models' replies may come in one piece, and late
                 turn.watch(settings.panelist_stall)
             caller.gate = partial(_waiting_unwatched, scope, turn)
+            caller.resting = turn.unwatched
+            # Whoever has stand-ins need not go on without what a panel is for.
+            caller.tools_wanted = scope.stand_ins_left()
             who.writing = Deltas(caller.emit, caller.name, turn.alive, caller.nonce)
             return who, await research(who, _briefed(task["conversation"], member, who))
     except TimeUp as over:
         why = _why_late(over.limit, settings, time.time() - began)
         return who, _failed("timed_out", why)
     except ConfigurationError as error:
-        return who, _failed("invalid_model", str(error))
+        return who, _failed("invalid_model", _problem(error))
     except UnsupportedInput as error:
         return who, _failed("unsupported_input", str(error))
     except GraphBubbleUp:
@@ -190,7 +196,12 @@ def _answer(
     if cut_by := finding["cut_by"]:
         losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
     losses += caller.echoes(name)
-    for parameter in sorted(who.model.refused if who else ()):
+    refused = who.model.refused if who else set()
+    if "tools" in refused:
+        why = caller.without_tools or with_remedy("Its provider refused them", "tools_refused")
+        told = f"{name} worked without tools, so without sources: {why}"
+        losses.append({"code": "tools_refused", "detail": told})
+    for parameter in sorted(refused - {"tools"}):
         losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
     return {
         "name": name,
@@ -215,20 +226,28 @@ def _failed(reason: FailureReason, detail: str) -> Finding:
     return {"text": "", "failure": failure, "cut_by": ""}
 
 
+def _problem(error: ConfigurationError) -> str:
+    return f"{error.problem}{ARROW}{error.remedy}" if error.remedy else error.problem
+
+
 def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
     if limit == "grace":
         return (
             f"Left behind after {seconds:.1f} s: {settings.quorum} others had answered and the "
-            f"grace of {settings.grace:g} s was over."
+            f"grace of {settings.grace:g} s was over{ARROW}raise grace or quorum."
         )
     if limit == "run":
-        return f"Cut off after {seconds:.1f} s: the panel's share of run_timeout was over."
+        over = f"Cut off after {seconds:.1f} s: the panel's share of run_timeout was over"
+        return f"{over}{ARROW}raise run_timeout."
     if limit == "stall":
         return (
             f"Given up after {seconds:.1f} s: nothing was heard from the model for panelist_stall "
-            f"({settings.panelist_stall:g} s)."
+            f"({settings.panelist_stall:g} s){ARROW}raise panelist_stall, or take another model."
         )
-    return f"No answer within panelist_timeout ({settings.panelist_timeout:g} s)."
+    return (
+        f"No answer within panelist_timeout ({settings.panelist_timeout:g} s)"
+        f"{ARROW}raise panelist_timeout, or take a faster model."
+    )
 
 
 def _tell(emit: Emit, answer: PanelAnswer) -> None:

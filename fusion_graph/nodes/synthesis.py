@@ -27,6 +27,7 @@ from fusion_graph.events import Emit
 from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
 from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.text_calls import offered_in
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
@@ -373,5 +374,9 @@ def most_agreed(survivors: Sequence[PanelAnswer], judgement: Judgement) -> Panel
 
 
 def _loss(ref: str, error: Exception, limit: Limit) -> Degradation:
-    why = f"took more than {limit}" if isinstance(error, TimeoutError) else str(error)
+    why = str(error)
+    if isinstance(error, TimeoutError):
+        why = with_remedy(
+            f"took more than {limit}", "timed_out", "give it more time, or set fallbacks"
+        )
     return {"code": "synthesis_upstream_error", "detail": f"{ref}: {why}"}

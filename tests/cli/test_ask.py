@@ -37,7 +37,10 @@ def test_the_answer_is_on_stdout_and_progress_in_plain_lines_on_stderr(
     assert end.startswith("status: degraded; 2 of 3 of the panel answered; 5 calls; ")
     assert "; cost $0.0070; " in end
     lost = lines[lines.index(end) + 1 :]
-    assert lost[0] == "  panelist_failed: b: insufficient_credits: Insufficient credits"
+    assert lost[0] == (
+        "  panelist_failed: b: insufficient_credits: Insufficient credits "
+        "→ add credits at the provider, or take another model."
+    )
     assert ended.err.replace("\n", "").isprintable()
 
 
