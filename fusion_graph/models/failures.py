@@ -246,7 +246,10 @@ def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None
             return None
         if row.parameter in sent:
             return row.parameter
-    if complaint.status not in (400, 404, 422):
+    # An integration that knows a model may refuse for it, before anything is sent
+    # (langchain-anthropic, a temperature for claude-fable-5).
+    by_client = complaint.status is None and isinstance(error, ValueError)
+    if complaint.status not in (400, 404, 422) and not by_client:
         return None
     named = [name for name in sent if _names(complaint, name)]
     if named:

@@ -72,9 +72,9 @@ def _check(asked: Asked) -> int:
         raise _refuse("`temperature` may only be set to 1 when thinking is enabled.")
     if thinking and choice.get("type") in ("any", "tool"):
         raise _refuse("Thinking may not be enabled when tool_choice forces tool use.")
-    if sum("cache_control" in block for block in _blocks(body)) > 4:
+    if sum("cache_control" in block for block in blocks_of(body)) > 4:
         raise _refuse("A maximum of 4 blocks with cache_control may be provided.")
-    for block in _blocks(body):
+    for block in blocks_of(body):
         if block.get("type") == "text" and not block["text"].strip():
             raise _refuse("messages: text content blocks must be non-empty")
         if "cache_control" in block and "thinking" in str(block.get("type")):
@@ -111,7 +111,7 @@ def _check_turns(asked: Asked, names: list[str]) -> int:
     return turns
 
 
-def _blocks(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def blocks_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Everything that may be marked and kept, in Anthropic's order."""
     yield from body.get("tools") or ()
     for message in [{"content": body.get("system") or []}, *body["messages"]]:
@@ -126,7 +126,10 @@ def _usage(asked: Asked) -> dict[str, Any]:
     body = asked.body
     prefixes: list[tuple[str, int, bool]] = []
     text = ""
-    for block in _blocks(body):
+    tools = len(body.get("tools") or ()) + (len(body.get("system") or ()))
+    for at, block in enumerate(blocks_of(body)):
+        if at == tools:  # another choice, or other thinking, and no message is found again
+            text += json.dumps([body.get("tool_choice"), body.get("thinking")])
         marked = "cache_control" in block
         text += json.dumps({k: v for k, v in block.items() if k != "cache_control"})
         prefixes.append((text, len(text) // 4, marked))

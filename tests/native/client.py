@@ -14,16 +14,22 @@ class Native:
     """
 
     def __init__(self, url: str, rounds: int = 3, ids: str = "own") -> None:
-        self.rounds = rounds
-        self._url = f"{url}/{secrets.token_hex(6)}-{rounds}-{ids}"
+        self.root = f"{url}/{secrets.token_hex(6)}-{rounds}-{ids}"
+
+    @classmethod
+    def at(cls, root: str) -> "Native":
+        """The part of another process, by its root."""
+        native = cls("")
+        native.root = root
+        return native
 
     def url(self, protocol: str) -> str:
         """The base URL of a provider: anthropic, gemini, deepseek, mistral, ollama, openrouter."""
-        return f"{self._url}/{protocol}"
+        return f"{self.root}/{protocol}"
 
     def log(self, model: str | None = None) -> list[dict[str, Any]]:
         """The requests so far, in order: model, body, status, and usage where it was told."""
-        calls: list[dict[str, Any]] = fetch("GET", f"{self._url}/_log")
+        calls: list[dict[str, Any]] = fetch("GET", f"{self.root}/_log")
         return [call for call in calls if model in (None, call["model"])]
 
 

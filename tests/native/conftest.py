@@ -65,9 +65,10 @@ def open_chat(provider: str, native: Native, **fields: Any) -> Any:
         from langchain_ollama import ChatOllama
 
         return ChatOllama(**{"base_url": url, "model": "qwen3", "reasoning": True, **fields})
-    openrouter = pytest.importorskip("langchain_openrouter")
+    from langchain_openrouter import ChatOpenRouter
+
     own = {"model": "google/gemini-3-pro-preview", "max_retries": 0}
-    return openrouter.ChatOpenRouter(
+    return ChatOpenRouter(
         **{
             "base_url": url,
             "api_key": "no-key",

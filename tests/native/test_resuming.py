@@ -1,0 +1,39 @@
+"""A writer's turn with calls survives a checkpoint and the process that made it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from .conftest import PROVIDERS
+
+
+async def talk(*words: str) -> list[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "ignore", "-m", "tests.native.talk", *words),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    told, _ = await process.communicate()
+    assert process.returncode == 0
+    return told.decode().splitlines()
+
+
+async def test_a_writer_goes_on_from_its_own_turn_in_another_process(
+    native_server, models, panel_config, tmp_path
+):
+    panel_config()  # scripts the panel and the judge
+    native = native_server.part(rounds=2)
+    words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *PROVIDERS]
+
+    asked = await talk("ask", *words)
+    gone_on = await talk("result", *words)
+    answered = await talk("result", *words)
+
+    assert asked == [f"{provider}: 2 calls" for provider in PROVIDERS]
+    assert gone_on == [f"{provider}: 1 calls" for provider in PROVIDERS]
+    assert all("after 2 rounds" in answer for answer in answered)
+    assert len(answered) == len(PROVIDERS)
+    assert {call["status"] for call in native.log()} == {200}
+    assert len(native.log()) == 3 * len(PROVIDERS)
