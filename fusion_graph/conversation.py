@@ -6,7 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from fusion_graph.errors import EmptyQuestion
 
@@ -71,6 +78,54 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     return out
 
 
+FOUND = "What was found out about this so far, by calls of tools:"
+"""Stands before results that are told in the user's own message."""
+
+
+def with_findings(
+    conversation: Sequence[AnyMessage], turns: Sequence[Sequence[BaseMessage]], closing: str = ""
+) -> list[AnyMessage]:
+    """The conversation with what tools brought told in the user's last message, whole.
+
+    For models that take no tools, and for histories that a provider will not have.
+
+    Args:
+        conversation: System instructions and the conversation; ends with the user's message.
+        turns: Calls of tools and their results; refused calls, and words to the model in between,
+            are left out.
+        closing: Said after the results.
+    """
+    calls = {call["id"]: call for turn in turns for m in turn for call in _calls(m)}
+    parts = [
+        f"{result.name or 'A tool'}{_arguments(calls.get(result.tool_call_id))}:\n{result.text}"
+        for turn in turns
+        for result in turn
+        if isinstance(result, ToolMessage) and not result.text.startswith("max_uses_exceeded:")
+    ]
+    said = [FOUND, *parts] if parts else []
+    text = "\n\n".join([*said, *([closing] if closing else [])])
+    if not text:
+        return list(conversation)
+    *before, last = conversation
+    if not isinstance(last, HumanMessage):
+        return [*conversation, HumanMessage(text)]
+    # In one message with the question: many a small model's template wants turns to alternate.
+    if isinstance(last.content, str):
+        return [*before, HumanMessage(f"{last.content}\n\n{text}")]
+    return [*before, HumanMessage([*last.content, {"type": "text", "text": text}])]
+
+
+def _arguments(call: Any) -> str:
+    args = call["args"] if call is not None else None
+    if not isinstance(args, dict) or not args:
+        return ""
+    return f" {json.dumps(args, ensure_ascii=False, default=str)[:MAX_ARGUMENTS]}"
+
+
+MAX_ARGUMENTS = 500
+"""Characters of a call's arguments that stand before its result."""
+
+
 def transcript(messages: Sequence[AnyMessage]) -> str:
     """The conversation as plain text, for the judge: who said what, attachments named."""
     names = {HumanMessage: "User", AIMessage: "Assistant", SystemMessage: "Instructions"}
@@ -82,7 +137,7 @@ def transcript(messages: Sequence[AnyMessage]) -> str:
     return "\n\n".join(lines)
 
 
-def _calls(message: AnyMessage) -> list[Any]:
+def _calls(message: BaseMessage) -> list[Any]:
     if not isinstance(message, AIMessage):
         return []
     return [*message.tool_calls, *message.invalid_tool_calls]

@@ -7,7 +7,8 @@ for the run; `defang` keeps anything inside from closing or imitating them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from fusion_graph.echoes import EXAMPLE_QUOTE
 from fusion_graph.evidence import SourceRecord
@@ -66,7 +67,31 @@ ANSWER_NOW = (
     "No more tool calls are possible. Answer the request now, in plain text, from what you have; "
     "say what stays open."
 )
-"""Said to a model that goes on calling tools, or says nothing, at its cap."""
+"""Said to a model that goes on calling tools at its cap, or says nothing."""
+
+
+def call_properly(tools: Sequence[Mapping[str, Any]]) -> str:
+    """Said to a model whose calls of tools its provider could not read: their names and arguments.
+
+    Args:
+        tools: The tools, as OpenAI-format dicts.
+    """
+    lines = []
+    for tool in tools:
+        function = tool["function"]
+        schema = function.get("parameters") or {}
+        needed = schema.get("required") or ()
+        arguments = ", ".join(
+            f'"{name}"{"" if name in needed else " (may be left out)"}: '
+            f"{kind.get('type', 'any value')}"
+            for name, kind in (schema.get("properties") or {}).items()
+        )
+        lines.append(f"{function['name']}: {{{arguments}}}")
+    return (
+        "Your last call of a tool could not be read. Call a tool by its exact name, with one JSON "
+        "object of exactly these arguments, or answer without one:\n" + "\n".join(lines)
+    )
+
 
 CALL_REFUSED = "max_uses_exceeded: the cap on tool calls is reached; this call was not run."
 """Tool text for calls beyond the cap."""

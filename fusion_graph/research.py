@@ -3,18 +3,15 @@
 Models ignore caps, forbidden tools and formats in many ways (`RESEARCH` survives each): they ask
 for five calls at a time, send arguments that are not JSON, name tools that do not exist, go on
 calling when told to stop, or fall silent. Every call they make is answered, every attempt
-counts, and after the cap they are asked twice for an answer: once with tools forbidden, once
-with no tools at all.
+counts, and `phases` says what they are asked next.
 """
 
 from __future__ import annotations
 
-import asyncio
 import operator
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -25,64 +22,18 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_config
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from fusion_graph.errors import Failure
-from fusion_graph.events import Deltas
-from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
-from fusion_graph.models.open import Model
+from fusion_graph.conversation import with_findings
+from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.models.calls import CallFailed, Options, Reply
 from fusion_graph.models.reply import new_call_id, with_call_ids
-from fusion_graph.models.secrets import scrub
-from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
-from fusion_graph.state import ToolRecord
-from fusion_graph.toolbox import number_sources
-from fusion_tools.render import visible
-from fusion_tools.sources import SourceBook
-
-TOOL_SECONDS = 60.0
-"""How long one tool call may take; the web tools' own limits are lower."""
-
-Phase = Literal["research", "forbidden", "bare"]
-"""`research`: tools offered; `forbidden`: listed but not to be used; `bare`: none at all."""
-
-
-@dataclass
-class Researcher:
-    """One model with its tools and everything it has done so far.
-
-    Kept outside the loop's state, so that a researcher cut off half-way leaves its work behind.
-
-    Attributes:
-        caller: Calls the model and keeps the records.
-        model: The model.
-        options: What to ask of it, tools aside.
-        tools: What it may use.
-        cap: Most tool calls, parallel ones counted one by one.
-        nonce: The run's delimiter secret.
-        book: Its numbered sources.
-        done: Records of its tool calls.
-        writing: Is told what the model writes, as it writes; None asks for replies in one piece.
-    """
-
-    caller: Caller
-    model: Model
-    options: Options
-    tools: Sequence[BaseTool]
-    cap: int
-    nonce: str
-    book: SourceBook = field(default_factory=SourceBook)
-    done: list[ToolRecord] = field(default_factory=list)
-    writing: Deltas | None = None
-
-    def __post_init__(self) -> None:
-        self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
-        self.wire_tools = [convert_to_openai_tool(tool) for tool in self.by_name.values()]
+from fusion_graph.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
+from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
+from fusion_graph.tool_use import Researcher, WantedCall, answer_call, refuse_call, run_calls
 
 
 class Finding(TypedDict):
@@ -102,52 +53,134 @@ class Research(TypedDict):
     finding: Finding | None
 
 
-class WantedCall(TypedDict):
-    """A tool call a model made. `problem` says why it cannot be run, if so."""
-
-    id: str
-    name: str
-    args: dict[str, Any]
-    problem: str | None
-
-
 class ResearchState(TypedDict):
-    """The loop's state. A turn is a list, so that LangGraph's `messages` stream passes over it."""
+    """The loop's state. A turn is a list, so that LangGraph's `messages` stream passes over it.
+
+    Attributes:
+        conversation: As it was given.
+        turns: What was added to its end: replies that called tools, results, words to the model.
+        seeded: How many of the turns were made by code before the model was asked.
+        as_text: Whether those are told in the user's own message instead.
+        pending: Calls to run next.
+        used: Calls that count against the cap.
+        phase: How the model is asked next.
+        asked: How often it was asked since it last brought something.
+        finding: How it ended.
+    """
 
     conversation: list[AnyMessage]
     turns: Annotated[list[list[BaseMessage]], operator.add]
+    seeded: int
+    as_text: bool
     pending: list[WantedCall]
     used: int
     phase: Phase
+    asked: int
     finding: Finding | None
 
 
 async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
     """Ask the model, in the way its phase calls for, and decide what its reply means."""
     who = runtime.context
-    phase = state["phase"]
-    messages: list[BaseMessage] = [*state["conversation"]]
-    for turn in state["turns"]:
-        messages += turn
-    options = who.options
-    if phase != "bare" and who.wire_tools:
-        choice = "none" if phase == "forbidden" else None
-        options = replace(options, tools=who.wire_tools, tool_choice=choice)
-    if phase == "bare":
-        messages.append(HumanMessage(ANSWER_NOW))
+    phase, asked = state["phase"], state["asked"] + 1
+    may_call = bool(who.by_name) and state["used"] < who.cap
+    reply: Reply | None = None
     try:
-        reply = await _ask(who, messages, options)
+        reply = await _ask(who, *_request(who, state))
     except CallFailed as failed:
-        return {"finding": {"text": "", "failure": failed.failure, "cut_by": ""}}
-    wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
-    if phase == "research" and wants_tools and who.by_name:
-        message, pending = _wanted_calls(reply.message, state["turns"])
-        return {"turns": [[message]], "pending": pending}
-    if reply.text and not (wants_tools and phase == "forbidden"):
+        failure, seen = failed.failure, _REFUSALS.get(failed.failure["reason"])
+    else:
+        failure, seen = reply.silence(), _seen(reply, phase, may_call)
+    if seen is None:
+        return _ended(failure)
+    own, by_code = _calls_held(state)
+    move = next_move(
+        phase,
+        seen,
+        asked,
+        may_call=may_call,
+        has_found=own or by_code,
+        seeded_only=by_code and not own,
+    )
+    if reply is not None and (move == "answer" or (move == "fail" and reply.text)):
         return {"finding": _answered(reply)}
-    if phase == "forbidden" or (phase == "research" and wants_tools):
-        return {"phase": "bare"}
-    return {"finding": {"text": "", "failure": reply.silence(), "cut_by": ""}}
+    if move == "fail":
+        return _ended({**failure, "attempts": max(asked, failure["attempts"])})
+    if move == "run" and reply is not None:
+        message, pending = _wanted_calls(reply.message, state["turns"])
+        return {"turns": [[message]], "pending": pending, "asked": 0}
+    return {"asked": asked, **_moved(who, state, move, reply)}
+
+
+def _ended(failure: Failure) -> dict[str, Any]:
+    return {"finding": {"text": "", "failure": failure, "cut_by": ""}}
+
+
+def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
+    """What is sent: only ever more at the end and the same tools, until it is flattened."""
+    conversation, turns, phase = state["conversation"], state["turns"], state["phase"]
+    if phase == "flattened":
+        return with_findings(conversation, turns, ANSWER_NOW), who.options
+    if state["as_text"]:
+        seeded = state["seeded"]
+        conversation, turns = with_findings(conversation, turns[:seeded]), turns[seeded:]
+    messages: list[BaseMessage] = [*conversation, *(m for turn in turns for m in turn)]
+    if not who.wire_tools:
+        return messages, who.options
+    choice = None if phase == "research" else "none"
+    return messages, replace(who.options, tools=who.wire_tools, tool_choice=choice)
+
+
+def _seen(reply: Reply, phase: Phase, may_call: bool) -> Seen | None:
+    """What a reply is; None for one that a filter withheld."""
+    wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
+    forbidden = phase in ("forbidden", "told")
+    if wants_tools and ((may_call and phase != "flattened") or forbidden or not reply.text):
+        return "calls"
+    if reply.malformed_call and (may_call or not reply.text):
+        return "malformed"  # what stands beside it says what the model was about to do
+    if reply.text:
+        return "text"
+    if reply.finish_reason == "length":
+        return "cut"
+    return "blank" if reply.silence()["reason"] == "empty_answer" else None
+
+
+_REFUSALS: dict[FailureReason, Seen] = {
+    "malformed_call": "malformed",
+    "bad_request": "refused",
+    "tools_refused": "refused",
+}
+"""Failures after which it helps to ask otherwise; after any other it does not."""
+
+
+def _calls_held(state: ResearchState) -> tuple[bool, bool]:
+    """Whether the history holds calls of the model's own, and calls that code made for it."""
+    held = [any(isinstance(m, ToolMessage) for m in turn) for turn in state["turns"]]
+    seeded = state["seeded"]
+    return any(held[seeded:]), any(held[:seeded]) and not state["as_text"]
+
+
+def _moved(
+    who: Researcher, state: ResearchState, move: Move, reply: Reply | None
+) -> dict[str, Any]:
+    """What a move changes."""
+    if move == "explain":
+        return {"turns": [[HumanMessage(call_properly(who.wire_tools))]]}
+    if move == "tell_as_text":
+        return {"as_text": True}
+    if move == "flatten":
+        return {"phase": "flattened"}
+    if move != "tell":
+        return {}
+    turns: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]]
+    if reply is not None and (reply.message.tool_calls or reply.message.invalid_tool_calls):
+        # In the calls' own results: some providers take no user's message after a tool's
+        # (Mistral's error 3230), and all of them want every call answered.
+        message, calls = _wanted_calls(reply.message, state["turns"])
+        said = f"{CALL_REFUSED} {ANSWER_NOW}"
+        turns = [[message], [answer_call(call, said, failed=True) for call in calls]]
+    return {"phase": "told", "turns": turns}
 
 
 async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
@@ -155,19 +188,12 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     who = runtime.context
     wanted = state["pending"]
     left = who.cap - state["used"]
-    done_before = len(who.done)
-    ran = await asyncio.gather(*(_use_tool(who, call) for call in wanted[:left]))
-    # In the order of the calls, whoever was first: the same work gives the same numbers.
-    who.done[done_before:] = [used.record for used in ran]
-    results = [_numbered(who, used) for used in ran]
-    results += [_refuse(who, call) for call in wanted[left:]]
+    results: list[BaseMessage] = [*await run_calls(who, wanted[:left])]
+    results += [refuse_call(who, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
-    return {
-        "turns": [results],
-        "pending": [],
-        "used": used,
-        "phase": "forbidden" if used >= who.cap else "research",
-    }
+    phase = after_tools(used < who.cap, "tool_choice" not in who.model.refused)
+    told: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
+    return {"turns": [results, *told], "pending": [], "used": used, "phase": phase}
 
 
 def after_model(state: ResearchState) -> str:
@@ -212,13 +238,17 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     start: ResearchState = {
         "conversation": list(conversation),
         "turns": [],
+        "seeded": 0,
+        "as_text": False,
         "pending": [],
         "used": 0,
         "phase": "research",
+        "asked": 0,
         "finding": None,
     }
-    # Each round is two steps; the phases after the cap add three model calls.
-    config: RunnableConfig = {"recursion_limit": 2 * who.cap + 10}
+    # Every call of a tool may cost a whole row of questions and the running of it.
+    steps = (IN_A_ROW + 1) * (who.cap + 1) + AFTER_CAP
+    config: RunnableConfig = {"recursion_limit": steps + 2}
     inherited = get_config().get("configurable", {})
     if DURABILITY in inherited:
         config["configurable"] = {**inherited, DURABILITY: "async"}
@@ -227,7 +257,7 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     return finding
 
 
-async def _ask(who: Researcher, messages: list[BaseMessage], options: Options) -> Reply:
+async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Options) -> Reply:
     writing = who.writing
     if writing is None:
         return await who.caller.ask(who.model, messages, options)
@@ -269,95 +299,9 @@ def _wanted_calls(
         )
     taken = {m.tool_call_id for turn in turns for m in turn if isinstance(m, ToolMessage)}
     for call in wanted:
-        if not call["id"] or call["id"] in taken:
+        if call["id"] in ("", "null") or call["id"] in taken:  # "null": Mistral's streams
             call["id"] = new_call_id()
         taken.add(call["id"])
     calls = [ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted]
     sendable = with_call_ids(message, [call["id"] for call in wanted])
     return sendable.model_copy(update={"tool_calls": calls, "invalid_tool_calls": []}), wanted
-
-
-@dataclass
-class _Used:
-    """A call that was run: the tool's own message, or a failure in words."""
-
-    call: WantedCall
-    record: ToolRecord
-    message: ToolMessage | None = None
-    failure: str = ""
-
-
-async def _use_tool(who: Researcher, call: WantedCall) -> _Used:
-    """Run one call; whatever goes wrong becomes text for the model."""
-    began = time.time()
-    name, args = call["name"], call["args"]
-    who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args)
-    tool = who.by_name.get(name)
-    message, failure, status, found = None, "", "invalid_input", 0
-    if call["problem"] is not None:
-        failure = f"invalid_input: {call['problem']}. Send one JSON object."
-    elif tool is None:
-        failure = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
-    else:
-        try:
-            async with asyncio.timeout(TOOL_SECONDS) as deadline:
-                message = await tool.ainvoke(
-                    ToolCall(name=name, args=args, id=call["id"], type="tool_call")
-                )
-            # In a book of its own: whether it can be read at all, and what to tell meanwhile.
-            _, status, ids = number_sources(message, SourceBook(), who.nonce)
-            found = len(ids)
-        except Exception as error:  # a tool of the user's may raise anything
-            if isinstance(error, TimeoutError) and deadline.expired():
-                words = f"it took more than {TOOL_SECONDS:g} s"
-            else:
-                words = scrub(str(error))[:300] or type(error).__name__
-            status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
-            message, failure = None, f"{status}: {name} failed: {words}"
-    record = _record(who, call, status, began)
-    if who.writing is not None:
-        who.writing.alive()
-    who.caller.emit(
-        "panel.tool.completed",
-        name=who.caller.name,
-        tool=name,
-        status=status,
-        seconds=record["seconds"],
-        found=found,
-    )
-    return _Used(call, record, message, failure)
-
-
-def _numbered(who: Researcher, used: _Used) -> ToolMessage:
-    """What a call brought, as the model is to read it, with its sources numbered."""
-    text = used.failure
-    if used.message is not None:
-        text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce)
-    return _answer_call(used.call, text, failed=used.record["status"] != "ok")
-
-
-def _refuse(who: Researcher, call: WantedCall) -> ToolMessage:
-    _record(who, call, "max_uses_exceeded", time.time())
-    return _answer_call(call, CALL_REFUSED, failed=True)
-
-
-def _answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
-    return ToolMessage(
-        visible(text),  # a tool may fail in any words, half characters among them
-        tool_call_id=call["id"],
-        name=call["name"],
-        status="error" if failed else "success",
-    )
-
-
-def _record(who: Researcher, call: WantedCall, status: str, began: float) -> ToolRecord:
-    record: ToolRecord = {
-        "name": call["name"],
-        "args": call["args"],
-        "status": status,
-        "start": round(began - who.caller.started, 4),
-        "seconds": round(time.time() - began, 4),
-        "source_ids": [],
-    }
-    who.done.append(record)
-    return record

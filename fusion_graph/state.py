@@ -85,7 +85,10 @@ class Run(TypedDict):
 
 
 class ToolRecord(TypedDict):
-    """One tool call of a panelist. `status` is `ok` or the tool's failure code; seconds."""
+    """One tool call of a panelist. `status` is `ok` or the tool's failure code; seconds.
+
+    `by` says who made it: the model, or the code that searches before the model is asked.
+    """
 
     name: str
     args: dict[str, Any]
@@ -93,6 +96,7 @@ class ToolRecord(TypedDict):
     start: float
     seconds: float
     source_ids: list[int]
+    by: NotRequired[Literal["model", "code"]]
 
 
 class Replaced(TypedDict):

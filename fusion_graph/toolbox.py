@@ -21,7 +21,7 @@ from fusion_tools.domains import DomainRules
 from fusion_tools.foreign_search import tool_provider
 from fusion_tools.ledger import UrlLedger
 from fusion_tools.normalise import normalise
-from fusion_tools.render import foreign_text, page_text, search_text
+from fusion_tools.render import foreign_text, page_text, part_end, search_text
 from fusion_tools.results import (
     Page,
     PageFetcher,
@@ -192,7 +192,7 @@ def _web_fetcher(allowed: tuple[str, ...], blocked: tuple[str, ...]) -> PageFetc
 
 
 def number_sources(
-    message: ToolMessage, book: SourceBook, nonce: str
+    message: ToolMessage, book: SourceBook, nonce: str, page_characters: int | None = None
 ) -> tuple[str, str, list[int]]:
     """A tool's result as the model is to read it, with its sources numbered.
 
@@ -201,6 +201,8 @@ def number_sources(
             is searched for addresses.
         book: The researcher's sources so far; new ones are added.
         nonce: The run's delimiter secret.
+        page_characters: Most characters of a page that are shown; the page says where to read
+            on. None shows what the tool brought.
 
     Returns:
         The text, the outcome (`ok` or a failure code) and the ids of the sources in it.
@@ -212,6 +214,9 @@ def number_sources(
             return message.text, artifact["failure"]["code"], []
         if artifact["kind"] == "search":
             return search_text(artifact, ids, nonce), "ok", ids
+        if page_characters is not None and page_characters < artifact["limit"]:
+            end = part_end(artifact["text"], artifact["offset"], page_characters)
+            artifact = {**artifact, "limit": end - artifact["offset"]}
         return page_text(artifact, ids[0] if ids else None, nonce), "ok", ids
     if message.status == "error":
         code = re.match(r"([a-z_]+): ", message.text)

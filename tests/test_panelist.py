@@ -7,6 +7,7 @@ of this one: the server's own log is what it is checked against.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import Counter
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from langchain_core.tools import BaseTool, tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from fusion_graph.prompts import ANSWER_NOW
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 AT_ONCE = {"Retry-After": "0"}
@@ -174,13 +176,13 @@ def roles_of(call) -> list[str]:
             3,
             id="connection closed in the middle for ever",
         ),
-        pytest.param({"text": "", "cost": 0.001}, "empty_answer", None, 1, id="blank"),
-        pytest.param({"text": " \n\t ", "cost": 0.001}, "empty_answer", None, 1, id="white space"),
+        pytest.param({"text": "", "cost": 0.001}, "empty_answer", None, 3, id="blank"),
+        pytest.param({"text": " \n\t ", "cost": 0.001}, "empty_answer", None, 3, id="white space"),
         pytest.param(
             {"text": "<think>Water… wet, I think.</think>", "cost": 0.001},
             "empty_answer",
             None,
-            1,
+            3,
             id="thinking around everything",
         ),
         pytest.param(
@@ -215,7 +217,7 @@ async def test_a_member_without_an_answer_is_a_typed_failure_of_its_own(
     assert failure.detail
     assert len(models.calls("a")) == attempts
     assert report.answers[0].usage.calls == attempts
-    assert (report.answers[0].cost_usd or 0) == step.get("cost", 0)
+    assert (report.answers[0].cost_usd or 0) == pytest.approx(step.get("cost", 0) * attempts)
 
 
 REFUSED = [
@@ -410,8 +412,8 @@ async def test_where_tool_choice_is_refused_the_cap_still_holds(models, panel_co
     report = answered(await ask(models, panel_config(), [lookup.tool]))
 
     calls = models.calls("a")
-    assert [call.body.get("tool_choice") for call in calls] == [None, None, "none", None, None]
-    assert [call.status for call in calls] == [200, 200, 400, 200, 200]
+    assert [call.body.get("tool_choice") for call in calls] == [None, None, "none", *[None] * 3]
+    assert [call.status for call in calls] == [200, 200, 400, 200, 200, 200]
     assert "tools" not in calls[-1].body
     assert len(lookup.ran) == 8
     assert [(loss.code, loss.detail) for loss in report.degradations] == [
@@ -466,7 +468,7 @@ async def test_calls_made_one_by_one_count_the_same(models, panel_config, lookup
     assert report.answers[0].cost_usd == 0.009
 
 
-async def test_a_model_that_ignores_tool_choice_is_asked_once_more_without_tools(
+async def test_a_model_that_ignores_tool_choice_is_told_and_then_asked_without_tools(
     models, panel_config, lookup
 ):
     models.script("a", FIVE | {"when_no_tools": ANSWER})
@@ -475,11 +477,30 @@ async def test_a_model_that_ignores_tool_choice_is_asked_once_more_without_tools
 
     assert report.status == "ok"
     assert len(lookup.ran) == 8
-    *_, forbidden, bare = models.calls("a")
-    assert (forbidden.body["tool_choice"], bool(forbidden.body["tools"])) == ("none", True)
-    assert not {"tools", "tool_choice"} & bare.body.keys()
-    assert roles_of(bare)[-1] == "user"
-    assert len(models.calls("a")) == 4
+    *_, forbidden, told, flattened = models.calls("a")
+    for call in (forbidden, told):
+        assert (call.body["tool_choice"], bool(call.body["tools"])) == ("none", True)
+    assert roles_of(told) == [*roles_of(forbidden), "assistant", *["tool"] * 5]
+    assert all(ANSWER_NOW in message["content"] for message in told.body["messages"][-5:])
+    assert not {"tools", "tool_choice"} & flattened.body.keys()
+    assert roles_of(flattened) == ["system", "user"]
+    assert len(models.calls("a")) == 5
+
+
+async def test_a_flattened_history_holds_the_question_and_everything_found(models, panel_config):
+    page = Lookup("Water is wet, says https://water.example/wet in full.")
+    models.script("a", FIVE | {"when_no_tools": "Wet [1]."})
+
+    report = await ask(models, panel_config(), [page.tool])
+
+    said = models.calls("a")[-1].body["messages"][-1]["content"]
+    assert said.startswith("How wet is water?")
+    assert said.count("Water is wet, says") == 8
+    assert 'lookup {"query": "query 4"}' in said
+    assert said.endswith(ANSWER_NOW)
+    assert "max_uses_exceeded" not in said
+    assert report.answers[0].content == "Wet [1]."
+    assert report.sources[0].cited_by == ["a"]
 
 
 async def test_text_beside_forbidden_calls_is_not_taken_for_the_answer(
@@ -501,21 +522,27 @@ async def test_a_model_that_calls_tools_whatever_it_is_told_ends_as_a_failure(
 
     assert report.failures[0].reason == "empty_answer"
     assert len(lookup.ran) == 8
-    assert len(models.calls("a")) == 4
+    assert len(models.calls("a")) == 5
     assert len(report.answers[0].tool_calls) == 10
-    assert report.answers[0].cost_usd == 0.004
+    assert report.answers[0].cost_usd == 0.005
 
 
-async def test_a_model_that_falls_silent_at_the_cap_is_asked_once_more(
-    models, panel_config, lookup
+@pytest.mark.parametrize("silences", [1, 2])
+async def test_a_model_that_falls_silent_at_the_cap_is_asked_as_it_was_and_then_told(
+    models, panel_config, lookup, silences
 ):
-    models.script("a", FIVE, FIVE, {"text": "", "cost": 0.001}, ANSWER)
+    models.script("a", FIVE, FIVE, *[{"text": "", "cost": 0.001}] * silences, ANSWER)
 
     report = answered(await ask(models, panel_config(), [lookup.tool]))
 
     assert report.status == "ok"
-    assert "tools" not in models.calls("a")[-1].body
-    assert report.answers[0].cost_usd == 0.004
+    _, _, silent, *again = models.calls("a")
+    assert again[0].body == silent.body
+    assert all(call.body["tools"] == silent.body["tools"] for call in again)
+    if silences == 2:
+        assert again[1].body["messages"][:-1] == silent.body["messages"]
+        assert again[1].body["messages"][-1] == {"role": "user", "content": ANSWER_NOW}
+    assert report.answers[0].cost_usd == pytest.approx(0.001 * (3 + silences))
 
 
 @pytest.mark.parametrize("silence", ["", "<think>I have looked enough.</think>"])
@@ -527,19 +554,194 @@ async def test_a_model_that_stays_silent_after_the_cap_is_a_failure(
     report = failed(await ask(models, panel_config(), [lookup.tool]))
 
     assert report.failures[0].reason == "empty_answer"
-    assert len(models.calls("a")) == 4
+    assert report.failures[0].attempts == 3
+    assert len(models.calls("a")) == 5
     assert len(lookup.ran) == 8
-    assert report.answers[0].cost_usd == 0.004
+    assert report.answers[0].cost_usd == 0.005
 
 
-async def test_a_model_that_falls_silent_before_the_cap_is_a_failure(models, panel_config, lookup):
-    models.script("a", ONE, {"text": "", "cost": 0.001})
+# With tools: silence, and calls that the provider refuses, do not throw research away
+
+SILENT = {"text": "", "cost": 0.001}
+
+
+@pytest.mark.parametrize("silences", [1, 2])
+async def test_a_model_that_falls_silent_after_research_gets_two_more_chances(
+    models, panel_config, lookup, silences
+):
+    models.script("a", ONE, *[SILENT] * silences, ANSWER)
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert report.status == "ok"
+    assert lookup.ran == ["water"]
+    _, silent, *again = models.calls("a")
+    assert again[0].body == silent.body
+    if silences == 2:
+        assert again[1].body["messages"][:-1] == silent.body["messages"]
+        assert again[1].body["messages"][-1]["content"] == ANSWER_NOW
+        assert again[1].body["tool_choice"] == "none"
+    assert report.answers[0].cost_usd == pytest.approx(0.001 * (2 + silences))
+
+
+async def test_a_model_that_wakes_up_goes_on_with_its_research(models, panel_config, lookup):
+    models.script("a", ONE, SILENT, ONE, SILENT, ONE, ANSWER)
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert len(lookup.ran) == 3
+    assert len(models.calls("a")) == 6
+    assert report.status == "ok"
+
+
+async def test_a_model_that_stays_silent_after_research_fails_and_keeps_what_it_found(
+    models, panel_config, lookup
+):
+    models.script("a", ONE, SILENT)
 
     report = failed(await ask(models, panel_config(), [lookup.tool]))
 
-    assert report.failures[0].reason == "empty_answer"
+    assert (report.failures[0].reason, report.failures[0].attempts) == ("empty_answer", 3)
     assert [call.status for call in report.answers[0].tool_calls] == ["ok"]
+    assert len(models.calls("a")) == 4
+    assert report.answers[0].cost_usd == 0.004
+
+
+async def test_a_reply_cut_off_while_silent_is_not_asked_for_again_as_it_was(
+    models, panel_config, lookup
+):
+    cut = {"text": "<think>Let me", "finish_reason": "length", "cost": 0.001}
+    models.script("a", ONE, cut, ANSWER)
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert report.status == "ok"
+    assert models.calls("a")[-1].body["messages"][-1]["content"] == ANSWER_NOW
+    assert len(models.calls("a")) == 3
+
+
+async def test_a_budget_that_is_spent_ends_the_asking(models, panel_config, lookup):
+    models.script("a", ONE | {"cost": 1.0}, SILENT | {"cost": 1.0}, SILENT | {"cost": 1.0})
+
+    config = panel_config(panel=["scripted:a"], max_cost_usd=1.5)
+    report = await ask(models, config, [lookup.tool])
+
+    assert [failure.reason for failure in report.failures] == ["over_budget"]
     assert len(models.calls("a")) == 2
+
+
+GROQ = {
+    "status": 400,
+    "error": {
+        "message": "Failed to call a function. Please adjust your prompt.",
+        "type": "invalid_request_error",
+        "code": "tool_use_failed",
+        "failed_generation": '{"name": "lookup", "arguments": {"q": "x"}}',
+    },
+}
+UNREADABLE = [
+    pytest.param(GROQ, id="Groq: 400"),
+    pytest.param({"error": GROQ["error"]}, id="Groq: in a reply that began well"),
+    pytest.param(
+        {"text": "", "finish_reason": "MALFORMED_FUNCTION_CALL"}, id="Gemini: a finish reason"
+    ),
+    pytest.param(
+        {"text": "I will look it up.", "finish_reason": "malformed_function_call"},
+        id="Gemini: with words before it",
+    ),
+    pytest.param(
+        {"status": 500, "error": {"message": "error parsing tool call: raw='{\"q', err=EOF"}},
+        id="Ollama: 500",
+    ),
+]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+async def test_a_call_that_the_provider_cannot_read_is_asked_for_again_explained_and_given_up(
+    models, panel_config, lookup, unreadable, times
+):
+    models.script("a", ONE, *[unreadable] * times, ANSWER)
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert report.status == "ok"
+    assert lookup.ran == ["water"]
+    _, first, *again = models.calls("a")
+    assert len(again) == times
+    assert again[0].body == first.body
+    if times > 1:
+        assert again[1].body["messages"][:-1] == first.body["messages"]
+        assert 'lookup: {"query": string}' in again[1].body["messages"][-1]["content"]
+    if times > 2:
+        assert again[2].body["messages"][-1]["content"] == ANSWER_NOW
+    assert report.answers[0].usage.calls == times + 2
+
+
+async def test_a_call_that_can_be_read_at_last_is_run(models, panel_config, lookup):
+    models.script("a", *[GROQ] * 3, ONE, ANSWER)
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert lookup.ran == ["water"]
+    assert report.status == "ok"
+
+
+@pytest.mark.parametrize("research", [[], [ONE]])
+async def test_a_model_of_which_no_call_can_ever_be_read_is_a_failure(
+    models, panel_config, lookup, research
+):
+    models.script("a", *research, GROQ)
+
+    report = failed(await ask(models, panel_config(), [lookup.tool]))
+
+    assert len(models.calls("a")) == len(research) + 5
+    assert report.failures[0].attempts == 5
+    assert len(report.answers[0].tool_calls) == len(research)
+
+
+# With tools: providers that want tools listed, and such that want none
+
+
+async def test_tools_stay_listed_as_long_as_the_history_holds_calls(models, panel_config, lookup):
+    models.script("a", ONE | {"when_no_tools": ANSWER})
+
+    answered(await ask(models, panel_config(), [lookup.tool]))
+
+    calls = models.calls("a")
+    assert len(calls) == 8 + 3
+    for call in calls:
+        if any(message["role"] in ("tool", "assistant") for message in call.body["messages"]):
+            assert call.body["tools"] == calls[0].body["tools"]
+    assert "tools" not in calls[-1].body
+
+
+async def test_a_provider_that_refuses_a_history_with_calls_is_asked_without_one(
+    models, panel_config, lookup
+):
+    models.script("a", ONE, {"status": 400, "error": {"message": "no"}, "when_no_tools": ANSWER})
+
+    report = answered(await ask(models, panel_config(), [lookup.tool]))
+
+    assert report.status == "ok"
+    assert [call.status for call in models.calls("a")] == [200, 400, 200]
+    assert "Water is wet." in models.calls("a")[-1].body["messages"][-1]["content"]
+
+
+async def test_over_eight_rounds_most_of_what_is_sent_was_sent_before(models, panel_config):
+    page = Lookup("Water is wet, says https://water.example/wet. " + "It is. " * 3_000)
+    models.script("a", ONE | {"when_tool_choice_none": ANSWER})
+
+    answered(await ask(models, panel_config(), [page.tool]))
+
+    calls = models.calls("a")
+    assert len(calls) == 9
+    sent = [json.dumps(call.body["messages"])[:-1] for call in calls]
+    for before, after in itertools.pairwise(sent):
+        assert after.startswith(before)
+    assert len({json.dumps(call.body["tools"]) for call in calls}) == 1
+    repeated = sum(len(text) for text in sent[:-1]) / sum(len(text) for text in sent)
+    assert repeated >= 0.7
 
 
 async def test_a_member_that_fails_after_research_keeps_its_research(models, panel_config, lookup):

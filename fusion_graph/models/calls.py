@@ -121,6 +121,13 @@ _FINISH_REASONS = {
 Mistral's `model_length`."""
 
 
+_MALFORMED = frozenset(
+    {"malformed_function_call", "unexpected_tool_call", "too_many_tool_calls", "tool_use_failed"}
+)
+"""Google's `FinishReason`s for a call that it could not read, which come with an empty reply; and
+Groq's code, where a gateway makes a finish reason of it."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """A model's reply.
@@ -140,6 +147,13 @@ class Reply:
         names = ("finish_reason", "stop_reason", "done_reason")
         said = next((str(metadata[name]) for name in names if metadata.get(name)), "")
         return _FINISH_REASONS.get(said.lower(), said)
+
+    @property
+    def malformed_call(self) -> bool:
+        """Whether its provider says that the model's call of a tool could not be read."""
+        metadata = self.message.response_metadata
+        names = ("finish_reason", "native_finish_reason", "stop_reason")
+        return any(str(metadata.get(name) or "").lower() in _MALFORMED for name in names)
 
     def without_calls(self) -> Reply:
         """The same without calls of tools, and so without the provider's turn, which holds them."""

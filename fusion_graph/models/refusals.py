@@ -85,6 +85,9 @@ REFUSALS: tuple[Refusal, ...] = (
             words=r"failed to parse (?:tool call|input|output)|\[json\.exception\.parse_error"
                   r"|invalid diff|the model produced output that does not match",
             source="ggml-org/llama.cpp#14697, #15012"),
+    Refusal("nova tool use unparsed", "malformed_call",
+            words=r"produced invalid sequence as part of tool ?use",
+            source="docs.aws.amazon.com/nova tool-troubleshooting"),
     Refusal("hermes parser failed", "malformed_call", statuses=(400, 500),
             words=r"(?:could not parse|unable to parse|failed to (?:decode|parse))"
                   r".{0,40}(?:tool|function)[ _]call",

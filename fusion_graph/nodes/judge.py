@@ -20,10 +20,11 @@ from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.prompts import judge_material, judge_system, repair
-from fusion_graph.research import Researcher, research
+from fusion_graph.research import research
 from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
+from fusion_graph.tool_use import Researcher
 from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
 from fusion_tools.sources import SourceBook
 

@@ -24,10 +24,11 @@ from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.secrets import scrub
 from fusion_graph.prompts import panel_system
-from fusion_graph.research import Finding, Researcher, research
+from fusion_graph.research import Finding, research
 from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer, PanelTask, Replaced
+from fusion_graph.tool_use import Researcher
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,188 @@
+"""Tools at work for one researcher: every call is answered, and every attempt leaves a record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ValidationError
+from typing_extensions import TypedDict
+
+from fusion_graph.events import Deltas
+from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.open import Model
+from fusion_graph.models.secrets import scrub
+from fusion_graph.prompts import CALL_REFUSED
+from fusion_graph.state import ToolRecord
+from fusion_graph.toolbox import number_sources
+from fusion_tools.render import visible
+from fusion_tools.sources import SourceBook
+
+TOOL_SECONDS = 60.0
+"""How long one tool call may take; the web tools' own limits are lower."""
+
+
+@dataclass
+class Researcher:
+    """One model with its tools and everything it has done so far.
+
+    Kept outside the loop's state, so that a researcher cut off half-way leaves its work behind.
+
+    Attributes:
+        caller: Calls the model and keeps the records.
+        model: The model.
+        options: What to ask of it, tools aside.
+        tools: What it may use.
+        cap: Most tool calls, parallel ones counted one by one.
+        nonce: The run's delimiter secret.
+        book: Its numbered sources.
+        done: Records of its tool calls.
+        writing: Is told what the model writes, as it writes; None asks for replies in one piece.
+        page_characters: Most characters of a page that it is shown at once, where its model's
+            window is small; None leaves it to the tool.
+    """
+
+    caller: Caller
+    model: Model
+    options: Options
+    tools: Sequence[BaseTool]
+    cap: int
+    nonce: str
+    book: SourceBook = field(default_factory=SourceBook)
+    done: list[ToolRecord] = field(default_factory=list)
+    writing: Deltas | None = None
+    page_characters: int | None = None
+
+    def __post_init__(self) -> None:
+        self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
+        self.wire_tools = [convert_to_openai_tool(tool) for tool in self.by_name.values()]
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether tools are there, and the model is not known to refuse them."""
+        return bool(self.wire_tools) and "tools" not in self.model.refused
+
+
+class WantedCall(TypedDict):
+    """A tool call somebody made. `problem` says why it cannot be run, if so."""
+
+    id: str
+    name: str
+    args: dict[str, Any]
+    problem: str | None
+
+
+async def run_calls(
+    who: Researcher, calls: Sequence[WantedCall], by: Literal["model", "code"] = "model"
+) -> list[ToolMessage]:
+    """Run calls side by side, and number what they found in the order of the calls.
+
+    Args:
+        who: Whose calls; its records and sources grow.
+        calls: The calls.
+        by: Who made them: the model, or the code that searches before it is asked.
+    """
+    done_before = len(who.done)
+    ran = await asyncio.gather(*(_run(who, call, by) for call in calls))
+    # In the order of the calls, whoever was first: the same work gives the same numbers.
+    who.done[done_before:] = [used.record for used in ran]
+    return [_numbered(who, used) for used in ran]
+
+
+def refuse_call(who: Researcher, call: WantedCall) -> ToolMessage:
+    """Answer a call beyond the cap, which is recorded and not run."""
+    _record(who, call, "max_uses_exceeded", time.time(), "model")
+    return answer_call(call, CALL_REFUSED, failed=True)
+
+
+def answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
+    """A call's result as the model is to read it."""
+    return ToolMessage(
+        visible(text),  # a tool may fail in any words, half characters among them
+        tool_call_id=call["id"],
+        name=call["name"],
+        status="error" if failed else "success",
+    )
+
+
+@dataclass
+class _Used:
+    """A call that was run: the tool's own message, or a failure in words."""
+
+    call: WantedCall
+    record: ToolRecord
+    message: ToolMessage | None = None
+    failure: str = ""
+
+
+async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) -> _Used:
+    """Run one call; whatever goes wrong becomes text for the model."""
+    began = time.time()
+    name, args = call["name"], call["args"]
+    who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args, by=by)
+    tool = who.by_name.get(name)
+    message, failure, status, found = None, "", "invalid_input", 0
+    if call["problem"] is not None:
+        failure = f"invalid_input: {call['problem']}. Send one JSON object."
+    elif tool is None:
+        failure = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
+    else:
+        try:
+            async with asyncio.timeout(TOOL_SECONDS) as deadline:
+                message = await tool.ainvoke(
+                    ToolCall(name=name, args=args, id=call["id"], type="tool_call")
+                )
+            # In a book of its own: whether it can be read at all, and what to tell meanwhile.
+            _, status, ids = number_sources(message, SourceBook(), who.nonce)
+            found = len(ids)
+        except Exception as error:  # a tool of the user's may raise anything
+            if isinstance(error, TimeoutError) and deadline.expired():
+                words = f"it took more than {TOOL_SECONDS:g} s"
+            else:
+                words = scrub(str(error))[:300] or type(error).__name__
+            status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
+            message, failure = None, f"{status}: {name} failed: {words}"
+    record = _record(who, call, status, began, by)
+    if who.writing is not None:
+        who.writing.alive()
+    who.caller.emit(
+        "panel.tool.completed",
+        name=who.caller.name,
+        tool=name,
+        status=status,
+        seconds=record["seconds"],
+        found=found,
+    )
+    return _Used(call, record, message, failure)
+
+
+def _numbered(who: Researcher, used: _Used) -> ToolMessage:
+    """What a call brought, as the model is to read it, with its sources numbered."""
+    text = used.failure
+    if used.message is not None:
+        text, _, used.record["source_ids"] = number_sources(
+            used.message, who.book, who.nonce, who.page_characters
+        )
+    return answer_call(used.call, text, failed=used.record["status"] != "ok")
+
+
+def _record(
+    who: Researcher, call: WantedCall, status: str, began: float, by: Literal["model", "code"]
+) -> ToolRecord:
+    record: ToolRecord = {
+        "name": call["name"],
+        "args": call["args"],
+        "status": status,
+        "start": round(began - who.caller.started, 4),
+        "seconds": round(time.time() - began, 4),
+        "source_ids": [],
+        "by": by,
+    }
+    who.done.append(record)
+    return record
