@@ -25,6 +25,7 @@ from fusion_graph.cost.tokens import (
 )
 from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, RESPONSE_FORMATS
+from fusion_graph.phases import AFTER_CAP
 from fusion_graph.prompts import (
     ANSWER_NOW,
     CALL_REFUSED,
@@ -107,12 +108,13 @@ class Expectation:
     low: everybody answers at once, in a word, and nothing fails. likely: a search and two pages
     read by each panelist, one call each of judge and writer. high: every call that can be
     answered is, each as long as it may be: tools up to the cap, one call at a time, so that every
-    result is read again with each later one; two more calls for an answer; every fallback in a
+    result is read again with each later one; three calls for an answer; every fallback in a
     panelist's place; the judge and every fallback unreadable twice; every writer blank but the
     last.
 
     Calls that fail are not billed, and are in none of the cases: a run that loses a member may
-    cost less than `low`. `high` counts on models to keep to `max_completion_tokens` (a chat model
+    cost less than `low`. Nor are replies that bring nothing in the midst of research and are
+    asked for again. `high` counts on models to keep to `max_completion_tokens` (a chat model
     that a program hands over is not told it).
 
     Args:
@@ -191,10 +193,13 @@ class Expectation:
             calls.append(self._call(stage, model, reads, turn))
             reads += turn + result + 2 * MESSAGE_TOKENS[self._case]
         if self._case == "high":
-            # The reply with tools forbidden may be void; then comes one without any.
+            # Replies with tools forbidden, and after a word to answer, may be void: see `phases`.
             reads += MOST_REFUSED * self._said(CALL_REFUSED) if cap else 0
-            calls.append(self._call(stage, model, reads, answer))
-            reads += self._said(ANSWER_NOW)
+            for _ in range(AFTER_CAP - 1):
+                calls.append(self._call(stage, model, reads, answer))
+                reads += self._said(ANSWER_NOW)
+                if cap:
+                    reads += answer + MOST_REFUSED * self._said(f"{CALL_REFUSED} {ANSWER_NOW}")
         return [*calls, self._call(stage, model, reads, answer)]
 
     def _call(self, stage: Stage, model: Any, reads: int, writes: int) -> ExpectedCall:
