@@ -109,8 +109,8 @@ class Expectation:
     read by each panelist, one call each of judge and writer. high: every call that can be
     answered is, each as long as it may be: tools up to the cap, one call at a time, so that every
     result is read again with each later one; three calls for an answer; every fallback in a
-    panelist's place; the judge and every fallback unreadable twice; every writer blank but the
-    last.
+    panelist's place; the judge and every fallback unreadable twice; every writer blank twice but
+    the last.
 
     Calls that fail are not billed, and are in none of the cases: a run that loses a member may
     cost less than `low`. Nor are replies that bring nothing in the midst of research and are
@@ -243,7 +243,9 @@ class Expectation:
 
     def _written(self, stage: Stage, reads: int) -> list[ExpectedCall]:
         settings = self._settings
-        models = [settings.synthesizer, *(settings.fallbacks if self._case == "high" else ())]
+        models = [settings.synthesizer]
+        if self._case == "high":  # a blank reply is asked for once more
+            models = [model for ref in (*models, *settings.fallbacks) for model in (ref, ref)]
         return [self._call(stage, m, reads, self._reply(LIKELY_ANSWER)) for m in models]
 
     def _answers(self) -> int:

@@ -141,9 +141,9 @@ def _seen(reply: Reply, phase: Phase, may_call: bool) -> Seen | None:
         return "malformed"  # what stands beside it says what the model was about to do
     if reply.text:
         return "text"
-    if reply.finish_reason == "length":
-        return "cut"
-    return "blank" if reply.silence()["reason"] == "empty_answer" else None
+    if reply.is_blank:
+        return "blank"
+    return "cut" if reply.finish_reason == "length" else None
 
 
 _REFUSALS: dict[FailureReason, Seen] = {

@@ -47,7 +47,9 @@ def test_the_matrix_is_whole() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert len({place.name for place in PLACES}) == len(PLACES)
     # Every reason that a model or its provider can give, at every place.
-    everything = set(REASONS) - {"internal_error", "over_budget"}
+    # Those that have to do with tools only strike where tools are offered: test_panelist.py.
+    with_tools = {"malformed_call", "tools_refused"}
+    everything = set(REASONS) - {"internal_error", "over_budget"} - with_tools
     for place in PLACES:
         reasons = {fault.reason for fault, where in CELLS if where is place}
         assert reasons >= everything, place.name
@@ -116,11 +118,7 @@ def expected(fault: Fault, place: Place) -> Expected:
     if fault.limit == "budget":
         return expected_of_a_budget(place)
     tries = TRIES if fault.retried else 1
-    rounds = 1
-    if place.stage == "judge" and fault.reason in MENDED:
-        rounds = 1 if place.before else 2
-    if place.stage == "panel" and fault.answered and place.capped:
-        rounds = 2  # once with tools forbidden, once without any
+    rounds = rounds_of(fault, place)
     reached = 0 if fault.step == {} else tries * rounds
     struck = len(place.before) + reached
     hit = len(place.models)
@@ -149,11 +147,27 @@ def expected(fault: Fault, place: Place) -> Expected:
         reason=reason,
         codes=codes,
         http_status=fault.http_status if place.stage == "panel" else None,
-        attempts=tries if reason else 0,
+        attempts=(tries * rounds if place.stage == "panel" else tries) if reason else 0,
         struck=struck,
         calls=calls,
         paid=calls if fault.answered else calls - reached * hit,
     )
+
+
+def rounds_of(fault: Fault, place: Place) -> int:
+    """How often a model is asked that replies nothing, or whose provider refuses the request."""
+    if place.streaming and fault.partial:
+        return 1
+    silent = fault.reason == "empty_answer"
+    cut = fault.step.get("finish_reason") == "length"  # the same request would be cut again
+    if place.stage == "judge":
+        return 2 if fault.reason in MENDED and not place.before else 1
+    if place.stage == "synthesis":
+        return 2 if silent and not cut else 1
+    if silent and not cut:
+        return 3  # as it was, and then told to answer
+    # After research: told to answer, or asked with a history that holds no calls.
+    return 2 if place.before and (cut or fault.reason == "bad_request") else 1
 
 
 def code_of_the_judge(fault: Fault) -> str:

@@ -399,7 +399,7 @@ async def test_a_judge_with_tools_is_held_to_the_cap(models, panel_config):
     assert report.status == "ok"
     assert report.analysis.model_dump() == full(report)
     assert len(ran) == 8
-    assert len(models.calls("j")) == 4
+    assert len(models.calls("j")) == 5
 
 
 @pytest.mark.parametrize(

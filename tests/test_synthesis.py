@@ -247,8 +247,9 @@ async def test_half_an_answer_of_a_writer_that_gives_up_is_void(models, panel_co
     [
         pytest.param(DOWN, 3, id="500 for ever"),
         pytest.param({"status": 401}, 1, id="401"),
-        pytest.param({"text": ""}, 1, id="blank"),
-        pytest.param({"text": "<think>Only thoughts.</think>"}, 1, id="thinking alone"),
+        pytest.param({"text": ""}, 2, id="blank"),
+        pytest.param({"text": "<think>Only thoughts.</think>"}, 2, id="thinking alone"),
+        pytest.param({"text": "", "finish_reason": "length"}, 1, id="cut while silent"),
         pytest.param({"error": {"message": "no credits", "code": 402}}, 1, id="402 inside a 200"),
     ],
 )
@@ -268,9 +269,10 @@ async def test_a_fallback_writes_where_the_writer_cannot(models, panel_config, s
     assert report.usage.models["scripted:f"].cost_usd == 0.005
 
 
-async def test_a_writer_that_recovers_loses_nothing(models, panel_config):
+@pytest.mark.parametrize("trouble", [DOWN, {"text": ""}])
+async def test_a_writer_that_recovers_loses_nothing(models, panel_config, trouble):
     config = panel_config()
-    models.script("w", DOWN, FINAL)
+    models.script("w", trouble, FINAL)
 
     report, content = await ask(models, config)
 
@@ -399,8 +401,8 @@ async def test_no_survivor_is_an_error_with_every_reason_and_the_report(models, 
     report = FusionReport.model_validate(error.report)
     assert (report.status, report.answer) == ("error", "")
     assert [failure.name for failure in report.failures] == ["a", "b", "c"]
-    assert report.usage.total.calls == len(models.calls()) == 3
-    assert report.usage.total.cost_usd == 0.001
+    assert report.usage.total.calls == len(models.calls()) == 5
+    assert report.usage.total.cost_usd == 0.003
 
 
 def test_no_survivor_is_the_same_error_without_a_loop(models, panel_config):

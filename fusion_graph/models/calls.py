@@ -169,6 +169,12 @@ class Reply:
         filtered = "the provider's filter"
         return {"length": limit, "content_filter": filtered}.get(self.finish_reason, "")
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to read in it for no reason that a second try would meet too."""
+        cut = self.finish_reason == "length"
+        return not self.text and not cut and self.silence()["reason"] == "empty_answer"
+
     def silence(self) -> Failure:
         """Why there is nothing to read in it, if there is nothing."""
         if self.finish_reason == "content_filter":

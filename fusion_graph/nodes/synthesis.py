@@ -237,12 +237,16 @@ async def _asked(
         tool_choice=settings.writer_tool_choice,
         response_formats=(wanted,) if wanted is not None and model.protocol else (),
     )
-    reply = await caller.ask(model, prompt, options, sink=draft.take, restart=draft.void)
-    draft.end()
-    if not settings.writer_tools:
-        reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
-    if not (reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls):
-        raise CallFailed(reply.silence())
+    for again in (True, False):
+        reply = await caller.ask(model, prompt, options, sink=draft.take, restart=draft.void)
+        draft.end()
+        if not settings.writer_tools:
+            reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
+        if reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls:
+            break
+        if not (again and reply.is_blank):
+            raise CallFailed(reply.silence())
+        draft.void("the reply was blank")
     losses += caller.echoes(f"The writer {model.ref}")
     limit = "writer_max_tokens" if settings.writer_max_tokens else "max_completion_tokens"
     if cut_by := reply.cut_by(limit):
