@@ -193,6 +193,10 @@ class Provider(Strict):
     """Headers sent with every call."""
     prices: dict[str, Price] = Field(default={}, title="Prices")
     """Prices by model name, where `genai-prices` does not know them."""
+    api: Literal["responses", "chat"] | None = Field(default=None, title="API")
+    """`responses`: OpenAI's Responses API; `chat`: chat completions. Unset: `responses` for
+    those of OpenAI's own models that need it for tools and reasoning (`gpt-5*`, `o*`, codex),
+    `chat` for all others."""
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         shown = {**dict(super().__repr_args__()), "headers": dict.fromkeys(self.headers, "***")}

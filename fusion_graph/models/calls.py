@@ -29,8 +29,15 @@ from fusion_graph.cost.counts import counted
 from fusion_graph.errors import Degradation, Failure, FailureReason
 from fusion_graph.events import Emit
 from fusion_graph.journal import Journal
+from fusion_graph.models.apis import (
+    API_LOSSES,
+    API_REFUSALS,
+    ENCRYPTED_REASONING,
+    REASONING_WITH_TOOLS,
+)
 from fusion_graph.models.charges import Heard, charged_nothing
 from fusion_graph.models.failures import (
+    DETAIL_CHARACTERS,
     failure_of,
     reason_of,
     refused_parameter,
@@ -42,6 +49,7 @@ from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.open import Model
 from fusion_graph.models.reading import read_reply
 from fusion_graph.models.reply import without_turn
+from fusion_graph.models.secrets import scrub
 from fusion_graph.models.served import served_by
 from fusion_graph.state import CallRecord, Stage
 from fusion_graph.visible import without_thinking
@@ -83,7 +91,11 @@ class Options:
     response_formats: tuple[dict[str, Any], ...] = ()
 
     def without(self, name: str) -> Options:
-        """The options after a model refused the parameter `name` of `failures.PARAMETERS`."""
+        """The options after a refusal of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
+        if name == REASONING_WITH_TOOLS:
+            return replace(self, reasoning_effort="none") if self.tools else self
+        if name in API_REFUSALS:
+            return self
         if name == "response_format":
             return replace(self, response_formats=self.response_formats[1:])
         if name == "tools":
@@ -177,6 +189,9 @@ class Reply:
 
     def silence(self) -> Failure:
         """Why there is nothing to read in it, if there is nothing."""
+        if refusal := self.message.additional_kwargs.get("refusal"):
+            words = " ".join(scrub(str(refusal)).split())[:DETAIL_CHARACTERS]
+            return _not_tried_again("content_filter", f"The model refused: {words}")
         if self.finish_reason == "content_filter":
             return _not_tried_again("content_filter", "The provider's filter withheld the reply.")
         said = self.message.text.strip()
@@ -324,14 +339,24 @@ class Caller:
             options = options.without(name)
         left = options.response_formats[model.formats_refused :]
         options = replace(options, response_formats=left)
+        if model.without_reasoning and options.tools:
+            model.refused.add(REASONING_WITH_TOOLS)
+            options = options.without(REASONING_WITH_TOOLS)
+        found: set[str] = set()
         attempt = 1
         while True:
+            asked = model.api
             try:
                 message = await self._once(model, messages, options, sink)
             except CallFailed:
                 raise
             except Exception as error:
-                refused = refused_parameter(error, options.parameters())
+                parameters = options.parameters()
+                refused = model.refused_api(error, parameters, asked, found)
+                if refused is not None:
+                    found.add(refused)
+                else:
+                    refused = refused_parameter(error, parameters)
                 if refused == "tools":
                     if self.tools_wanted:
                         raise CallFailed(_failure(model, error, attempt)) from error
@@ -339,7 +364,8 @@ class Caller:
                 if refused is not None:
                     options = options.without(refused)
                     model.note_refused([refused])
-                    self.calls[-1]["left_out"].append(refused)
+                    if refused in API_LOSSES or refused not in API_REFUSALS:
+                        self.calls[-1]["left_out"].append(refused)
                     continue
                 await self._wait_or_give_up(model, error, attempt)
                 if restart is not None:
@@ -433,7 +459,7 @@ class Caller:
             "start": self._now(),
             "end": 0.0,
             "outcome": "timed_out",
-            "left_out": [],
+            "left_out": sorted(model.refused & API_LOSSES),
         }
         self.calls.append(record)
         return record
@@ -524,8 +550,12 @@ async def _send_protocol(
     config: RunnableConfig,
     sink: Callable[[str], None] | None,
 ) -> AIMessage:
-    chat: Any = model.chat if sink is None else model.chat.model_copy(update={"sink": sink})
+    chat: Any = model.client()
+    if sink is not None:
+        chat = chat.model_copy(update={"sink": sink})
     parameters = options.parameters()
+    if model.api == "responses" and not model.has_refused(ENCRYPTED_REASONING):
+        parameters["include"] = ["reasoning.encrypted_content"]
     if model.provider == "openrouter":
         # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
         parameters["extra_body"] = {"usage": {"include": True}}

@@ -1,8 +1,9 @@
 """From `provider:model` to something that can be called, over shared connections.
 
 `openrouter`, `openai`, `ollama` and every `[providers.NAME]` speak the OpenAI protocol and go
-through `ChatOpenAI`; `offline` is this package's own; any other provider is LangChain's
-(`init_chat_model`). A LangChain chat model may be given instead of a string.
+through `ProtocolChat`, or `ResponsesChat` (`apis.py` says which); `offline` is this package's own;
+any other provider is LangChain's (`init_chat_model`). A LangChain chat model may be given instead
+of a string.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import logging
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,15 @@ from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.loops import loop_owned
+from fusion_graph.models.apis import (
+    API_LOSSES,
+    API_REFUSALS,
+    REASONING_WITH_TOOLS,
+    RESPONSES_API,
+    Api,
+    Endpoint,
+    endpoint_of,
+)
 from fusion_graph.models.connection import shown_address
 from fusion_graph.models.foreign import kept_whole
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
@@ -34,6 +44,8 @@ from fusion_graph.providers import INTEGRATION_KEYS, providers
 
 if TYPE_CHECKING:
     import httpx2
+
+    from fusion_graph.models.openai_protocol import ProtocolChat
 
 DEPTH_HEADER = "x-fusion-depth"
 """Sent with every call, so that a fusion served over HTTP can refuse to run inside another."""
@@ -82,6 +94,8 @@ class Model:
         formats_refused: How many of the ways to ask for JSON it has refused, strongest first.
         key_name: Environment variable that holds its provider's key; empty if it needs none.
         address: Host, port and path it is asked at, where that is known.
+        endpoint: Through which of OpenAI's APIs it is asked; None where `protocol` is not.
+        responses: Makes the client of the Responses API, where that is the one.
     """
 
     ref: str
@@ -95,12 +109,45 @@ class Model:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     key_name: str = ""
     address: str = ""
+    endpoint: Endpoint | None = None
+    responses: Callable[[], BaseChatModel] | None = None
+
+    @property
+    def api(self) -> Api:
+        """Through which of OpenAI's APIs it is asked now."""
+        return "chat" if self.endpoint is None else self.endpoint.api
+
+    @property
+    def without_reasoning(self) -> bool:
+        """Whether it takes tools only without reasoning, as it is asked now."""
+        return self.api == "chat" and self.has_refused(REASONING_WITH_TOOLS)
+
+    def has_refused(self, refusal: str) -> bool:
+        """Whether it has refused one of `API_REFUSALS`, in this run or in one before."""
+        return self.endpoint is not None and refusal in self.endpoint.refused
+
+    def client(self) -> BaseChatModel:
+        """The client of the API in use."""
+        if self.api == "responses" and self.responses is not None:
+            return self.responses()
+        return self.chat
+
+    def refused_api(
+        self, error: BaseException, sent: Collection[str], asked: Api, found: Collection[str]
+    ) -> str | None:
+        """What an error says of the API, if there is another way to ask: see `Endpoint.refusal`."""
+        if self.endpoint is None:
+            return None
+        return self.endpoint.refusal(error, sent, asked, found)
 
     def note_refused(self, names: Iterable[str]) -> None:
         """Remember parameters that were refused, each refusal in its turn."""
         for name in names:
             if name == "response_format":
                 self.formats_refused += 1
+            elif name in API_REFUSALS and self.endpoint is not None:
+                self.endpoint.note(name)
+                self.refused |= {name} & API_LOSSES
             else:
                 self.refused.add(name)
 
@@ -238,21 +285,42 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
             key_name=INTEGRATION_KEYS.get(provider_name, ""),
             address=_address_in(chat),
         )
+    from fusion_graph.models.openai_protocol import ProtocolChat
+
     key = os.environ.get(provider.api_key_env or "") or "none"
     chats, client = await _connections()
     identity = (ref, provider.base_url, key, tuple(sorted(provider.headers.items())))
     if identity not in chats:
-        chats[identity] = _protocol_chat(provider_name, name, provider, key, client)
+        chats[identity] = _protocol_chat(ProtocolChat, provider_name, name, provider, key, client)
+
+    def responses() -> BaseChatModel:
+        from fusion_graph.models.responses import ResponsesChat
+
+        theirs = (*identity, "responses")
+        if theirs not in chats:
+            chats[theirs] = _protocol_chat(
+                ResponsesChat, provider_name, name, provider, key, client
+            )
+        return chats[theirs]
+
+    endpoint = endpoint_of(_address(provider), provider_name, name, provider.api)
     return Model(
         ref,
         provider_name,
         chats[identity],
         protocol=True,
         price=provider.prices.get(name),
+        refused={RESPONSES_API} & endpoint.refused,
         secrets=_secrets_of(provider, key),
         key_name=provider.api_key_env or "",
-        address=shown_address(provider.base_url or OPENAI_URL),
+        address=shown_address(_address(provider)),
+        endpoint=endpoint,
+        responses=responses,
     )
+
+
+def _address(provider: Provider) -> str:
+    return provider.base_url or OPENAI_URL
 
 
 def _address_in(chat: BaseChatModel) -> str:
@@ -263,15 +331,18 @@ def _address_in(chat: BaseChatModel) -> str:
 
 
 def _protocol_chat(
-    provider_name: str, name: str, provider: Provider, key: str, client: httpx2.AsyncClient
+    kind: type[ProtocolChat],
+    provider_name: str,
+    name: str,
+    provider: Provider,
+    key: str,
+    client: httpx2.AsyncClient,
 ) -> BaseChatModel:
     import httpx2
 
-    from fusion_graph.models.openai_protocol import ProtocolChat
-
     own = provider_name == "openai" and provider.base_url is None
-    address, login = _login_apart(provider.base_url or OPENAI_URL)
-    chat = ProtocolChat(
+    address, login = _login_apart(_address(provider))
+    chat = kind(
         model=name,
         base_url=address,
         api_key=key,
@@ -282,6 +353,7 @@ def _protocol_chat(
         max_retries=0,  # calls.py decides what is tried again
         disable_streaming=True,  # or `stream_mode="messages"` would stream every call
         tokens_field="max_completion_tokens" if own else "max_tokens",
+        use_responses_api=False,  # LangChain's own; `kind` is ours
     )
     chat.keep_secret({**login, **provider.headers}, _secrets_of(provider, key))
     return chat

@@ -17,6 +17,7 @@ from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.events import Emit
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.journal import Journal
+from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.prompts import judge_material, judge_system, repair
@@ -258,9 +259,9 @@ def _loss(error: Unreadable | ConfigurationError, ref: object, emit: Emit) -> De
 
 def _left_out(model: Model) -> list[Degradation]:
     # A judge that cannot take a temperature is the rule among reasoning models, not a loss.
+    lost = model.refused - {"temperature", "response_format", RESPONSES_API}
     return [
-        {"code": "parameter_refused", "detail": f"The judge does not take {name}."}
-        for name in sorted(model.refused - {"temperature", "response_format"})
+        {"code": "parameter_refused", "detail": told} for told in told_refusals("The judge", lost)
     ]
 
 

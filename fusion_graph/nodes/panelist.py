@@ -19,6 +19,7 @@ from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure,
 from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import used_sources
 from fusion_graph.journal import Journal
+from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
@@ -202,8 +203,8 @@ def _answer(
         why = caller.without_tools or with_remedy("Its provider refused them", "tools_refused")
         told = f"{name} worked without tools, so without sources: {why}"
         losses.append({"code": "tools_refused", "detail": told})
-    for parameter in sorted(refused - {"tools"}):
-        losses.append({"code": "parameter_refused", "detail": f"{name} does not take {parameter}."})
+    for told in told_refusals(name, refused - {"tools"}):
+        losses.append({"code": "parameter_refused", "detail": told})
     return {
         "name": name,
         "model": model_name(member.model),

@@ -26,6 +26,7 @@ from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
 from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
 from fusion_graph.journal import Journal
+from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
@@ -255,10 +256,9 @@ async def _asked(
     if wanted is not None and (not model.protocol or model.formats_refused):
         detail = f"{model.ref} does not take response_format: the answer may be plain text."
         losses.append({"code": "parameter_refused", "detail": detail})
-    for name in sorted(model.refused & {"tools", "tool_choice"} if settings.writer_tools else ()):
-        losses.append(
-            {"code": "parameter_refused", "detail": f"The writer {model.ref} does not take {name}."}
-        )
+    about_tools = {"tools", "tool_choice", *API_LOSSES} if settings.writer_tools else set()
+    for detail in told_refusals(f"The writer {model.ref}", model.refused & about_tools):
+        losses.append({"code": "parameter_refused", "detail": detail})
     return reply
 
 

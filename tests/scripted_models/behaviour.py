@@ -52,6 +52,10 @@ class Step:
     close_after: break off after so many chunks (streamed) or bytes of the body (not streamed).
     chunks: "word", or the number of characters in a streamed delta.
     malformed: the whole body, verbatim.
+    refusal: the Responses API's own part of a message that says no.
+    served: the model that the reply names instead of the one asked (Responses API).
+    tools_need_responses: chat completions refuse tools, unless reasoning_effort is "none", and
+        point to the Responses API; the step is not used up.
     """
 
     text: str = ""
@@ -77,6 +81,9 @@ class Step:
     close_after: int | None = None
     chunks: str | int = "word"
     malformed: str | None = None
+    refusal: str = ""
+    served: str | None = None
+    tools_need_responses: bool = False
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -107,12 +114,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One chat-completions request; n is its number among the calls to this model."""
+    """One request for a reply; n is its number among the calls to this model.
+
+    api: "chat" (completions) or "responses".
+    """
 
     model: str
     n: int
     body: dict[str, Any]
     raw: bytes
+    api: str = "chat"
 
     @property
     def stream(self) -> bool:
@@ -150,12 +161,7 @@ def perform(step: Step, chat: Chat) -> Reply:
             return _streamed(step, [(step.delay, to_json(error))])
         return _whole(step, to_json(error), step.delay)
 
-    text = step.text
-    if "{" in text:
-        text = text.replace("{model}", chat.model).replace("{n}", str(chat.n))
-        if "{marker}" in text:
-            marker = _MARKER.search(chat.raw)
-            text = text.replace("{marker}", marker[0].decode() if marker else "")
+    text = filled_text(step, chat)
     speaking = len(text.split()) + len(step.reasoning.split()) if step.rate < math.inf else 0
     first = step.delay + step.ttft
     last = first + speaking / step.rate
@@ -172,9 +178,20 @@ def perform(step: Step, chat: Chat) -> Reply:
     return reply
 
 
+def filled_text(step: Step, chat: Chat) -> str:
+    """The text of a step for a request."""
+    text = step.text
+    if "{" in text:
+        text = text.replace("{model}", chat.model).replace("{n}", str(chat.n))
+        if "{marker}" in text:
+            marker = _MARKER.search(chat.raw)
+            text = text.replace("{marker}", marker[0].decode() if marker else "")
+    return text
+
+
 def _whole(step: Step, text: str, due: float) -> Reply:
     body = text.encode()
-    data = head(step.status, {"content-length": str(len(body))} | _headers(step))
+    data = head(step.status, {"content-length": str(len(body))} | own_headers(step))
     return Reply(
         step.status, [(due, data + body[: step.close_after])], close=step.close_after is not None
     )
@@ -184,14 +201,15 @@ def _streamed(step: Step, events: list[tuple[float, str]]) -> Reply:
     fields = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
     times = [due for due, _ in events]
     parts = chunked(f"data: {event}\n\n".encode() for _, event in events)
-    writes = [(step.delay, head(step.status, fields | _headers(step)))]
+    writes = [(step.delay, head(step.status, fields | own_headers(step)))]
     writes += list(zip(times, parts, strict=True))[: step.close_after]
     if step.close_after is None:
         writes.append((times[-1], b"".join(chunked([b"data: [DONE]\n\n", b""]))))
     return Reply(step.status, writes, close=step.close_after is not None)
 
 
-def _headers(step: Step) -> dict[str, str]:
+def own_headers(step: Step) -> dict[str, str]:
+    """The headers that a step asks for."""
     return {name.lower(): value for name, value in step.headers.items()}
 
 
@@ -242,20 +260,21 @@ def _chunks(step: Step, chat: Chat, text: str) -> tuple[list[dict[str, Any]], li
 
 
 def _deltas(step: Step, text: str) -> Iterator[dict[str, Any]]:
-    for piece in _pieces(step.reasoning, step.chunks):
+    for piece in chunk_text(step.reasoning, step.chunks):
         yield {"reasoning": piece}
     calls = _tool_calls(step)
-    for piece in _pieces(text, step.chunks) or ([] if calls or step.reasoning else [""]):
+    for piece in chunk_text(text, step.chunks) or ([] if calls or step.reasoning else [""]):
         yield {"content": piece}
     for index, call in enumerate(calls):
         arguments = call["function"]["arguments"]
         opening = call | {"function": call["function"] | {"arguments": ""}}
         yield {"tool_calls": [{"index": index} | opening]}
-        for piece in _pieces(arguments, max(1, math.ceil(len(arguments) / _ARGUMENT_DELTAS))):
+        for piece in chunk_text(arguments, max(1, math.ceil(len(arguments) / _ARGUMENT_DELTAS))):
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
 
-def _pieces(text: str, chunks: str | int) -> list[str]:
+def chunk_text(text: str, chunks: str | int) -> list[str]:
+    """A text in the pieces that a stream sends."""
     if chunks == "word":
         return _WORD.findall(text)
     size = int(chunks)

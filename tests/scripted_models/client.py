@@ -4,7 +4,7 @@ import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -27,6 +27,7 @@ class Call:
     """One call the server received.
 
     n: number of the call among those to this model, from 1.
+    api: "chat" or "responses".
     body: the parsed request.
     headers: lower-case names.
     step: index of the step played (or that refused); None for an unknown model.
@@ -38,6 +39,7 @@ class Call:
 
     n: int
     model: str
+    api: str
     body: dict[str, Any]
     headers: dict[str, str]
     stream: bool
@@ -59,14 +61,20 @@ class Scope:
         self._url = f"{server_url}/{quote(name, safe='')}"
         self.base_url = f"{self._url}/v1"
 
-    def script(self, model: str, *steps: str | Mapping[str, Any]) -> None:
+    def script(
+        self,
+        model: str,
+        *steps: str | Mapping[str, Any],
+        apis: Sequence[str] = ("chat", "responses"),
+    ) -> None:
         """Gives a model its steps; the last one repeats for ever.
 
         model: the name that requests will carry.
         steps: see `behaviour.Step` for their keys; a string is short for its text.
+        apis: those it is served through; another's path is answered with 404.
         Raises ValueError if the server cannot read them.
         """
-        body = json.dumps({"model": model, "steps": steps}).encode()
+        body = json.dumps({"model": model, "steps": steps, "apis": list(apis)}).encode()
         fetch("PUT", f"{self._url}/_script", body)
 
     def calls(self, model: str | None = None, *, arrived: int = 0, ended: int = 0) -> list[Call]:

@@ -1,7 +1,8 @@
 """The scripted server: scopes, scripts, the log, and `python -m tests.scripted_models.server`.
 
-POST /SCOPE/v1/chat/completions and GET /SCOPE/v1/models are OpenAI's. The rest is control:
-PUT /SCOPE/_script {"model", "steps"}, GET /SCOPE/_log, DELETE /SCOPE.
+POST /SCOPE/v1/chat/completions, POST /SCOPE/v1/responses and GET /SCOPE/v1/models are OpenAI's.
+The rest is control:
+PUT /SCOPE/_script {"model", "steps", "apis"}, GET /SCOPE/_log, DELETE /SCOPE.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -28,6 +30,7 @@ from .protocol import (
     text_reply,
     to_json,
 )
+from .responses import points_to_responses, refusal_of, respond
 
 _INSTANT = "instant"
 """Scopes whose name begins so answer for every model, scripted or not."""
@@ -46,6 +49,7 @@ class Call:
 
     n: int
     model: str
+    api: str
     body: bytes
     headers: dict[str, str]
     stream: bool
@@ -70,7 +74,18 @@ class Call:
 
     def to_json(self) -> str:
         """One record of the log."""
-        names = ("n", "model", "headers", "stream", "step", "started", "status", "ended", "usage")
+        names = (
+            "n",
+            "model",
+            "api",
+            "headers",
+            "stream",
+            "step",
+            "started",
+            "status",
+            "ended",
+            "usage",
+        )
         record = {name: getattr(self, name) for name in names}
         record["disconnected"] = self.disconnected
         return f'{to_json(record)[:-1]},"body":{self.body.decode()}}}'
@@ -78,9 +93,10 @@ class Call:
 
 @dataclass(slots=True)
 class Script:
-    """The steps of a model, and how many of them are used up."""
+    """The steps of a model, how many of them are used up, and the APIs it is served through."""
 
     steps: list[Step]
+    apis: list[str]
     used: int = 0
 
 
@@ -101,7 +117,9 @@ class Scope:
             steps = [Step.parse(step) for step in order["steps"]]
             if not steps:
                 raise ValueError("a script needs a step")
-            self.scripts[str(order["model"])] = Script(steps)
+            self.scripts[str(order["model"])] = Script(
+                steps, list(order.get("apis") or ["chat", "responses"])
+            )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return error_reply(400, f"Not a script: {error}")
         return json_reply(200, {})
@@ -113,7 +131,7 @@ class Scope:
             200, {"object": "list", "data": [{"id": model} | common for model in self.scripts]}
         )
 
-    def complete(self, request: Request) -> Reply:
+    def complete(self, request: Request, api: str) -> Reply:
         """Answers a call by the next step of its model, and logs it."""
         try:
             body = json.loads(request.body)
@@ -121,11 +139,12 @@ class Scope:
         except (ValueError, TypeError, KeyError):
             return error_reply(400, "The body must be a JSON object that names a model.")
         self._counts[model] += 1
-        chat = Chat(model, self._counts[model], body, request.body)
+        chat = Chat(model, self._counts[model], body, request.body, api)
         index, reply = self._play(chat)
         reply.record = Call(
             n=chat.n,
             model=model,
+            api=api,
             body=request.body,
             headers=request.headers,
             stream=chat.stream,
@@ -142,16 +161,29 @@ class Scope:
         script = self.scripts.get(chat.model)
         if script is None:
             if self.name.startswith(_INSTANT):
-                return 0, perform(_INSTANT_STEP, chat)
+                play = perform if chat.api == "chat" else respond
+                return 0, play(_INSTANT_STEP, chat)
             message = f"The model `{chat.model}` does not exist"
             return None, error_reply(404, message, code="model_not_found")
+        if chat.api not in script.apis:
+            path = {"chat": "chat/completions"}.get(chat.api, chat.api)
+            return None, error_reply(404, f"Invalid URL (POST /v1/{path})")
         index = min(script.used, len(script.steps) - 1)
         step, refused = choose(script.steps[index], chat)
         if refused is not None:
             message = f"Unsupported parameter: '{refused}' is not supported with this model."
             return index, error_reply(400, message, param=refused, code="unsupported_parameter")
+        if chat.api == "chat":
+            effort = chat.body.get("reasoning_effort")
+            if step.tools_need_responses and chat.body.get("tools") and effort != "none":
+                return index, points_to_responses(chat.model)
+        elif (unwanted := refusal_of(chat.body)) is not None:
+            return index, unwanted
         script.used += 1
-        return index, perform(step, chat)
+        plain = step.hang or step.malformed is not None or step.status != HTTPStatus.OK
+        if chat.api == "chat" or plain:
+            return index, perform(step, chat)
+        return index, respond(step, chat)
 
     def _changed(self) -> None:
         while self._waiting:
@@ -184,7 +216,9 @@ class Server:
         """Routes a request."""
         match request.method, request.path[1:].split("/"):
             case "POST", [name, "v1", "chat", "completions"]:
-                return self._scope(name).complete(request)
+                return self._scope(name).complete(request, "chat")
+            case "POST", [name, "v1", "responses"]:
+                return self._scope(name).complete(request, "responses")
             case "GET", [name, "v1", "models"]:
                 return self._scope(name).models()
             case "PUT", [name, "_script"]:
