@@ -67,7 +67,7 @@ def test_a_turn_survives_everything_that_keeps_a_message(through):
 
 def test_a_turn_goes_only_where_it_came_from():
     whole = {**SIGNED, "tool_calls": SIGNED["tool_calls"][:1]}
-    carried = with_turn(message(), "chat", [whole], model="kimi")
+    carried = with_turn(message(invalid_tool_calls=[]), "chat", [whole], model="kimi")
 
     assert items_for(carried, "chat", "kimi") == [whole]
     assert items_for(carried, "chat", "gpt") is None
@@ -185,7 +185,8 @@ def test_ids_and_calls_must_be_as_many():
 @pytest.mark.parametrize("arguments", ["{", "[1]", "null", "", None, 7, "[" * 3000])
 def test_arguments_no_server_takes_go_back_empty_and_all_else_as_it_came(arguments):
     call = {"id": "c1", "function": {"name": "lookup", "arguments": arguments}, "signature": "c2ln"}
-    carried = with_turn(message(), "chat", [{"role": "assistant", "tool_calls": [call]}])
+    read = message(tool_calls=[{"name": "lookup", "args": {}, "id": "c1"}], invalid_tool_calls=[])
+    carried = with_turn(read, "chat", [{"role": "assistant", "tool_calls": [call]}])
 
     [item] = items_for(carried, "chat")
 
@@ -195,7 +196,9 @@ def test_arguments_no_server_takes_go_back_empty_and_all_else_as_it_came(argumen
 
 def test_arguments_that_came_as_an_object_go_back_as_its_text():
     call = {"id": "c1", "function": {"name": "lookup", "arguments": {"query": "nässe"}}}
-    carried = with_turn(message(), "chat", [{"role": "assistant", "tool_calls": [call]}])
+    args = {"query": "nässe"}
+    read = AIMessage("", tool_calls=[{"name": "lookup", "args": args, "id": "c1"}])
+    carried = with_turn(read, "chat", [{"role": "assistant", "tool_calls": [call]}])
 
     [item] = items_for(carried, "chat")
 
@@ -207,3 +210,20 @@ def test_ids_that_are_made_up_are_nine_letters_or_digits():
 
     assert len(made) == 200
     assert all(re.fullmatch("[A-Za-z0-9]{9}", call_id) for call_id in made)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"tool_calls": []},
+        {"tool_calls": [{"name": "lookup", "args": {"id": "other"}, "id": "c1"}]},
+        {"tool_calls": [{"name": "lookup", "args": {"id": "c1"}, "id": "other"}]},
+    ],
+    ids=["dropped", "other arguments", "another id"],
+)
+def test_a_turn_whose_calls_were_edited_since_is_not_sent_in_their_place(edit):
+    whole = {**SIGNED, "tool_calls": SIGNED["tool_calls"][:1]}
+    carried = with_turn(message(invalid_tool_calls=[]), "chat", [whole])
+
+    assert items_for(carried, "chat") == [whole]
+    assert items_for(carried.model_copy(update=edit), "chat") is None

@@ -7,46 +7,42 @@ What it changes, and why:
   function while the caller awaits one reply.
 - `usage.cost`, which OpenRouter reports, survives streaming.
 - HTTP 200 with an error body, and a stream that stops half-way, are errors.
+- A turn that goes back is the one that came, whole (`reply.py`).
 """
 
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import httpx2
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
 from langchain_openai import ChatOpenAI
-from openai import APIConnectionError, APIStatusError, AsyncStream
+from openai import APIConnectionError, APIStatusError
 from pydantic import Field, PrivateAttr
 
-from fusion_graph.cost.counts import usable_usage
+from fusion_graph.models.completion import (
+    ErrorReply,
+    checked,
+    encodable,
+    error_in,
+    text_of,
+    turn_in,
+)
+from fusion_graph.models.http import body_of, events_of, is_stream, opened
+from fusion_graph.models.reply import items_for, with_turn
 from fusion_graph.models.secrets import conceal, scrub
+from fusion_graph.models.stream import StreamedReply
 
 TokenSink = Callable[[str], None]
-"""Takes text as it arrives; an empty piece is a sign of life: reasoning, or a call's arguments."""
-
-DEEPEST = 64
-"""Most levels of a call's arguments; a checkpoint holds 256, those of the state included."""
-
-
-class ErrorReply(Exception):
-    """HTTP 200 whose body is an error, or not a completion at all.
-
-    Args:
-        message: The provider's words.
-        status_code: The status it names in the body, if any.
-        body: The error object.
-    """
-
-    def __init__(self, message: str, status_code: int | None = None, body: Any = None) -> None:
-        super().__init__(message)
-        self.status_code = status_code
-        self.body = body
+"""Takes text as it arrives; an empty piece is a sign of life: reasoning, a call's arguments, or a
+comment that only keeps the connection open."""
 
 
 class ProtocolChat(ChatOpenAI):
@@ -57,6 +53,8 @@ class ProtocolChat(ChatOpenAI):
     tokens_field: str = "max_completion_tokens"
     """What the endpoint calls the token limit; only OpenAI's own wants the new name."""
     _secrets: tuple[str, ...] = PrivateAttr(default=())
+    _unwanted: set[str] = PrivateAttr(default_factory=set)
+    """Fields of turns that the endpoint sent and does not take back."""
 
     def keep_secret(self, headers: Mapping[str, str], secrets: Iterable[str]) -> None:
         """Send headers that no `repr` and no trace shows, and tell of errors without secrets.
@@ -102,10 +100,43 @@ class ProtocolChat(ChatOpenAI):
         payload.update(payload.pop("extra_body", None) or {})
         if "max_completion_tokens" in payload:
             payload[self.tokens_field] = payload.pop("max_completion_tokens")
-        body = await (self._complete(payload) if self.sink is None else self._stream_in(payload))
-        result = self._create_chat_result(body)
+        if self.sink is not None:
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        _leave_out(self._unwanted, payload)
+        try:
+            body = await self._completion(payload)
+        except APIStatusError as error:
+            unwanted = _unwanted_fields(error, payload)
+            if not unwanted:
+                raise
+            self._unwanted.update(unwanted)
+            _leave_out(self._unwanted, payload)
+            body = await self._completion(payload)
+        return self._result(body)
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """The payload, with this model's own turns as it sent them."""
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
+        if isinstance(built := payload.get("messages"), list):
+            messages = self._convert_input(input_).to_messages()
+            for at, message in enumerate(messages):
+                if items := items_for(message, "chat", self.model_name):
+                    built[at] = items[0]
+        return payload
+
+    def _result(self, body: dict[str, Any]) -> ChatResult:
+        """The reply as LangChain knows it, carrying the provider's own turn."""
+        choice = body["choices"][0]
+        turn = turn_in(choice["message"])
+        read = {**choice["message"], "content": text_of(choice["message"])}
+        result = self._create_chat_result({**body, "choices": [{**choice, "message": read}]})
+        generation = result.generations[0]
         if isinstance(provider := body.get("provider"), str) and result.llm_output is not None:
             result.llm_output["provider"] = provider  # OpenRouter's word for who ran the model
+        if turn.keys() > {"role", "content"} and isinstance(generation.message, AIMessage):
+            generation.message = with_turn(generation.message, "chat", [turn], self.model_name)
         return result
 
     async def complete(self, messages: list[BaseMessage], **parameters: Any) -> AIMessage:
@@ -126,84 +157,119 @@ class ProtocolChat(ChatOpenAI):
         }
         return message
 
-    async def _complete(self, payload: dict[str, Any]) -> dict[str, Any]:
-        response = await self.root_async_client.post(
-            "/chat/completions", cast_to=httpx2.Response, body=payload
-        )
+    async def _completion(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """A completion, checked; its text goes into the sink as it comes, if there is one."""
+        offered = _names_of(payload.get("tools"))
+        async with opened(self.root_async_client, "/chat/completions", payload) as response:
+            if self.sink is not None and is_stream(response):
+                return self._checked(await self._streamed(response, self.sink, offered), offered)
+            body = self._checked(self._read(await body_of(response)), offered)
+        if self.sink is not None:  # a server that was asked to stream and answered in one piece
+            self.sink(text_of(body["choices"][0]["message"]))
+        return body
+
+    async def _streamed(
+        self, response: httpx2.Response, sink: TokenSink, offered: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Read a streamed completion, passing text on, and put the whole reply together."""
+        reply = StreamedReply(offered)
+        over = False
+        async with aclosing(events_of(response)) as events:
+            async for event in events:
+                if not event.data:
+                    sink("")
+                    continue
+                if over := event.data.strip() == "[DONE]":
+                    break
+                for piece in self._pieces(event.data):
+                    if error := error_in(piece, reply.finish_reason):
+                        raise error
+                    sink(encodable(reply.take(piece)))
+        if not (reply.ended or over):
+            raise APIConnectionError(
+                message="The stream ended before the reply did.", request=response.request
+            )
+        return reply.body()
+
+    def _pieces(self, data: str) -> list[dict[str, Any]]:
+        """The objects in an event; some servers send no blank line between two events."""
         try:
-            body = json.loads(response.content)
-        except ValueError:
-            raise ErrorReply(f"The reply is not JSON: {self._excerpt(response.text)}") from None
-        return self._checked(body)
+            found = [json.loads(data)]
+        except (ValueError, RecursionError):
+            try:
+                found = [json.loads(line) for line in data.split("\n")]
+            except (ValueError, RecursionError):
+                said = self._excerpt(data)
+                raise ErrorReply(f"The stream holds what is not JSON: {said}") from None
+        return [piece for piece in found if isinstance(piece, dict)]
+
+    def _read(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            said = self._excerpt(body.decode("utf-8", "replace"))
+            raise ErrorReply(f"The reply is not JSON: {said}") from None
+
+    def _checked(self, body: Any, offered: tuple[str, ...]) -> dict[str, Any]:
+        if not isinstance(body, dict):
+            raise ErrorReply(f"The reply is not a completion: {self._excerpt(str(body))}")
+        return checked(body, offered)
 
     def _excerpt(self, text: str) -> str:
         """The beginning of a reply; a key is cut out before it could be cut in two."""
-        return repr(scrub(text, self._secrets)[:200])
+        return repr(scrub(text[:4_000], self._secrets)[:200])
 
-    def _checked(self, body: Any) -> dict[str, Any]:
-        if not isinstance(body, dict):
-            raise ErrorReply(f"The reply is not a completion: {self._excerpt(str(body))}")
-        return _checked(body)
 
-    async def _stream_in(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """Read a streamed completion, passing text on, and put the whole reply together."""
-        assert self.sink is not None
-        payload |= {"stream": True, "stream_options": {"include_usage": True}}
-        stream = await self.root_async_client.post(
-            "/chat/completions",
-            cast_to=object,
-            body=payload,
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
-        text: list[str] = []
-        calls: dict[int, dict[str, Any]] = {}
-        whole: dict[str, Any] = {}
-        finish = None
-        if "json" in stream.response.headers.get("content-type", ""):
-            return await self._unstreamed(stream.response)
-        try:
-            async with stream:
-                async for event in stream:
-                    if not isinstance(event, dict):
-                        continue
-                    if event.get("usage"):
-                        whole["usage"] = event["usage"]
-                    for name in ("model", "id", "provider"):
-                        if event.get(name):
-                            whole.setdefault(name, event[name])
-                    for choice in event.get("choices") or ():
-                        finish = choice.get("finish_reason") or finish
-                        delta = choice.get("delta") or {}
-                        piece = _encodable(delta.get("content") or "")
-                        text.append(piece)
-                        self.sink(piece)
-                        for part in delta.get("tool_calls") or ():
-                            _add_call_part(calls, part)
-        except ValueError as error:
-            said = self._excerpt(str(getattr(error, "doc", error)))
-            raise ErrorReply(f"The stream holds what is not JSON: {said}") from None
-        if finish is None:
-            raise APIConnectionError(
-                message="The stream ended before the reply did.", request=stream.response.request
-            )
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(text)}
-        if calls:
-            message["tool_calls"] = [calls[index] for index in sorted(calls)]
-        whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
-        return self._checked(whole)
+def _names_of(tools: Any) -> tuple[str, ...]:
+    functions = [tool.get("function") for tool in tools or () if isinstance(tool, Mapping)]
+    return tuple(str(f["name"]) for f in functions if isinstance(f, Mapping) and f.get("name"))
 
-    async def _unstreamed(self, response: httpx2.Response) -> dict[str, Any]:
-        """The reply of a server that was asked to stream and answered in one piece."""
-        assert self.sink is not None
-        try:
-            body = self._checked(json.loads(await response.aread()))
-        except ValueError:
-            raise ErrorReply(f"The reply is not JSON: {self._excerpt(response.text)}") from None
-        finally:
-            await response.aclose()
-        self.sink(body["choices"][0]["message"].get("content") or "")
-        return body
+
+_KNOWN = frozenset({"role", "content", "tool_calls", "name", "id", "type", "function"})
+"""Fields of an assistant's message and of its calls that every server takes."""
+
+_REFUSED_FIELD = re.compile(
+    r"(un|not )support|unknown|unexpected|unrecogni[sz]ed|not (permitted|allowed)"
+    r"|additional propert|extra[_ ](inputs|fields|forbidden)|forbidden",
+    re.IGNORECASE,
+)
+_MISSED_FIELD = re.compile(r"missing|required?\b|must (be|have|include|contain)", re.IGNORECASE)
+
+
+def _extra_fields(payload: Mapping[str, Any]) -> set[str]:
+    """Fields of the turns in a request that not every server takes."""
+    turns = [m for m in payload.get("messages") or () if m.get("role") == "assistant"]
+    calls = [call for turn in turns for call in turn.get("tool_calls") or ()]
+    return {name for item in (*turns, *calls) for name in item} - _KNOWN
+
+
+def _unwanted_fields(error: APIStatusError, payload: Mapping[str, Any]) -> set[str]:
+    """Fields of turns that the endpoint refuses to take back, if that is what its error says.
+
+    Strict ones (Groq, Mistral, vLLM's `extra_forbidden`) refuse a message for a field that they
+    or a gateway before them sent.
+    """
+    if error.status_code not in (400, 422):
+        return set()
+    said = error.response.text[:4_000]
+    if not _REFUSED_FIELD.search(said) or _MISSED_FIELD.search(said):
+        return set()
+    return {name for name in _extra_fields(payload) if re.search(rf"\b{re.escape(name)}\b", said)}
+
+
+def _leave_out(names: set[str], payload: dict[str, Any]) -> None:
+    """Take fields out of the turns of a request."""
+    if not names:
+        return
+    for at, message in enumerate(payload["messages"]):
+        if message.get("role") != "assistant":
+            continue
+        kept = {k: v for k, v in message.items() if k not in names}
+        if calls := kept.get("tool_calls"):
+            kept["tool_calls"] = [
+                {k: v for k, v in call.items() if k not in names} for call in calls
+            ]
+        payload["messages"][at] = kept
 
 
 def _concealed_response(response: httpx2.Response, secrets: tuple[str, ...]) -> httpx2.Response:
@@ -216,87 +282,3 @@ def _concealed_response(response: httpx2.Response, secrets: tuple[str, ...]) -> 
         content=scrub(response.text, secrets).encode(),
         request=httpx2.Request(response.request.method, response.request.url),
     )
-
-
-def _add_call_part(calls: dict[int, dict[str, Any]], part: dict[str, Any]) -> None:
-    call = calls.setdefault(
-        part.get("index") or 0,
-        {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
-    )
-    call["id"] = part.get("id") or call["id"]
-    said = part.get("function") or {}
-    call["function"]["name"] += said.get("name") or ""
-    call["function"]["arguments"] += said.get("arguments") or ""
-
-
-def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    """The body, if it is a completion with a choice in it; made harmless where it is odd.
-
-    Raises:
-        ErrorReply: It is an error (OpenRouter and others send these with HTTP 200) or nonsense.
-    """
-    body = _encodable(body)
-    if error := body.get("error"):
-        raise _error_reply(error)
-    choices = body.get("choices")
-    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        raise ErrorReply(f"The reply holds no choices; its keys are {sorted(body)}.")
-    # OpenRouter reports an upstream failure inside the choice as well.
-    if error := choices[0].get("error"):
-        raise _error_reply(error)
-    if choices[0].get("finish_reason") == "error":
-        raise ErrorReply("The provider ended the reply with an error, and does not say which.")
-    message = choices[0].get("message")
-    if not isinstance(message, dict):
-        raise ErrorReply("The reply's choice holds no message.")
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            function["arguments"] = _arguments(function.get("arguments"))
-    body["usage"] = usable_usage(body.get("usage"), str(body.get("model")))
-    return body
-
-
-def _arguments(arguments: Any) -> Any:
-    """A call's arguments as LangChain can read them, and as a run can keep them.
-
-    LangChain would refuse the whole reply for a list or a string, and take NaN, which nobody else
-    reads; as text that is no JSON they become an invalid tool call.
-    """
-    try:
-        parsed = json.loads(arguments, strict=False)
-    except (TypeError, ValueError, RecursionError):
-        return arguments  # LangChain's to report
-    if not isinstance(parsed, dict):
-        return f"not an object: {arguments}"
-    return json.dumps(_encodable(parsed)) if _fits(parsed) else f"out of bounds: {arguments}"
-
-
-def _fits(value: Any, depth: int = 0) -> bool:
-    """Whether a report and a checkpoint can hold JSON data."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return depth < DEEPEST and all(_fits(item, depth + 1) for item in value)
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not isinstance(value, int) or abs(value) < 2**63
-
-
-def _encodable(value: Any) -> Any:
-    """JSON data without halves of surrogate pairs, which no file and no checkpoint takes."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    return value
-
-
-def _error_reply(error: Any) -> ErrorReply:
-    if not isinstance(error, dict):
-        return ErrorReply(str(error))
-    code = error.get("code") or error.get("status")
-    status = int(str(code)) if str(code).isdigit() else None
-    return ErrorReply(str(error.get("message") or error), status, error)

@@ -60,6 +60,8 @@ def turn_of(message: Any) -> dict[str, Any] | None:
 def items_for(message: Any, protocol: Protocol, model: str = "") -> list[dict[str, Any]] | None:
     """What a client sends in place of a message: its turn, where protocol and model are the same.
 
+    None where the message's calls are no longer those of the turn.
+
     Args:
         message: A message of the conversation.
         protocol: The client's.
@@ -70,7 +72,24 @@ def items_for(message: Any, protocol: Protocol, model: str = "") -> list[dict[st
         return None
     if model and turn.get("model") and turn["model"] != model:
         return None
-    return [_sendable(item) for item in turn["items"]]
+    items = [_sendable(item) for item in turn["items"]]
+    return items if _calls_of(items) == _calls_in(message) else None
+
+
+def _calls_in(message: AIMessage) -> dict[str, Any]:
+    """Arguments by id. A caller may have edited the calls that a person had to approve."""
+    good = {call["id"] or "": call["args"] for call in message.tool_calls}
+    return good | {call["id"] or "": {} for call in message.invalid_tool_calls}
+
+
+def _calls_of(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    calls: dict[str, Any] = {}
+    for item in items:
+        if item.get("type") == "function_call":
+            calls[str(item.get("call_id") or "")] = json.loads(item["arguments"])
+        for call in item.get("tool_calls") or ():
+            calls[str(call.get("id") or "")] = json.loads(call["function"]["arguments"])
+    return calls
 
 
 def _sendable(item: Mapping[str, Any]) -> dict[str, Any]:
