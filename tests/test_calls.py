@@ -468,6 +468,8 @@ async def test_a_server_that_is_not_there_is_an_upstream_error(deaf_port):
         None,
         3,
     )
+    assert f"127.0.0.1:{deaf_port}/v1" in failure["detail"]
+    assert "is the server running" in failure["detail"]
 
 
 @pytest.fixture

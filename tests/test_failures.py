@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import openai
@@ -11,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fusion_graph.errors import ARROW, FailureReason
 from fusion_graph.models.failures import (
+    failure_of,
     reason_of,
     refused_parameter,
     retry_after,
     status_of,
+    with_remedy,
     words_of,
     worth_retrying,
 )
@@ -160,6 +165,98 @@ def test_no_shape_of_error_is_beyond_a_reason(body, code, message):
     retry_after(error)
 
 
+# In whose words
+
+
+WRAPPED = "Say it."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": WRAPPED},
+        {"error": WRAPPED},
+        {"error": {"message": WRAPPED}},
+        [{"error": {"message": WRAPPED, "status": "X", "code": 400}}],
+        {"error": {"error": {"message": WRAPPED}}},
+        {"detail": WRAPPED},
+        {"errors": [{"message": WRAPPED}]},
+        {"errors": [WRAPPED]},
+        {"error": {"message": f'litellm.BadRequestError: XException - {{"message": "{WRAPPED}"}}'}},
+        {"error": {"message": f"litellm.BadRequestError: XException - {WRAPPED}"}},
+        {"error": {"message": f"Error code: 400 - {{'error': {{'message': '{WRAPPED}'}}}}"}},
+        {"message": "Provider returned error", "metadata": {"raw": WRAPPED}},
+        {"message": "Error", "metadata": {"raw": f'{{"error": {{"message": "{WRAPPED}"}}}}'}},
+        {"message": "Error", "metadata": {"raw": f'{{"error": {{"message": "{WRAPPED}'}},
+        {"message": "Error", "metadata": {"raw": {"data": f'{{"message": "{WRAPPED}"}}'}}},
+        f"<html><head><title>{WRAPPED}</title></head></html>",
+        f'{{"message": "{WRAPPED}", "more": "cut o',
+    ],
+)
+def test_the_innermost_words_are_told(body):
+    assert words_of(SdkError("Error code: 400", status_code=400, body=body)) == WRAPPED
+
+
+def test_the_provider_behind_a_gateway_is_named():
+    raw = {"message": "Provider returned error", "metadata": {"raw": "Slow.", "provider_name": "Q"}}
+
+    assert words_of(SdkError(status_code=429, body=raw)) == "Q: Slow."
+
+
+def test_a_gateway_that_repeats_nothing_is_not_quoted_as_if_it_said_something():
+    body = {
+        "message": "Provider returned error",
+        "metadata": {"provider_name": "Q"},
+        "native_finish_reason": "RECITATION",
+    }
+
+    said = words_of(SdkError("Provider returned error", status_code=502, body=body))
+
+    assert said.startswith("Q failed, finish reason RECITATION")
+
+
+def test_a_form_that_was_filled_in_wrong_is_told_by_its_fields():
+    wrong = [{"loc": ["body", "temperature"], "msg": "Extra inputs are not permitted"}]
+    error = SdkError(status_code=422, body={"detail": wrong})
+
+    assert words_of(error) == "temperature: Extra inputs are not permitted"
+    assert refused_parameter(error, ["temperature"]) == "temperature"
+
+
+@pytest.mark.parametrize("text", ["{" * 50_000, "[{" * 20_000, "{-" * 20_000, '{"a":"\\d' * 9_000])
+def test_a_hostile_body_is_read_no_deeper_than_it_makes_sense(text):
+    error = SdkError(status_code=400, body={"message": text, "metadata": {"raw": text}})
+
+    assert len(words_of(error)) <= 500
+    assert reason_of(error) == "bad_request"
+
+
+def test_what_to_do_next_follows_an_arrow_and_only_one():
+    failure = failure_of(SdkError("Go → there", status_code=401), key_name="SOME_KEY")
+
+    words, arrow, remedy = failure["detail"].partition(ARROW)
+    assert (words, arrow) == ("Go -> there", ARROW)
+    assert "SOME_KEY" in remedy
+
+
+@pytest.mark.parametrize("reason", get_args(FailureReason))
+def test_every_reason_has_something_to_do_next(reason):
+    assert with_remedy("It failed", reason).startswith(f"It failed{ARROW}")
+
+
+def test_a_broken_connection_names_the_address_without_its_password():
+    request = httpx2.Request("POST", "http://user:hunter2@models.example:8000/v1/chat?key=hidden")
+    refused = openai.APIConnectionError(request=request)
+    refused.__cause__ = ConnectionRefusedError(111, "Connection refused")
+
+    detail = failure_of(refused)["detail"]
+
+    assert "models.example:8000/v1/chat" in detail
+    assert "is the server running" in detail
+    assert "hunter2" not in detail
+    assert "hidden" not in detail
+
+
 # Whether to try again
 
 
@@ -215,6 +312,28 @@ def test_what_broke_on_the_way_is_worth_another_try_and_what_is_wrong_is_not(err
         ),
         (refusal(400, "no", param="messages"), None),
         (refusal(400, "maximum context length; lower max_tokens"), None),
+        (refusal(400, "The reasoning_content must be passed back to the API"), None),
+        (refusal(400, "An unknown reasoning item came without the one that follows it"), None),
+        (refusal(400, "tool_use ids were found without tool_result blocks"), None),
+        (refusal(400, "Invalid 'tools[0].function.name': string does not match"), None),
+        (refusal(400, "no", param="tools[0].function.parameters"), None),
+        (refusal(400, "temperature is deprecated", param="messages"), "temperature"),
+        (
+            refusal(
+                400,
+                "This model's maximum context length is 8192 tokens. However, you requested 17000 "
+                "tokens (1000 in the messages, 16000 in the completion).",
+            ),
+            "max_tokens",
+        ),
+        (
+            refusal(
+                400,
+                "This model's maximum context length is 8192 tokens. However, you requested 24100 "
+                "tokens (8100 in the messages, 16000 in the completion).",
+            ),
+            None,
+        ),
         (refusal(401, "temperature"), None),
         (refusal(429, "temperature"), None),
         (refusal(500, "temperature"), None),
@@ -222,7 +341,8 @@ def test_what_broke_on_the_way_is_worth_another_try_and_what_is_wrong_is_not(err
     ],
 )
 def test_a_refused_parameter_is_told_from_its_error(error, refused):
-    sent = ["temperature", "reasoning_effort", "tool_choice", "max_tokens", "response_format"]
+    sent = ["tools", "temperature", "reasoning_effort", "tool_choice", "max_tokens"]
+    sent.append("response_format")
 
     assert refused_parameter(error, sent) == refused
 
@@ -248,6 +368,41 @@ def test_the_wait_is_in_seconds(header, seconds):
     headers = httpx2.Headers({} if header is None else {"Retry-After": header})
 
     assert retry_after(SdkError(response=SimpleNamespace(headers=headers))) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "words", "seconds"),
+    [
+        ({"retry-after-ms": "250", "retry-after": "9"}, {}, "", 0.25),
+        ({"retry-after": "2"}, {"retryDelay": "36s"}, "", 2.0),
+        ({}, {"details": [{"retryDelay": "36s"}]}, "", 36.0),
+        ({}, {"details": [{"retryDelay": "36.5s"}]}, "", 36.5),
+        ({}, {"details": [{"retryDelay": {"seconds": "36", "nanos": 500_000_000}}]}, "", 36.5),
+        ({}, {"error": {"metadata": {"retry_after_seconds": 3}}}, "", 3.0),
+        ({}, {}, "Rate limit reached. Please try again in 20s.", 20.0),
+        ({}, {}, "Rate limit reached. Please try again in 1m3.5s. Visit us.", 63.5),
+        ({}, {}, "Please try again in 250ms.", 0.25),
+        ({}, {}, "Please retry in 6.4s.", 6.4),
+        ({}, {}, "Please retry after 20 seconds.", 20.0),
+        ({}, {}, "Try again in 3 hours.", 10_800.0),
+        ({}, {}, "Slow down, at most 3 requests in 20s.", None),
+        ({}, {"retryDelay": "soon"}, "", None),
+    ],
+)
+def test_the_wait_is_found_wherever_a_provider_tells_it(headers, body, words, seconds):
+    response = SimpleNamespace(headers=httpx2.Headers(headers))
+    error = SdkError(status_code=429, body={"message": words or "no", **body}, response=response)
+
+    assert retry_after(error) == seconds
+
+
+def test_a_wait_until_a_moment_is_the_time_until_then():
+    then = time.time() + 30
+    date = SimpleNamespace(headers=httpx2.Headers({"Retry-After": formatdate(then, usegmt=True)}))
+    reset = {"metadata": {"headers": {"X-RateLimit-Reset": str(int(then * 1000))}}}
+
+    assert 25 < (retry_after(SdkError(response=date)) or 0) <= 31
+    assert 25 < (retry_after(SdkError(status_code=429, body=reset)) or 0) <= 31
 
 
 def test_an_error_without_a_reply_asks_for_no_wait():

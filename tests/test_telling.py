@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.telling import clean, counted, doing, place, tell
+from fusion_graph.telling import clean, counted, doing, place, shortened, tell
 
 
 def test_somebody_elses_text_becomes_one_printable_line():
@@ -42,3 +42,12 @@ def test_counts_agree_with_their_nouns():
 
 def test_an_unknown_event_says_nothing():
     assert tell({"type": "something.new", "value": 1}) == []
+
+
+def test_a_long_failure_is_cut_in_its_words_and_never_in_its_advice():
+    detail = f"{'The server said this. ' * 50}→ turn the server off and on again."
+
+    assert shortened("Short → do this.") == "Short → do this."
+    assert shortened("x" * 1000, 20) == "x" * 19 + "…"
+    assert shortened(detail, 200).endswith("… → turn the server off and on again.")
+    assert len(shortened(detail, 200)) == 200

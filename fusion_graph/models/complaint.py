@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,10 @@ DEEPEST = 8
 """Most wrappings of one error in another that are undone."""
 
 LONGEST_BODY = 40_000
-"""Most characters of an error's body that are looked at; the words stand in the first of them."""
+"""Most characters of an error's texts that are looked at; its words stand in the first of them."""
+
+LONGEST_WORDS = 4_000
+"""Most characters of a provider's words that are read for what they mean."""
 
 MOST_OBJECTS = 200
 """Most objects of a body that are looked at."""
@@ -42,7 +46,8 @@ _INWARD = (
 )
 """Keys under which bodies hold what another server said, or more of their own."""
 
-_SAYING = ("raw", "message", "Message", "msg", "detail", "error", "error_msg", "error_message",
+_SAYING = (
+    "data","raw", "message", "Message", "msg", "detail", "error", "error_msg", "error_message",
            "status_msg", "description")  # fmt: skip
 _CODES = ("code", "Code", "type", "error_type", "error_code", "status", "reason", "__type",
           "quotaId", "native_finish_reason")  # fmt: skip
@@ -158,15 +163,18 @@ def _bodies(error: BaseException) -> Iterator[Any]:
 def _layers(value: Any, depth: int = 0) -> Iterator[tuple[int, Any]]:
     """Every object and every text of a body that says something, with its depth."""
     todo = [(depth, value)]
+    left = LONGEST_BODY
     for _ in range(MOST_OBJECTS):
         if not todo:
             return
         depth, value = todo.pop(0)
         if isinstance(value, str):
+            value = value[: max(left, 0)]
+            left -= len(value)
             inner = _unfolded(value)
             if inner is None:
                 if depth == 0 or value.strip():
-                    yield depth, value[:LONGEST_BODY]
+                    yield depth, value
             elif depth < DEEPEST:
                 todo.append((depth + 1, inner))
         elif isinstance(value, Mapping):
@@ -212,7 +220,9 @@ def _holds(found: Any, key: str) -> bool:
 
 def _python(text: str) -> Any:
     try:
-        return ast.literal_eval(text) if text else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes in somebody else's text
+            return ast.literal_eval(text) if text else None
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return None
 
@@ -249,7 +259,7 @@ def _http(value: Any) -> int | None:
 
 def _plain(error: BaseException) -> str:
     """An exception's own words, unless they hold a body or say nothing."""
-    text = str(error).strip()
+    text = str(error).strip()[:LONGEST_WORDS]
     return "" if _unfolded(text) is not None or not _informs(text) else text
 
 
@@ -265,7 +275,8 @@ def _best(texts: list[tuple[int, str]]) -> str:
         return ""
     sentences = [item for item in told if " " in item[1]] or told
     deepest = max(depth for depth, _ in sentences)
-    return "; ".join(dict.fromkeys(text for depth, text in sentences if depth == deepest))
+    told_there = dict.fromkeys(text for depth, text in sentences if depth == deepest)
+    return "; ".join(told_there)[:LONGEST_WORDS]
 
 
 def _best_of_any(texts: list[tuple[int, str]]) -> str:

@@ -45,7 +45,8 @@ _NOT_TAKEN = (
 # One of these near a parameter's name, and nothing of a request's own parts between them.
 _WORDS = {
     "temperature": r"\btemperature\b",
-    "reasoning_effort": r"\breasoning(?:[_.]effort)?\b(?![_.])|\bthinking\b(?![_.])",
+    "reasoning_effort": r"\b(?:reasoning(?:[_.]effort)?|thinking)\b"
+    r"(?![_.]| (?:item|content|block|signature|detail))",
     "tool_choice": r"\btool_choice\b",
     "response_format": r"\bresponse_format\b|\bjson_schema\b|\bjson[_ ](?:mode|object)\b",
     "max_tokens": r"\bmax_(?:completion_|output_)?tokens\b",
@@ -131,6 +132,9 @@ def with_remedy(words: str, reason: FailureReason, remedy: str = "") -> str:
 
 
 def _remedy(error: BaseException, key_name: str, address: str) -> str:
+    own = getattr(error, "remedy", None)
+    if isinstance(own, str) and own:  # what this package found out itself
+        return own
     reason, row = reason_of(error), _row(complaint_of(error))
     if row is not None and row.remedy:
         return row.remedy

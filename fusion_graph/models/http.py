@@ -45,8 +45,9 @@ class ReplyTooLarge(Exception):
         told = f" (HTTP {status})" if status is not None and status >= 400 else ""
         super().__init__(
             f"The endpoint's {what}{told} is larger than {limit}, and was not read any further. "
-            "No model's reply is: check what base_url points at."
+            "No model's reply is."
         )
+        self.remedy = "check what base_url points at"
         self.what = what
 
 
@@ -59,10 +60,8 @@ class ForeignRedirect(Exception):
     """
 
     def __init__(self, asked: str, target: str) -> None:
-        super().__init__(
-            f"{asked} redirects to {target}, another origin: not followed. If that is where the "
-            "model lives, set base_url to it."
-        )
+        super().__init__(f"{asked} redirects to {target}, another origin: not followed.")
+        self.remedy = "if that is where the model lives, set base_url to it"
 
 
 async def guard(response: httpx2.Response) -> None:
