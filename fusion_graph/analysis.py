@@ -82,6 +82,10 @@ class Analysis(BaseModel):
         return {name: len(getattr(self, name)) for name in Analysis.model_fields}
 
 
+EVERYBODY = frozenset({"ALL", "BOTH", "EVERYBODY", "EVERYONE", "EACH"})
+"""Words that judges write in place of all the labels."""
+
+
 def name_panelists(
     verdict: Verdict, names: Mapping[str, str], known_sources: Iterable[int]
 ) -> tuple[Analysis, list[str]]:
@@ -100,6 +104,8 @@ def name_panelists(
     lost: list[str] = []
 
     def named(labels: Sequence[str]) -> list[str]:
+        if len(labels) == 1 and labels[0] in EVERYBODY and labels[0] not in names:
+            return list(names.values())
         lost.extend(label for label in labels if label and label not in names)
         return list(dict.fromkeys(names[label] for label in labels if label in names))
 

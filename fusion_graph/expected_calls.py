@@ -24,7 +24,7 @@ from fusion_graph.cost.tokens import (
     unseen_tokens,
 )
 from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
-from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, RESPONSE_FORMATS
+from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, STRONGEST_FORMAT
 from fusion_graph.phases import AFTER_CAP
 from fusion_graph.prompts import (
     ANSWER_NOW,
@@ -218,7 +218,7 @@ class Expectation:
         members = len(settings.panel)
         empty = judge_material(transcript(self._told), [("A", "")] * members, (), _NONCE)
         reads = self._said(judge_system(settings.criteria), empty)
-        reads += self._answers() + self._sources() + self._format(RESPONSE_FORMATS[0])
+        reads += self._answers() + self._sources() + self._format(STRONGEST_FORMAT)
         searches = settings.judge_tools and settings.max_tool_calls > 0
         models = [settings.judge, *(settings.fallbacks if case == "high" else ())]
         calls = []

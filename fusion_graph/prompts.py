@@ -116,8 +116,14 @@ DIRECT_REASON_NEVER = "invocation is 'never'"
 PANEL_REASON_ALWAYS = "invocation is 'always'"
 
 
-def judge_system(criteria: str) -> str:
-    """System instructions of the judge."""
+def judge_system(criteria: str, items: int = 12, words: int = 60) -> str:
+    """System instructions of the judge.
+
+    Args:
+        criteria: What it weighs.
+        items: Most items of a list.
+        words: Most words of a text.
+    """
     weigh = CRITERIA.get(criteria, criteria)
     return f"""\
 You compare answers that several panelists gave to the same request, each on its own. You do not \
@@ -140,7 +146,8 @@ cannot all be right, numbers included;
 "unique_insights": [{{"insight", "label", "sources"}}] what one alone contributes;
 "blind_spots": [string] what the request needs and none covers.
 "labels" and "label" are the answers' letters; "sources" are the source numbers cited there. Empty \
-lists are fine. State each point once, in one sentence."""
+lists are fine. State each point once, in one sentence of at most {words} words; at most {items} \
+items in each list, what matters most first."""
 
 
 def fenced(kind: str, text: str, nonce: str, label: str = "") -> str:
@@ -200,6 +207,19 @@ def repair(problem: str) -> str:
         f"That reply cannot be used: {problem[:300]} Reply again with one complete JSON object "
         "with the keys consensus, contradictions, partial_coverage, unique_insights and "
         "blind_spots, and nothing before or after it."
+    )
+
+
+def shorter(items: int, words: int) -> str:
+    """Asks a judge whose reply was cut off for one that is not.
+
+    Args:
+        items: Most items of a list.
+        words: Most words of a text.
+    """
+    return (
+        f"Be brief, for there is room for a short reply only: at most {items} points in each list, "
+        f"each in at most {words} words, and no word before or after the JSON object."
     )
 
 

@@ -175,8 +175,8 @@ async def test_what_only_one_says_is_no_consensus(models, panel_config):
 
 BAD = {
     "prose": ("The answers mostly agree.", "judge_not_valid_json"),
-    "a truncated object": (GOOD[: len(GOOD) // 2], "judge_not_valid_json"),
-    "a truncated object in a fence": (f"```json\n{GOOD[:150]}", "judge_not_valid_json"),
+    "an object cut in its first item": (GOOD[:40], "judge_not_valid_json"),
+    "the same in a fence": (f"```json\n{GOOD[:40]}", "judge_not_valid_json"),
     "a list": ('["Water is wet."]', "judge_not_valid_json"),
     "another shape": ('{"verdict": "A is best"}', "judge_schema_mismatch"),
     "numbers for lists": ('{"consensus": 5}', "judge_schema_mismatch"),
@@ -361,6 +361,76 @@ async def test_mending_does_not_ask_for_a_refused_format_again(models, panel_con
 
     assert report.status == "ok"
     assert formats(models) == ["json_schema", "json_object", "json_object"]
+
+
+async def test_a_schema_whose_bounds_are_refused_is_sent_without_them(models, panel_config):
+    refused = {"status": 400, "error": {"message": "response_format: 'maxItems' is not permitted"}}
+    models.script("j", reply(GOOD, when_contains={"maxItems": refused}))
+
+    report = await ask(models, panel_config())
+
+    assert formats(models) == ["json_schema", "json_schema"]
+    assert report.status == "ok"
+
+
+async def test_a_server_that_takes_only_a_schema_or_text_gives_a_verdict(models, panel_config):
+    no_object = {
+        "status": 400,
+        "error": "'response_format.type' must be 'json_schema' or 'text'",
+    }
+    models.script(
+        "j", reply(GOOD, when_contains={"json_schema": SCHEMA_REFUSED, "json_object": no_object})
+    )
+
+    report = await ask(models, panel_config())
+
+    assert formats(models) == ["json_schema", "json_object", None]
+    assert report.status == "ok"
+
+
+# Verdicts that break off
+
+
+CUT = {"finish_reason": "length", "usage": {"completion_tokens": 500}}
+
+
+async def test_a_verdict_that_breaks_off_counts_as_far_as_it_goes(models, panel_config):
+    models.script("j", reply(GOOD[: GOOD.index("Ice is dry") + 4], **CUT))
+
+    report = await ask(models, panel_config(max_completion_tokens=500))
+
+    assert len(models.calls("j")) == 1
+    assert report.analysis.consensus
+    assert report.analysis.contradictions
+    assert report.analysis.partial_coverage == []
+    (loss,) = report.degradations
+    assert loss.code == "judge_verdict_cut"
+    assert "max_completion_tokens" in loss.detail
+
+
+@pytest.mark.parametrize("text", [GOOD[:40], "", f"<think>{GOOD}"])
+async def test_after_a_cut_a_shorter_verdict_is_asked_for_without_the_cut_text(
+    models, panel_config, text
+):
+    models.script("j", reply(text, **CUT), reply(GOOD))
+
+    report = await ask(models, panel_config(max_completion_tokens=500))
+
+    assert report.status == "ok"
+    first, second = (call.body["messages"] for call in models.calls("j"))
+    assert [message["role"] for message in second] == ["system", "user"]
+    assert second[-1]["content"].startswith(first[-1]["content"])
+    assert "at most" in second[-1]["content"][len(first[-1]["content"]) :]
+
+
+async def test_the_bounds_of_a_verdict_are_in_the_schema_and_in_words(models, panel_config):
+    await ask(models, panel_config(max_completion_tokens=900))
+
+    (call,) = models.calls("j")
+    schema = call.body["response_format"]["json_schema"]["schema"]
+    items = schema["properties"]["consensus"]["maxItems"]
+    assert 1 <= items <= 3
+    assert f"at most {items} items" in " ".join(prompt(call).split())
 
 
 SCHEMA_REFUSED = {

@@ -309,7 +309,7 @@ def test_every_damaged_reply_is_read_or_typed(start):
             raise AssertionError(f"damaged({n}): {error!r} from {shown!r}") from error
 
     # Damage that spared everything, or left nothing, would have tested little.
-    assert 0.35 < seen["read"] / SLICE < 0.75, seen
+    assert 0.35 < seen["read"] / SLICE < 0.9, seen
     for code in ("judge_not_valid_json", "judge_schema_mismatch"):
         assert seen[code] / SLICE > 0.05, seen
     assert seen["judge_empty_completion"], seen

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
@@ -43,6 +44,7 @@ from fusion_graph.models.failures import (
     refused_parameter,
     refused_tools,
     retry_after,
+    words_of,
     worth_retrying,
 )
 from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
@@ -201,6 +203,18 @@ class Reply:
         if self.finish_reason == "length":
             why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
         return _not_tried_again("empty_answer", why)
+
+
+def _steps_down(refused: str, options: Options, error: BaseException) -> int:
+    """How many ways to ask a refusal does away with: of two schemas, both, or only their bounds."""
+    kinds = [wanted.get("type") for wanted in options.response_formats[:2]]
+    if refused != "response_format" or kinds != ["json_schema", "json_schema"]:
+        return 1
+    return 1 if _BOUNDS.search(words_of(error)) else 2
+
+
+_BOUNDS = re.compile(r"max_?items|max_?length|keyword", re.IGNORECASE)
+"""What a refusal of a schema's bounds names: OpenAI's, Azure's, Anthropic's, llama.cpp's."""
 
 
 def _not_tried_again(reason: FailureReason, detail: str) -> Failure:
@@ -362,10 +376,11 @@ class Caller:
                         raise CallFailed(_failure(model, error, attempt)) from error
                     self.without_tools = refused_tools(error, model.secrets)
                 if refused is not None:
-                    options = options.without(refused)
-                    model.note_refused([refused])
-                    if refused in API_LOSSES or refused not in API_REFUSALS:
-                        self.calls[-1]["left_out"].append(refused)
+                    for _ in range(_steps_down(refused, options, error)):
+                        options = options.without(refused)
+                        model.note_refused([refused])
+                        if refused in API_LOSSES or refused not in API_REFUSALS:
+                            self.calls[-1]["left_out"].append(refused)
                     continue
                 await self._wait_or_give_up(model, error, attempt)
                 if restart is not None:

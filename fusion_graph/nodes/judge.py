@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.analysis import Analysis, name_panelists
-from fusion_graph.config import ResolvedConfig
+from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import told, transcript
 from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
@@ -20,13 +21,20 @@ from fusion_graph.journal import Journal
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
-from fusion_graph.prompts import judge_material, judge_system, repair
+from fusion_graph.prompts import judge_material, judge_system, repair, shorter
 from fusion_graph.research import research
 from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 from fusion_graph.tool_use import Researcher
-from fusion_graph.verdict import Unreadable, Verdict, read_verdict, wire_schema
+from fusion_graph.verdict import (
+    Bounds,
+    Unreadable,
+    Verdict,
+    bounds_for,
+    find_verdict,
+    wire_schema,
+)
 from fusion_tools.sources import SourceBook
 
 MATERIAL_CHARACTERS = 240_000
@@ -36,14 +44,35 @@ model of the shipped presets with room for the reply."""
 SHORTEST_CUT = 2_000
 """No answer is cut below this many characters, however many there are."""
 
-RESPONSE_FORMATS = (
-    {
-        "type": "json_schema",
-        "json_schema": {"name": "analysis", "strict": True, "schema": wire_schema()},
-    },
-    {"type": "json_object"},
-)
-"""Ways to ask for JSON, strongest first; after the last comes plain text."""
+TAKES_NO_BOUNDS = frozenset({"openai", "openrouter"})
+"""Providers whose strict modes refuse a schema with bounds, and have room for any verdict."""
+
+
+def response_formats(model: Model, bounds: Bounds) -> tuple[dict[str, Any], ...]:
+    """Ways to ask a model for a verdict as JSON, strongest first; after the last comes plain text.
+
+    A server of one's own holds a small model to a schema by grammar, bounds included, without
+    which it goes on until its tokens are used up. LM Studio takes no `json_object`.
+
+    Args:
+        model: The judge's model.
+        bounds: How long its verdict may be.
+    """
+    if not model.protocol:
+        return ()
+    schemas = [wire_schema()]
+    if model.provider not in TAKES_NO_BOUNDS:
+        schemas.insert(0, wire_schema(bounds))
+    return (*map(_strict, schemas), {"type": "json_object"})
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    named = {"name": "analysis", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": named}
+
+
+STRONGEST_FORMAT = _strict(wire_schema())
+"""The way of asking for JSON that is tried first, bounds aside."""
 
 
 async def judge(
@@ -76,21 +105,22 @@ async def judge(
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, joined)
     answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
-    prompt: list[BaseMessage] = [
-        SystemMessage(judge_system(settings.criteria)),
-        HumanMessage(
-            judge_material(transcript(told(messages)), answers, joined["sources"], run["nonce"])
-        ),
-    ]
+    material = judge_material(transcript(told(messages)), answers, joined["sources"], run["nonce"])
     try:
         async with asyncio.timeout(limit.seconds):
             for ref in [settings.judge, *settings.fallbacks]:
                 try:
                     model = await open_model(ref, settings.providers)
                     emit("analysis.in_progress", model=model.ref, answers=len(answers))
-                    verdict = await _verdict(
-                        model, prompt, joined["sources"], caller, run, settings, stack
+                    room = _room(model, material, settings.max_completion_tokens)
+                    bounds = bounds_for(room, len(answers))
+                    system = judge_system(settings.criteria, bounds.items, bounds.words)
+                    prompt: list[BaseMessage] = [SystemMessage(system), HumanMessage(material)]
+                    verdict, cut = await _verdict(
+                        model, prompt, bounds, joined["sources"], caller, run, settings, stack
                     )
+                    if cut:
+                        losses.append({"code": "judge_verdict_cut", "detail": _told_cut(ref, cut)})
                 except (Unreadable, ConfigurationError) as error:
                     losses.append(_loss(error, ref, emit))
                     continue
@@ -118,13 +148,18 @@ async def judge(
 async def _verdict(
     model: Model,
     prompt: list[BaseMessage],
+    bounds: Bounds,
     sources: Sequence[SourceRecord],
     caller: Caller,
     run: Run,
     settings: ResolvedConfig,
     stack: Stack,
-) -> Verdict:
-    """One judge's verdict, with one chance to mend what cannot be read.
+) -> tuple[Verdict, str]:
+    """One judge's verdict, with one chance to mend what cannot be read; and what cut it, if so.
+
+    A verdict that broke off counts as far as it goes: asked again, a model that ran out of tokens
+    runs out of them again. Where it holds nothing that is whole, a shorter one is asked for, and
+    the broken one is not sent back.
 
     Raises:
         Unreadable: Neither its first nor its mended reply is a verdict.
@@ -133,28 +168,70 @@ async def _verdict(
         temperature=0.0,
         reasoning_effort=settings.reasoning_effort,
         max_tokens=settings.max_completion_tokens,
-        response_formats=RESPONSE_FORMATS if model.protocol else (),
+        response_formats=response_formats(model, bounds),
     )
     if settings.judge_tools and settings.max_tool_calls:
-        text = await _researched(model, prompt, sources, caller, run, settings, stack, options)
+        said = await _researched(model, prompt, sources, caller, run, settings, stack, options)
     else:
-        text = await _asked(model, prompt, caller, options)
+        said = await _asked(model, prompt, caller, options)
     try:
-        return read_verdict(text)
+        return said.verdict()
     except Unreadable as first:
-        said = AIMessage(text if text.strip() else "(empty)")
-        again = [*prompt, said, HumanMessage(repair(first.detail))]
-        return read_verdict(await _asked(model, again, caller, options))
+        if said.cut_by:
+            brief = shorter(max(1, min(3, bounds.items // 2)), min(20, bounds.words))
+            again = [*prompt[:-1], HumanMessage(f"{prompt[-1].text}\n\n{brief}")]
+        else:
+            reply = AIMessage(said.text if said.text.strip() else "(empty)")
+            again = [*prompt, reply, HumanMessage(repair(first.detail))]
+        return (await _asked(model, again, caller, options)).verdict()
 
 
-async def _asked(model: Model, prompt: list[BaseMessage], caller: Caller, options: Options) -> str:
+class _Said(NamedTuple):
+    """What a judge wrote, and what cut it off; empty if nothing did."""
+
+    text: str
+    cut_by: str
+
+    def verdict(self) -> tuple[Verdict, str]:
+        """The verdict in it, and what cut that off.
+
+        Raises:
+            Unreadable: There is none.
+        """
+        try:
+            verdict, cut = find_verdict(self.text)
+        except Unreadable as error:
+            if not self.cut_by:
+                raise
+            detail = f"{error.detail} It was cut off by {self.cut_by}."
+            raise Unreadable(error.code, detail) from None
+        return verdict, (self.cut_by or "its own end") if cut else ""
+
+
+def _told_cut(ref: object, cut_by: str) -> str:
+    who = model_name(ref)
+    return f"{who}: the comparison was cut off by {cut_by}; what it holds until then counts."
+
+
+def _room(model: Model, material: str, most: int) -> int:
+    """Tokens that a reply has room for, as far as is known of the model's context."""
+    window = getattr(getattr(model, "window", None), "tokens", None)
+    if not isinstance(window, int):
+        return most
+    return max(256, min(most, window - len(material) // 4 - 1_000))
+
+
+async def _asked(
+    model: Model, prompt: list[BaseMessage], caller: Caller, options: Options
+) -> _Said:
     try:
         reply = await caller.ask(model, prompt, options)
     except CallFailed as failed:
         raise _upstream(failed.failure) from None
-    if not reply.text and (failure := reply.silence())["reason"] != "empty_answer":
+    if not reply.text and (failure := reply.silence())["reason"] == "content_filter":
         raise _upstream(failure)
-    return reply.message.text
+    cut_by = reply.cut_by("max_completion_tokens") if reply.finish_reason == "length" else ""
+    return _Said(reply.message.text, cut_by)
 
 
 async def _researched(
@@ -166,7 +243,7 @@ async def _researched(
     settings: ResolvedConfig,
     stack: Stack,
     options: Options,
-) -> str:
+) -> _Said:
     # The panel's sources keep their numbers; what the judge finds itself is numbered after them.
     book = SourceBook()
     book.note_results(
@@ -185,9 +262,9 @@ async def _researched(
         finding = await research(who, prompt)  # type: ignore[arg-type]
     if failure := finding["failure"]:
         if failure["reason"] == "empty_answer":
-            return ""
+            return _Said("", "")
         raise _upstream(failure)
-    return finding["text"]
+    return _Said(finding["text"], finding["cut_by"])
 
 
 def fairly_cut(
