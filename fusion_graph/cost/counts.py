@@ -84,10 +84,10 @@ def usable_usage(usage: Any, model: str = "") -> dict[str, Any]:
     if not isinstance(usage, dict):
         return {}
     usable = {key: value for key, value in usage.items() if "tokens" not in key}
-    usable |= _counts(usage, "prompt_tokens", "completion_tokens", "total_tokens")
+    usable |= token_counts(usage, "prompt_tokens", "completion_tokens", "total_tokens")
     for part, names in _DETAILS.items():
         if isinstance(details := usage.get(part), dict):
-            usable[part] = _counts(details, *names)
+            usable[part] = token_counts(details, *names)
     _find_cached(usable, usage)
     _find_reasoning(usable, model)
     return usable
@@ -111,7 +111,7 @@ in front of Anthropic (LiteLLM and others: `cache_…_input_tokens`, which there
 def _find_cached(usable: dict[str, Any], usage: Mapping[str, Any]) -> None:
     details = dict(usable.get("prompt_tokens_details") or {})
     for ours, theirs in _CACHED.items():
-        found = _counts(usage, *theirs)
+        found = token_counts(usage, *theirs)
         name = next((name for name in theirs if name in found), None)
         if ours not in details and name is not None:
             details[ours] = found[name]
@@ -143,7 +143,7 @@ def _find_reasoning(usable: dict[str, Any], model: str) -> None:
         usable["completion_tokens"] = whole - read
 
 
-def _counts(usage: Mapping[str, Any], *names: str) -> dict[str, int]:
+def token_counts(usage: Mapping[str, Any], *names: str) -> dict[str, int]:
     """Those numbers of tokens that are numbers; some servers send them as texts or fractions."""
     counts = {}
     for name in names:

@@ -31,6 +31,7 @@ from openai import APIConnectionError, APIStatusError
 from fusion_graph.cost.counts import usable_usage
 from fusion_graph.models._responses_input import input_of, parameters_of
 from fusion_graph.models.apis import NotResponses
+from fusion_graph.models.completion import ErrorReply, encodable, readable_arguments
 from fusion_graph.models.failures import words_of
 from fusion_graph.models.http import (
     MOST_BODY_BYTES,
@@ -40,13 +41,7 @@ from fusion_graph.models.http import (
     is_stream,
     opened,
 )
-from fusion_graph.models.openai_protocol import (
-    ErrorReply,
-    ProtocolChat,
-    TokenSink,
-    _arguments,
-    _encodable,
-)
+from fusion_graph.models.openai_protocol import ProtocolChat, TokenSink
 from fusion_graph.models.reply import with_turn
 
 PATH = "/responses"
@@ -152,7 +147,7 @@ class ResponseEvents:
         """
         if not isinstance(event, dict):
             return
-        event = _encodable(event)
+        event = encodable(event)
         kind = event.get("type")
         if not isinstance(kind, str):
             if "choices" in event:
@@ -221,7 +216,7 @@ def checked_response(found: Any) -> dict[str, Any]:
     """
     if not isinstance(found, dict):
         raise NotResponses("JSON that is no object")
-    body: dict[str, Any] = _encodable(found)
+    body: dict[str, Any] = encodable(found)
     if error := body.get("error"):
         raise _error_reply(error)
     output, status = body.get("output"), body.get("status")
@@ -313,7 +308,7 @@ def _add_call(
     call_id = str(item.get("call_id") or item.get("id") or "")
     name = str(item.get("name") or "")
     said = item.get("arguments") or "{}"
-    arguments = _arguments(said if isinstance(said, str) else json.dumps(said))
+    arguments = readable_arguments(said if isinstance(said, str) else json.dumps(said))
     try:
         args = json.loads(arguments)
     except (TypeError, ValueError, RecursionError):
