@@ -83,6 +83,7 @@ class Options:
         max_tokens: Most tokens of the reply.
         response_formats: Ways to ask for JSON, strongest first; a refused one gives way to the
             next, and after the last the call goes without.
+        cache_control: Whether what a provider is to keep in its cache is marked.
     """
 
     tools: Sequence[dict[str, Any]] = ()
@@ -91,6 +92,7 @@ class Options:
     reasoning_effort: str | None = None
     max_tokens: int | None = None
     response_formats: tuple[dict[str, Any], ...] = ()
+    cache_control: bool | None = None
 
     def without(self, name: str) -> Options:
         """The options after a refusal of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
@@ -114,6 +116,7 @@ class Options:
             "tools": list(self.tools) or None,
             "max_tokens": self.max_tokens,
             "response_format": self.response_formats[0] if self.response_formats else None,
+            "cache_control": self.cache_control,
         }
         return {name: value for name, value in sent.items() if value is not None}
 
@@ -349,6 +352,11 @@ class Caller:
         sink: Callable[[str], None] | None,
         restart: Callable[[str], None] | None,
     ) -> Reply:
+        # Who may call tools is asked again, with all of this before what they bring; the writer,
+        # whose tools are somebody else's, is not.
+        marks = model.cache_marks and model.api == "chat" and self.stage != "synthesis"
+        if marks and options.tools:
+            options = replace(options, cache_control=True)
         for name in model.refused:
             options = options.without(name)
         left = options.response_formats[model.formats_refused :]

@@ -25,6 +25,7 @@ PARAMETERS = {
     "response_format": ("response_format", "json_schema", "text.format"),
     "max_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
     "tools": ("tools",),
+    "cache_control": ("cache_control",),
 }
 """Parameters a call can do without, and what requests call them."""
 
@@ -50,6 +51,7 @@ _WORDS = {
     "tool_choice": r"\btool_choice\b",
     "response_format": r"\bresponse_format\b|\bjson_schema\b|\bjson[_ ](?:mode|object)\b",
     "max_tokens": r"\bmax_(?:completion_|output_)?tokens\b",
+    "cache_control": r"\bcache_control\b",
 }
 """How a refusal in free words names a parameter. `tools` is not among them: a request is refused
 for many reasons that mention tools, and a panel without tools has lost its purpose."""
@@ -287,6 +289,8 @@ def _means(error: BaseException) -> str:
 
 def _names(complaint: Complaint, name: str) -> bool:
     """Whether the complaint's `param` is this one, and speaks of the parameter itself."""
+    if name == "cache_control":  # it stands beside a text, deep in the messages
+        return any(param.endswith(name) for param in complaint.params)
     aliases = PARAMETERS[name]
     named = any(
         param == alias or param.startswith(f"{alias}.")

@@ -37,6 +37,7 @@ from fusion_graph.models.apis import (
     Endpoint,
     endpoint_of,
 )
+from fusion_graph.models.caching import wants_marks
 from fusion_graph.models.connection import shown_address
 from fusion_graph.models.foreign import kept_whole
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
@@ -96,6 +97,7 @@ class Model:
         address: Host, port and path it is asked at, where that is known.
         endpoint: Through which of OpenAI's APIs it is asked; None where `protocol` is not.
         responses: Makes the client of the Responses API, where that is the one.
+        cache_marks: Whether its provider caches only what is marked, in the OpenAI protocol.
     """
 
     ref: str
@@ -109,6 +111,7 @@ class Model:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     key_name: str = ""
     address: str = ""
+    cache_marks: bool = False
     endpoint: Endpoint | None = None
     responses: Callable[[], BaseChatModel] | None = None
 
@@ -316,6 +319,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         address=shown_address(_address(provider)),
         endpoint=endpoint,
         responses=responses,
+        cache_marks=wants_marks(provider_name, name, provider.base_url),
     )
 
 

@@ -27,6 +27,7 @@ from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIStatusError
 from pydantic import Field, PrivateAttr
 
+from fusion_graph.models.caching import with_marks
 from fusion_graph.models.completion import (
     ErrorReply,
     checked,
@@ -97,6 +98,9 @@ class ProtocolChat(ChatOpenAI):
                 self.sink(result.generations[0].message.text)
             return result
         payload.pop("stream", None)
+        if payload.pop("cache_control", None):
+            goes_on = payload.get("tool_choice") != "none"
+            payload["messages"] = with_marks(payload["messages"], goes_on=goes_on)
         payload.update(payload.pop("extra_body", None) or {})
         if "max_completion_tokens" in payload:
             payload[self.tokens_field] = payload.pop("max_completion_tokens")

@@ -336,7 +336,7 @@ def _loss(error: Unreadable | ConfigurationError, ref: object, emit: Emit) -> De
 
 def _left_out(model: Model) -> list[Degradation]:
     # A judge that cannot take a temperature is the rule among reasoning models, not a loss.
-    lost = model.refused - {"temperature", "response_format", RESPONSES_API}
+    lost = model.refused - {"temperature", "response_format", "cache_control", RESPONSES_API}
     return [
         {"code": "parameter_refused", "detail": told} for told in told_refusals("The judge", lost)
     ]

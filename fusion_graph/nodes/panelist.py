@@ -203,7 +203,8 @@ def _answer(
         why = caller.without_tools or with_remedy("Its provider refused them", "tools_refused")
         told = f"{name} worked without tools, so without sources: {why}"
         losses.append({"code": "tools_refused", "detail": told})
-    for told in told_refusals(name, refused - {"tools"}):
+    # What cannot be marked for a cache is paid for again; the answer is none the worse.
+    for told in told_refusals(name, refused - {"tools", "cache_control"}):
         losses.append({"code": "parameter_refused", "detail": told})
     return {
         "name": name,
