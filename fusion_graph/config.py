@@ -234,6 +234,9 @@ class FusionConfig(Strict):
     """Folder of Markdown, text or HTML files that `search = "corpus"` looks in."""
     max_tool_calls: int = Field(default=8, ge=0, le=MAX_TOOL_CALLS, title="Tool calls per panelist")
     """Most searches and fetches one panelist may make; parallel ones count one by one."""
+    research: Literal["model", "first"] = Field(default="model", title="Who searches first")
+    """model: each panelist decides whether to search; first: code searches with the question and
+    reads the best hits before a panelist is asked, for small models that never call a tool."""
     judge_tools: bool = Field(default=False, title="Judge may search")
     """Gives the judge the panel's tools, under the same cap."""
     criteria: Annotated[str, Offers(lambda: CRITERIA)] = Field(

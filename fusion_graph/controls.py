@@ -22,6 +22,7 @@ _RESEARCHING = (
     "allowed_domains",
     "blocked_domains",
     "max_tool_calls",
+    "research",
     "temperature",
     "panelist_timeout",
     "panelist_stall",

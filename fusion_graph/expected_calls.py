@@ -189,7 +189,10 @@ class Expectation:
         turn, answer = self._reply(LIKELY_TURN), self._reply(answer)
         calls = []
         reads += self._tools if cap else 0
-        for result in self._results(cap):
+        results = self._results(cap)
+        if stage != "judge" and self._case == "likely" and self._settings.research == "first":
+            reads, results = reads + sum(results), []  # found by code before the model is asked
+        for result in results:
             calls.append(self._call(stage, model, reads, turn))
             reads += turn + result + 2 * MESSAGE_TOKENS[self._case]
         if self._case == "high":

@@ -94,6 +94,7 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
         "failure": answer["failure"],
         "tool_calls": [
             {key: call[key] for key in ("name", "args", "status", "seconds", "source_ids")}
+            | {"by": call.get("by", "model")}
             for call in answer["tool_calls"]
         ],
         "usage": {key: value for key, value in spent.items() if key in _USAGE},

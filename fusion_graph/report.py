@@ -47,13 +47,17 @@ class NamedFailure(ReportedFailure):
 
 
 class ReportedToolCall(_Record):
-    """One search or fetch of a panelist. `status` is `ok` or the tool's failure code; seconds."""
+    """One search or fetch of a panelist. `status` is `ok` or the tool's failure code; seconds.
+
+    `by` says who made it: the model, or code before the model was asked (`research = "first"`).
+    """
 
     name: str
     args: dict[str, Any]
     status: str
     seconds: float
     source_ids: list[int]
+    by: Literal["model", "code"] = "model"
 
 
 class AnswerUsage(_Record):

@@ -29,6 +29,7 @@ from typing_extensions import TypedDict
 
 from fusion_graph.conversation import with_findings
 from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.first_search import search_first
 from fusion_graph.models.calls import CallFailed, Options, Reply
 from fusion_graph.models.reply import new_call_id, with_call_ids
 from fusion_graph.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
@@ -235,14 +236,17 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
         who: The researcher; its records grow as it works.
         conversation: System instructions and the conversation, as the model is to see it.
     """
+    done_before = len(who.done)
+    turns = await search_first(who, conversation) if who.first and who.by_name else []
+    used = len(who.done) - done_before
     start: ResearchState = {
         "conversation": list(conversation),
-        "turns": [],
-        "seeded": 0,
-        "as_text": False,
+        "turns": turns,
+        "seeded": len(turns),
+        "as_text": not who.takes_tools,
         "pending": [],
-        "used": 0,
-        "phase": "research",
+        "used": used,
+        "phase": after_tools(used < who.cap, takes_choice=True) if who.by_name else "research",
         "asked": 0,
         "finding": None,
     }

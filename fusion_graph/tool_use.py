@@ -46,6 +46,7 @@ class Researcher:
         writing: Is told what the model writes, as it writes; None asks for replies in one piece.
         page_characters: Most characters of a page that it is shown at once, where its model's
             window is small; None leaves it to the tool.
+        first: Whether code makes the first search, before the model is asked.
     """
 
     caller: Caller
@@ -58,6 +59,7 @@ class Researcher:
     done: list[ToolRecord] = field(default_factory=list)
     writing: Deltas | None = None
     page_characters: int | None = None
+    first: bool = False
 
     def __post_init__(self) -> None:
         self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}

@@ -332,6 +332,7 @@ CONTROLS = {
     "max_tool_calls": "slider",
     "max_completion_tokens": "number",
     "temperature": "number",  # a slider could not be left unset
+    "research": "select",
     "judge_tools": "boolean",
     "criteria": "textarea",
     "allowed_domains": "json",

@@ -107,7 +107,8 @@ async def _attempt(
             caller.gate = partial(_waiting_unwatched, scope, turn)
             caller.resting = turn.unwatched
             # Whoever has stand-ins need not go on without what a panel is for.
-            caller.tools_wanted = scope.stand_ins_left()
+            # With a first search made by code, a model without tools is no loss of evidence.
+            caller.tools_wanted = scope.stand_ins_left() and not who.first
             who.writing = Deltas(caller.emit, caller.name, turn.alive, caller.nonce)
             return who, await research(who, _briefed(task["conversation"], member, who))
     except TimeUp as over:
@@ -171,6 +172,7 @@ async def _researcher(
         tools=scope.toolbox.tools(said, nonce) if cap else [],
         cap=cap,
         nonce=nonce,
+        first=settings.research == "first",
     )
 
 

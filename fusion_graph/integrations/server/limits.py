@@ -23,6 +23,7 @@ SETTABLE = frozenset(
         "invocation",
         "search",
         "max_tool_calls",
+        "research",
         "judge_tools",
         "criteria",
         "max_completion_tokens",
