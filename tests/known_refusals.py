@@ -88,6 +88,14 @@ EXAMPLES: list[tuple[str, int, Any]] = [
         llama("Failed to parse input at pos 31: <tool_call>", 500, "server_error"),
     ),
     (
+        "nova tool use unparsed",
+        424,
+        {
+            "__type": "ModelErrorException",
+            "message": "Model produced invalid sequence as part of ToolUse.",
+        },
+    ),
+    (
         "hermes parser failed",
         400,
         vllm("The server could not parse the function call of the model."),
