@@ -93,7 +93,7 @@ def after_tools(may_call: bool, takes_choice: bool) -> Phase:
 
     Args:
         may_call: Whether the cap leaves some calls.
-        takes_choice: Whether the model is not known to refuse `tool_choice`.
+        takes_choice: Whether `tool_choice` forbids the model its tools, or a word has to do.
     """
     if may_call:
         return "research"

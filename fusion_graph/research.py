@@ -128,7 +128,8 @@ def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessag
     messages: list[BaseMessage] = [*conversation, *(m for turn in turns for m in turn)]
     if not who.wire_tools:
         return messages, who.options
-    choice = None if phase == "research" else "none"
+    by_choice = phase == "forbidden" or (phase == "told" and who.model.takes_choice)
+    choice = "none" if by_choice else None
     return messages, replace(who.options, tools=who.wire_tools, tool_choice=choice)
 
 
@@ -192,7 +193,7 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     results: list[BaseMessage] = [*await run_calls(who, wanted[:left])]
     results += [refuse_call(who, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
-    phase = after_tools(used < who.cap, "tool_choice" not in who.model.refused)
+    phase = after_tools(used < who.cap, who.model.takes_choice)
     told: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
     return {"turns": [results, *told], "pending": [], "used": used, "phase": phase}
 

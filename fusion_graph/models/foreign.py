@@ -46,6 +46,11 @@ def _is_a(chat: BaseChatModel, *names: str) -> bool:
     return any(cls.__name__ in names for cls in type(chat).__mro__)
 
 
+def is_anthropic(chat: BaseChatModel) -> bool:
+    """Whether a chat model speaks Anthropic's protocol through LangChain's integration."""
+    return _is_a(chat, "ChatAnthropic", "ChatAnthropicVertex")
+
+
 def _named_like(mended: type[Any], cls: type[Any]) -> type[Any]:
     """The mended class under the name of the one it stands for: traces and prices go by it."""
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
@@ -210,7 +215,7 @@ def with_cache_marks(chat: BaseChatModel, messages: Sequence[BaseMessage]) -> li
         chat: The chat model; the conversation of any other than Anthropic's stays as it is.
         messages: The conversation. One that has marks of its own keeps them and gets none.
     """
-    if not _is_a(chat, "ChatAnthropic", "ChatAnthropicVertex") or any(map(_is_marked, messages)):
+    if not is_anthropic(chat) or any(map(_is_marked, messages)):
         return list(messages)
     turns = [at for at, message in enumerate(messages) if isinstance(message, AIMessage)]
     ends = {len(messages) - 1, *(at - 1 for at in turns[-1:])}

@@ -39,7 +39,7 @@ from fusion_graph.models.apis import (
 )
 from fusion_graph.models.caching import wants_marks
 from fusion_graph.models.connection import shown_address
-from fusion_graph.models.foreign import kept_whole
+from fusion_graph.models.foreign import is_anthropic, kept_whole
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
 from fusion_graph.providers import INTEGRATION_KEYS, providers
 
@@ -76,6 +76,8 @@ SETTINGS = {
 }
 """What a LangChain integration may call a parameter, as a field of its chat model: the standard
 name, then those of `langchain-google-genai`, older `langchain-anthropic`, `langchain-ollama`."""
+
+_CLAUDES = ("openrouter:anthropic/", "openrouter:~anthropic/")
 
 
 @dataclass
@@ -142,6 +144,16 @@ class Model:
         if self.endpoint is None:
             return None
         return self.endpoint.refusal(error, sent, asked, found)
+
+    @property
+    def takes_choice(self) -> bool:
+        """Whether `tool_choice` is how to forbid calls: not where it was refused, or costs.
+
+        Where it differs from the request before, Anthropic finds no message of that request in
+        its cache; and the request after the cap is the longest of all. Claude does as it is told.
+        """
+        claude = is_anthropic(self.chat) or self.ref.startswith(_CLAUDES)
+        return "tool_choice" not in self.refused and not claude
 
     def note_refused(self, names: Iterable[str]) -> None:
         """Remember parameters that were refused, each refusal in its turn."""

@@ -16,7 +16,9 @@ def answer(asked: Asked) -> tuple[Any, list[tuple[str, Any]] | None, Any]:
     turns = _check(asked)
     choice = body.get("tool_choice", {}).get("type")
     usage = _usage(asked)
-    if asked.goes_on(turns, may_call=bool(body.get("tools")) and choice != "none"):
+    # A word after the results is heard: it asks for the answer.
+    said = turns and list(blocks_of(body))[-1].get("type") == "text"
+    if asked.goes_on(turns, may_call=bool(body.get("tools")) and choice != "none" and not said):
         content, stop = _turn(asked, turns, body["tools"][0]["name"]), "tool_use"
     else:
         text = {"type": "text", "text": f"Claude's answer after {turns} rounds."}
