@@ -32,6 +32,7 @@ from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.text_calls import offered_in
 from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
+from fusion_graph.nodes.shortfalls import shortfalls
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 from fusion_graph.visible import VisibleTokens
@@ -98,6 +99,9 @@ async def synthesis(
     written = await write(prompt, note, joined, settings, limit, caller, say)
     message = written.message
     if message.content or message.tool_calls or message.invalid_tool_calls:
+        if not settings.writer_is_bound:
+            asked = next((m.text for m in reversed(messages) if m.type == "human"), "")
+            written.degradations += shortfalls(asked, written.answer, survivors)
         return written
     best = most_agreed(survivors, judgement)
     losses = [*written.degradations, _NO_WRITER]

@@ -1,0 +1,52 @@
+"""What is wrong with a writer's answer on its face, beside what the panel wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from fusion_graph.errors import Degradation
+from fusion_graph.state import PanelAnswer
+
+STUB_CHARACTERS = 80
+STUB_WORDS = 12
+"""An answer shorter than both is one line."""
+
+TIMES_LONGER = 10
+WHOLE_CHARACTERS = 300
+"""Every answer of the panel is so much longer, and so long, before a line counts as a stub: where
+the request wants a word, at least one member gives a word."""
+
+_WANTS_LITTLE = re.compile(
+    r"\b(?:one|single|1)[ -](?:word|line|sentence|letter|number|name)|\byes\b.{0,9}\bno\b|\bbrief|"
+    r"\bshort(?:ly|est)?\b|\bconcise|\bonly (?:the|a|an|with)\b|\bjust (?:the|a|an)\b|"
+    r"\bnothing else|\btl;?dr|\bheadline|\btitle\b|true or false",
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(r"\b(?:[Aa]nswer|[Pp]anell?ist|[Rr]esponse|[Mm]ember) ([A-P])\b")
+
+
+def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> list[Degradation]:
+    """What a reader should know of an answer: that it is a stub, or speaks of the panel's labels.
+
+    Args:
+        question: The request; one that asks for little gets little.
+        text: The writer's answer.
+        survivors: The panel's answers.
+    """
+    losses: list[Degradation] = []
+    shortest = min((len(answer["content"]) for answer in survivors), default=0)
+    line = 0 < len(text) < STUB_CHARACTERS and len(text.split()) < STUB_WORDS
+    whole = shortest >= max(WHOLE_CHARACTERS, TIMES_LONGER * len(text))
+    if line and whole and not _WANTS_LITTLE.search(question):
+        detail = (
+            f"The writer's answer has {len(text)} characters, the shortest of the panel's "
+            f"{shortest}: read those too."
+        )
+        losses.append({"code": "answer_stub", "detail": detail})
+    labels = {str(answer["label"]): answer["name"] for answer in survivors}
+    named = sorted({m[1] for m in _LABELLED.finditer(text) if m[0].lower() not in question.lower()})
+    if told := [f"{label} is {labels[label]}" for label in named if label in labels]:
+        detail = f"The answer speaks of the panel's labels: {', '.join(told)}."
+        losses.append({"code": "labels_mentioned", "detail": detail})
+    return losses
