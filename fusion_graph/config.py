@@ -197,6 +197,9 @@ class Provider(Strict):
     """`responses`: OpenAI's Responses API; `chat`: chat completions. Unset: `responses` for
     those of OpenAI's own models that need it for tools and reasoning (`gpt-5*`, `o*`, codex),
     `chat` for all others."""
+    context_tokens: int | None = Field(default=None, ge=512, title="Context tokens")
+    """Tokens its models read at once, reply included: what is sent is cut to fit. Unset: asked of
+    a server of your own, unknown of others."""
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         shown = {**dict(super().__repr_args__()), "headers": dict.fromkeys(self.headers, "***")}

@@ -24,7 +24,8 @@ from fusion_graph.cost.tokens import (
     unseen_tokens,
 )
 from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
-from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, STRONGEST_FORMAT
+from fusion_graph.nodes.judge import STRONGEST_FORMAT
+from fusion_graph.nodes.material import MATERIAL_CHARACTERS
 from fusion_graph.phases import AFTER_CAP
 from fusion_graph.prompts import (
     ANSWER_NOW,

@@ -9,7 +9,7 @@ counts, and `phases` says what they are asked next.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -32,9 +32,13 @@ from fusion_graph.errors import Failure, FailureReason
 from fusion_graph.first_search import search_first
 from fusion_graph.models.calls import CallFailed, Options, Reply
 from fusion_graph.models.reply import new_call_id, with_call_ids
+from fusion_graph.models.window import TooLong, fit, text_tokens
 from fusion_graph.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.tool_use import Researcher, WantedCall, answer_call, refuse_call, run_calls
+
+CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
+"""What is said around results that are told as text, their calls included."""
 
 
 class Finding(TypedDict):
@@ -120,6 +124,8 @@ def _ended(failure: Failure) -> dict[str, Any]:
 def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
     """What is sent: only ever more at the end and the same tools, until it is flattened."""
     conversation, turns, phase = state["conversation"], state["turns"], state["phase"]
+    if phase == "flattened" or state["as_text"]:
+        conversation, turns = _fitted(who, conversation, turns)
     if phase == "flattened":
         return with_findings(conversation, turns, ANSWER_NOW), who.options
     if state["as_text"]:
@@ -131,6 +137,29 @@ def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessag
     by_choice = phase == "forbidden" or (phase == "told" and who.model.takes_choice)
     choice = "none" if by_choice else None
     return messages, replace(who.options, tools=who.wire_tools, tool_choice=choice)
+
+
+def _fitted(
+    who: Researcher, conversation: list[AnyMessage], turns: list[list[BaseMessage]]
+) -> tuple[list[AnyMessage], list[list[BaseMessage]]]:
+    """Both as the model's context has room for them: results told as text are the question's own,
+    which nobody cuts."""
+    room = who.model.window.room(who.options.max_tokens)
+    if room is None:
+        return conversation, turns
+    try:
+        plan = fit([*conversation, *(m for turn in turns for m in turn)], room - CLOSING_TOKENS)
+    except TooLong:
+        return conversation, turns  # the caller says so, with what to do
+    for cut in plan.cuts:
+        who.caller.fitting.note(who.model.ref, who.model.window, cut)
+    places: Iterator[Any] = iter(plan.places)
+    parts: list[Sequence[BaseMessage]] = [conversation, *turns]
+    said, *rest = (
+        [message for _, message in zip(part, places, strict=False) if message is not None]
+        for part in parts
+    )
+    return said, rest
 
 
 def _seen(reply: Reply, phase: Phase, may_call: bool) -> Seen | None:
@@ -190,7 +219,8 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     who = runtime.context
     wanted = state["pending"]
     left = who.cap - state["used"]
-    results: list[BaseMessage] = [*await run_calls(who, wanted[:left])]
+    history = [*state["conversation"], *(m for turn in state["turns"] for m in turn)]
+    results: list[BaseMessage] = [*await run_calls(who, wanted[:left], history=history)]
     results += [refuse_call(who, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
     phase = after_tools(used < who.cap, who.model.takes_choice)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
@@ -18,10 +18,12 @@ from fusion_graph.events import Deltas
 from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.open import Model
 from fusion_graph.models.secrets import scrub
+from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
 from fusion_graph.state import ToolRecord
 from fusion_graph.toolbox import number_sources
-from fusion_tools.render import visible
+from fusion_tools.render import MAX_FOREIGN_CHARS, visible
+from fusion_tools.results import is_artifact
 from fusion_tools.sources import SourceBook
 
 TOOL_SECONDS = 60.0
@@ -81,7 +83,10 @@ class WantedCall(TypedDict):
 
 
 async def run_calls(
-    who: Researcher, calls: Sequence[WantedCall], by: Literal["model", "code"] = "model"
+    who: Researcher,
+    calls: Sequence[WantedCall],
+    by: Literal["model", "code"] = "model",
+    history: Sequence[BaseMessage] = (),
 ) -> list[ToolMessage]:
     """Run calls side by side, and number what they found in the order of the calls.
 
@@ -89,12 +94,14 @@ async def run_calls(
         who: Whose calls; its records and sources grow.
         calls: The calls.
         by: Who made them: the model, or the code that searches before it is asked.
+        history: What the model has been sent so far: pages get what its context leaves.
     """
+    room = _room_each(who, history, len(calls))
     done_before = len(who.done)
     ran = await asyncio.gather(*(_run(who, call, by) for call in calls))
     # In the order of the calls, whoever was first: the same work gives the same numbers.
     who.done[done_before:] = [used.record for used in ran]
-    return [_numbered(who, used) for used in ran]
+    return [_numbered(who, used, room) for used in ran]
 
 
 def refuse_call(who: Researcher, call: WantedCall) -> ToolMessage:
@@ -164,14 +171,42 @@ async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) 
     return _Used(call, record, message, failure)
 
 
-def _numbered(who: Researcher, used: _Used) -> ToolMessage:
+def _numbered(who: Researcher, used: _Used, room: int | None) -> ToolMessage:
     """What a call brought, as the model is to read it, with its sources numbered."""
     text = used.failure
     if used.message is not None:
-        text, _, used.record["source_ids"] = number_sources(
-            used.message, who.book, who.nonce, who.page_characters
-        )
+        most = who.page_characters
+        if room is not None:
+            part = _page_part(who, used.message, room)
+            most = part if most is None else min(part, most)
+        text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce, most)
     return answer_call(used.call, text, failed=used.record["status"] != "ok")
+
+
+def _room_each(who: Researcher, history: Sequence[BaseMessage], results: int) -> int | None:
+    """Tokens that each new result may take: half of the room left, so that later ones find some.
+
+    None where nobody knows how much the model reads.
+    """
+    room = who.model.window.room(who.options.max_tokens, who.wire_tools)
+    if room is None:
+        return None
+    return max((room - sum(map(tokens_of, history))) // 2 // max(results, 1), LEAST_TOKENS)
+
+
+def _page_part(who: Researcher, message: ToolMessage, room: int) -> int:
+    """How many characters of a page there is room for; what is left out is noted."""
+    page: Any = message.artifact
+    if not is_artifact(page) or page["kind"] != "page" or page["failure"] is not None:
+        return MAX_FOREIGN_CHARS
+    shown = page["text"][page["offset"] :][: page["limit"]]
+    tokens = text_tokens(shown)
+    if tokens <= room:
+        return MAX_FOREIGN_CHARS
+    most = len(shown) * room // tokens
+    cut = Cut(message.tool_call_id, f"a result of {message.name}", len(shown), most)
+    who.caller.fitting.note(who.model.ref, who.model.window, cut)
+    return most
 
 
 def _record(

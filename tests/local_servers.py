@@ -198,12 +198,11 @@ class _Server(ThreadingHTTPServer):
             return 404, {"error": {"message": f"model '{body.get('model')}' not found"}}
         self.loaded = True
         messages = body["messages"]
-        extra = tokens(json.dumps(body.get("tools") or ""))
-        read = extra + sum(tokens(json.dumps(m, ensure_ascii=False)) for m in messages)
+        read = prompt_tokens(body)
         most = body.get("max_tokens")
         if read > self.context and self.silent:
             while len(messages) > 1 and read > self.context:
-                read -= tokens(json.dumps(messages.pop(0), ensure_ascii=False))
+                read -= _message_tokens(messages.pop(0))
             read = min(read, self.context)
         if read > self.context:
             return 400, self._too_long(read)
@@ -281,6 +280,17 @@ def _call(name: str, args: dict[str, Any], number: int) -> tuple[dict[str, Any],
 def tokens(text: str) -> int:
     """Tokens as the servers here count them: up to five letters each, every digit by itself."""
     return len(_TOKEN.findall(text))
+
+
+def prompt_tokens(body: dict[str, Any]) -> int:
+    """What a request comes to, in the servers' own count."""
+    extra = tokens(json.dumps(body.get("tools") or ""))
+    return extra + sum(map(_message_tokens, body["messages"]))
+
+
+def _message_tokens(message: dict[str, Any]) -> int:
+    calls = json.dumps(message.get("tool_calls") or "")
+    return 6 + tokens(message.get("content") or "") + tokens(calls)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.nodes.judge import SHORTEST_CUT, fairly_cut
+from fusion_graph.nodes.material import SHORTEST_CUT, fairly_cut
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -136,7 +136,7 @@ def roles_of(call) -> list[str]:
             id="404",
         ),
         pytest.param(
-            {"status": 400, "error": {"message": "maximum context length is 8192 tokens"}},
+            {"status": 400, "error": {"message": "maximum context length exceeded"}},
             "context_length",
             400,
             1,
@@ -186,11 +186,28 @@ def roles_of(call) -> list[str]:
             id="thinking around everything",
         ),
         pytest.param(
-            {"text": "<think>Water is", "finish_reason": "length", "cost": 0.001},
+            {
+                "text": "<think>Water is",
+                "finish_reason": "length",
+                "usage": {"completion_tokens": 16_000},
+                "cost": 0.001,
+            },
             "empty_answer",
             None,
             1,
             id="out of tokens while thinking",
+        ),
+        pytest.param(
+            {
+                "text": "",
+                "finish_reason": "length",
+                "usage": {"prompt_tokens": 4_000, "completion_tokens": 96},
+                "cost": 0.001,
+            },
+            "context_length",
+            None,
+            1,
+            id="out of context, far below the cap",
         ),
         pytest.param(
             {"text": "", "finish_reason": "content_filter", "cost": 0.001},

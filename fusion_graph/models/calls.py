@@ -44,15 +44,18 @@ from fusion_graph.models.failures import (
     refused_parameter,
     refused_tools,
     retry_after,
+    status_of,
     words_of,
     worth_retrying,
 )
+from fusion_graph.models.fitting import Fitting, ended_by, read_tokens, too_long_detail
 from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.open import Model
 from fusion_graph.models.reading import read_reply
 from fusion_graph.models.reply import without_turn
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.served import served_by
+from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, Stage
 from fusion_graph.visible import without_thinking
 
@@ -152,10 +155,14 @@ class Reply:
     Attributes:
         message: As it came; calls that it held as text are calls.
         text: What a reader may see of it: no reasoning, no calls, nothing of the prompts' own.
+        ended_by: What ended it before its end, if that was not the cap that was asked for.
+        remedy: What to do about that.
     """
 
     message: AIMessage
     text: str
+    ended_by: str = ""
+    remedy: str = ""
 
     @property
     def finish_reason(self) -> str:
@@ -184,7 +191,8 @@ class Reply:
             limit: The field that sets its length.
         """
         filtered = "the provider's filter"
-        return {"length": limit, "content_filter": filtered}.get(self.finish_reason, "")
+        too_long = f"{self.ended_by}; {self.remedy.rstrip('.')}" if self.ended_by else limit
+        return {"length": too_long, "content_filter": filtered}.get(self.finish_reason, "")
 
     @property
     def is_blank(self) -> bool:
@@ -203,6 +211,10 @@ class Reply:
         why = "It sent only reasoning." if said else "The reply was blank."
         if said and without_thinking(said):
             why = "It wrote a tool call as text, or repeated the prompt, and no answer."
+        if self.finish_reason == "length" and self.ended_by:
+            return _not_tried_again(
+                "context_length", f"{why} It was ended by {self.ended_by}. {self.remedy}"
+            )
         if self.finish_reason == "length":
             why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
         return _not_tried_again("empty_answer", why)
@@ -258,6 +270,7 @@ class Caller:
         journal: Keeps finished calls, and has those of a process that died; None keeps nothing.
         nonce: The run's delimiter secret, which nobody is to see.
         echoed: What its last reply repeated of the prompts, and was taken out.
+        fitting: Cuts prompts to the models' contexts, and tells what was cut.
     """
 
     stage: Stage
@@ -273,6 +286,11 @@ class Caller:
     journal: Journal | None = None
     nonce: str = ""
     echoed: list[str] = field(default_factory=list)
+
+    fitting: Fitting = field(default_factory=Fitting)
+
+    def __post_init__(self) -> None:
+        self.fitting.name = self.name
 
     def echoes(self, who: str) -> list[Degradation]:
         """What its last reply repeated of the prompts, as a degradation, if anything.
@@ -314,7 +332,8 @@ class Caller:
         made = len(self.calls)
         reply = await self._ask(model, messages, options, sink, restart)
         message = reply.message.model_dump(mode="json")
-        self.journal.keep(step, {"message": message, "calls": self.calls[made:]})
+        kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
+        self.journal.keep(step, {**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
         return reply
 
     def _again(
@@ -331,18 +350,26 @@ class Caller:
             model.note_refused(record["left_out"])
             if self.budget is not None:
                 self.budget.count(record)
+        self.fitting.resume(kept.get("cut", {}))
         message = AIMessage.model_validate(kept["message"])
         if sink is not None:
             sink(message.text)
-        return self._read(message, messages, options)
+        ended = kept.get("ended_by", ""), kept.get("remedy", "")
+        return self._read(message, messages, options, ended)
 
-    def _read(self, message: AIMessage, messages: Sequence[BaseMessage], options: Options) -> Reply:
+    def _read(
+        self,
+        message: AIMessage,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        ended: tuple[str, str],
+    ) -> Reply:
         """The reply in a message, in whatever dress its text and its calls came."""
         allowed = options.tool_choice != "none"
         message, text, self.echoed = read_reply(
             message, messages, options.tools, allowed, self.nonce
         )
-        return Reply(message, text)
+        return Reply(message, text, *ended)
 
     async def _ask(
         self,
@@ -364,15 +391,20 @@ class Caller:
         if model.without_reasoning and options.tools:
             model.refused.add(REASONING_WITH_TOOLS)
             options = options.without(REASONING_WITH_TOOLS)
+        await model.look_again()
         found: set[str] = set()
         attempt = 1
         while True:
             asked = model.api
+            sent, fitted = self._fitted(model, messages, options)
             try:
-                message = await self._once(model, messages, options, sink)
+                message = await self._once(model, sent, fitted, sink)
             except CallFailed:
                 raise
             except Exception as error:
+                if self._fits_better(model, messages, options, error, (sent, fitted)):
+                    attempt += 1
+                    continue
                 parameters = options.parameters()
                 refused = model.refused_api(error, parameters, asked, found)
                 if refused is not None:
@@ -395,7 +427,55 @@ class Caller:
                     restart(reason_of(error))
                 attempt += 1
                 continue
-            return self._read(message, messages, options)
+            self._counted(model, sent, fitted, message)
+            ended = ended_by(model.window, options.max_tokens, fitted.max_tokens, message)
+            remedy = model.window.remedy() if ended else ""
+            return self._read(message, messages, options, (ended, remedy))
+
+    def _fitted(
+        self, model: Model, messages: Sequence[BaseMessage], options: Options
+    ) -> tuple[list[BaseMessage], Options]:
+        """The conversation and options as the model's context has room for them.
+
+        Raises:
+            CallFailed: The question itself does not fit.
+        """
+        most = options.max_tokens
+        try:
+            sent, fits = self.fitting.plan(model.ref, model.window, messages, options.tools, most)
+        except TooLong as error:
+            detail = too_long_detail(model.ref, model.window, error)
+            raise CallFailed(_not_tried_again("context_length", detail)) from None
+        return sent, options if most is None else replace(options, max_tokens=fits)
+
+    def _fits_better(
+        self,
+        model: Model,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        error: Exception,
+        tried: tuple[list[BaseMessage], Options],
+    ) -> bool:
+        """Whether a refusal told how much the model reads, and there is less to be sent then."""
+        if status_of(error) not in (400, 413, 422):
+            return False
+        estimate = sum(map(tokens_of, tried[0])) + tools_tokens(options.tools)
+        if not model.window.refused(words_of(error), estimate):
+            return False
+        return self._fitted(model, messages, options) != tried
+
+    def _counted(
+        self, model: Model, sent: Sequence[BaseMessage], options: Options, message: AIMessage
+    ) -> None:
+        """Learn from the server's count of a prompt, and notice what it did not read."""
+        tokens = read_tokens(message)
+        if not tokens:
+            return
+        self.fitting.read(model.ref, model.window, sent, tokens)
+        if model.window.tokens is not None:
+            estimate = sum(map(tokens_of, sent)) + tools_tokens(options.tools)
+            model.window.count(estimate, tokens)
+        model.window.last_read = tokens
 
     async def _once(
         self,

@@ -12,9 +12,9 @@ import base64
 import logging
 import os
 import ssl
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -39,7 +39,9 @@ from fusion_graph.models.apis import (
 )
 from fusion_graph.models.caching import wants_marks
 from fusion_graph.models.connection import shown_address
+from fusion_graph.models.fitting import Window
 from fusion_graph.models.foreign import is_anthropic, kept_whole
+from fusion_graph.models.own_server import Served, is_own_server, served
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
 from fusion_graph.providers import INTEGRATION_KEYS, providers
 
@@ -100,6 +102,8 @@ class Model:
         endpoint: Through which of OpenAI's APIs it is asked; None where `protocol` is not.
         responses: Makes the client of the Responses API, where that is the one.
         cache_marks: Whether its provider caches only what is marked, in the OpenAI protocol.
+        window: What is known of how much it reads at once.
+        ask_again: Asks its server about it; None where there is nothing to learn.
     """
 
     ref: str
@@ -116,6 +120,8 @@ class Model:
     cache_marks: bool = False
     endpoint: Endpoint | None = None
     responses: Callable[[], BaseChatModel] | None = None
+    window: Window = field(default_factory=Window)
+    ask_again: Callable[[], Awaitable[Served]] | None = field(default=None, repr=False)
 
     @property
     def api(self) -> Api:
@@ -154,6 +160,21 @@ class Model:
         """
         claude = is_anthropic(self.chat) or self.ref.startswith(_CLAUDES)
         return "tool_choice" not in self.refused and not claude
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Tokens it reads at once, reply included, as far as anybody said."""
+        return self.window.tokens
+
+    async def look_again(self) -> None:
+        """Learn from its server how much it reads, where that was only its default so far."""
+        if self.ask_again is None or self.window.source not in ("unknown", "default"):
+            return
+        told = await self.ask_again()
+        self.window.kind = told.kind
+        if told.context_tokens is not None:
+            self.window.tokens = told.context_tokens
+            self.window.source = "default" if told.guessed else "server"
 
     def note_refused(self, names: Iterable[str]) -> None:
         """Remember parameters that were refused, each refusal in its turn."""
@@ -319,7 +340,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         return chats[theirs]
 
     endpoint = endpoint_of(_address(provider), provider_name, name, provider.api)
-    return Model(
+    model = Model(
         ref,
         provider_name,
         chats[identity],
@@ -333,6 +354,25 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         responses=responses,
         cache_marks=wants_marks(provider_name, name, provider.base_url),
     )
+    if provider.context_tokens is not None:
+        model.window = Window(provider.context_tokens, "preset")
+    if is_own_server(provider_name, provider.base_url):
+        model.window.own = True
+        address, headers = asking(provider, key)
+        model.ask_again = partial(served, provider_name, name, address, headers, client)
+        await model.look_again()
+    return model
+
+
+def asking(provider: Provider, key: str) -> tuple[str, dict[str, str]]:
+    """Where a provider's server is asked about itself, and with which headers.
+
+    Args:
+        provider: The provider, at an address of its own.
+        key: Its key.
+    """
+    address, login = _login_apart(provider.base_url or "")
+    return address, {"Authorization": f"Bearer {key}", **login, **provider.headers}
 
 
 def _address(provider: Provider) -> str:

@@ -51,7 +51,7 @@ async def direct_bound(
     nothing: Joined = {"answers": [], "sources": [], "degradations": []}
     caller.budget = Budget.of(settings, run["calls"])
     limit = writer_limit(settings, nothing, None)
-    written = await write(messages, "", nothing, settings, limit, caller, say)
+    written = await write(lambda _: messages, "", nothing, settings, limit, caller, say)
     answered = bool(written.message.content or written.message.tool_calls)
     why = "; ".join(loss["detail"] for loss in written.degradations)
     answer: Any = {

@@ -21,11 +21,12 @@ from fusion_graph.journal import Journal
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.prompts import judge_material, judge_system, repair, shorter
 from fusion_graph.research import research
 from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
+from fusion_graph.state import CallRecord, Joined, Judgement, Run
 from fusion_graph.tool_use import Researcher
 from fusion_graph.verdict import (
     Bounds,
@@ -37,12 +38,8 @@ from fusion_graph.verdict import (
 )
 from fusion_tools.sources import SourceBook
 
-MATERIAL_CHARACTERS = 240_000
-"""Most characters of answers shown to a judge or writer: about 60,000 tokens, which fits every
-model of the shipped presets with room for the reply."""
-
-SHORTEST_CUT = 2_000
-"""No answer is cut below this many characters, however many there are."""
+RESEARCH_TOKENS = 1_500
+"""What a judge that may search needs besides its material: the tools, and some of their results."""
 
 TAKES_NO_BOUNDS = frozenset({"openai", "openrouter"})
 """Providers whose strict modes refuse a schema with bounds, and have room for any verdict."""
@@ -104,18 +101,36 @@ async def judge(
     caller = Caller("judge", "judge", run["started"], emit, journal=journal, nonce=run["nonce"])
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, joined)
-    answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
-    material = judge_material(transcript(told(messages)), answers, joined["sources"], run["nonce"])
+    losses = list[Degradation]()
+
+    def build(material: Material) -> list[BaseMessage]:
+        said, answers, sources = transcript(material.said), material.answers, material.sources
+        return [
+            SystemMessage(judge_system(settings.criteria)),
+            HumanMessage(judge_material(said, answers, sources, run["nonce"])),
+        ]
+
     try:
         async with asyncio.timeout(limit.seconds):
             for ref in [settings.judge, *settings.fallbacks]:
                 try:
                     model = await open_model(ref, settings.providers)
-                    emit("analysis.in_progress", model=model.ref, answers=len(answers))
-                    room = _room(model, material, settings.max_completion_tokens)
-                    bounds = bounds_for(room, len(answers))
+                    emit("analysis.in_progress", model=model.ref, answers=len(survivors))
+                    prompt, shortened = prompt_for(
+                        model,
+                        caller,
+                        settings.max_completion_tokens,
+                        told(messages),
+                        survivors,
+                        joined["sources"],
+                        build,
+                        reserve=RESEARCH_TOKENS if settings.judge_tools else 0,
+                    )
+                    losses += [loss for loss in shortened if loss not in losses]
+                    room = _room(model, prompt[-1].text, settings.max_completion_tokens)
+                    bounds = bounds_for(room, len(survivors))
                     system = judge_system(settings.criteria, bounds.items, bounds.words)
-                    prompt: list[BaseMessage] = [SystemMessage(system), HumanMessage(material)]
+                    prompt[0] = SystemMessage(system)
                     verdict, cut = await _verdict(
                         model, prompt, bounds, joined["sources"], caller, run, settings, stack
                     )
@@ -137,12 +152,12 @@ async def judge(
                 return {
                     "analysis": analysis.model_dump(),
                     "calls": caller.calls,
-                    "degradations": losses,
+                    "degradations": [*losses, *caller.fitting.losses],
                 }
     except TimeoutError:
         timeout = f"The judge took more than {limit}."
         losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
-    return _nothing(caller.calls, losses)
+    return _nothing(caller.calls, [*losses, *caller.fitting.losses])
 
 
 async def _verdict(
@@ -265,44 +280,6 @@ async def _researched(
             return _Said("", "")
         raise _upstream(failure)
     return _Said(finding["text"], finding["cut_by"])
-
-
-def fairly_cut(
-    answers: Sequence[PanelAnswer], budget: int
-) -> tuple[list[tuple[str, str]], list[Degradation]]:
-    """Labels and texts in label order, cut to fit a budget: long answers give, short ones do not.
-
-    Args:
-        answers: Labelled answers.
-        budget: Most characters of all texts together.
-
-    Returns:
-        `(label, text)` pairs, cut texts marked as such, and a degradation for each cut.
-    """
-    ordered = sorted(answers, key=lambda answer: str(answer["label"]))
-    limit, left, waiting = budget, budget, sorted(len(a["content"]) for a in ordered)
-    for count, length in enumerate(waiting):
-        limit = left // (len(waiting) - count)
-        if length > limit:
-            break
-        left -= length
-    else:
-        limit = max(waiting, default=0)
-    limit = max(limit, SHORTEST_CUT)
-    pairs, losses = [], list[Degradation]()
-    for answer in ordered:
-        text = answer["content"]
-        if len(text) > limit:
-            losses.append(
-                {
-                    "code": "answer_cut",
-                    "detail": f"{answer['name']}'s answer was cut from {len(text)} to {limit} "
-                    "characters for judge and writer.",
-                }
-            )
-            text = f"{text[:limit]}\n[cut here: {len(text) - limit} more characters]"
-        pairs.append((str(answer["label"]), text))
-    return pairs, losses
 
 
 def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:

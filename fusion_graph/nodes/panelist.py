@@ -208,6 +208,7 @@ def _answer(
     # What cannot be marked for a cache is paid for again; the answer is none the worse.
     for told in told_refusals(name, refused - {"tools", "cache_control"}):
         losses.append({"code": "parameter_refused", "detail": told})
+    losses += caller.fitting.losses
     return {
         "name": name,
         "model": model_name(member.model),

@@ -29,9 +29,11 @@ from fusion_graph.journal import Journal
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.failures import with_remedy
-from fusion_graph.models.open import open_model
+from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.text_calls import offered_in
-from fusion_graph.nodes.judge import MATERIAL_CHARACTERS, fairly_cut, relabelled
+from fusion_graph.models.window import tools_tokens
+from fusion_graph.nodes.judge import relabelled
+from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.shortfalls import shortfalls
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
@@ -92,7 +94,10 @@ async def synthesis(
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before)
     limit = writer_limit(settings, joined, judgement)
-    prompt = _prompt(messages, run, joined, judgement, survivors)
+
+    def prompt(model: Model) -> list[BaseMessage]:
+        return _prompt(messages, run, joined, judgement, survivors, settings, model, caller)
+
     note = ""
     if judgement["analysis"] is None and len(survivors) > 1:
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
@@ -112,7 +117,7 @@ _NO_WRITER: Degradation = {"code": "synthesis_failed", "detail": "No writer answ
 
 
 async def write(
-    prompt: Sequence[BaseMessage],
+    prompt: Callable[[Model], Sequence[BaseMessage]],
     note: str,
     joined: Joined,
     settings: ResolvedConfig,
@@ -123,7 +128,7 @@ async def write(
     """What the writer, or the first fallback that can, makes of a prompt.
 
     Args:
-        prompt: Everything it is to see.
+        prompt: Everything that a model is to see.
         note: What the message says before the answer; left out where the caller wants a format.
         joined: Answers and sources that it may cite.
         settings: The run's settings.
@@ -155,8 +160,9 @@ async def write(
             losses.append({"code": "unknown_citation", "detail": detail})
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
         listed = "" if formatted or calls_tools else source_list(joined["sources"], answer)
+        losses += caller.fitting.losses
         return _finished(draft.message_id, note, answer, listed, say, caller.calls, losses, reply)
-    return Written(AIMessage(""), "", caller.calls, losses)
+    return Written(AIMessage(""), "", caller.calls, [*losses, *caller.fitting.losses])
 
 
 class Draft:
@@ -227,7 +233,7 @@ _REASONING = "the text so far was the model's reasoning"
 async def _asked(
     caller: Caller,
     ref: object,
-    prompt: Sequence[BaseMessage],
+    prompt: Callable[[Model], Sequence[BaseMessage]],
     settings: ResolvedConfig,
     draft: Draft,
     losses: list[Degradation],
@@ -242,8 +248,9 @@ async def _asked(
         tool_choice=settings.writer_tool_choice,
         response_formats=(wanted,) if wanted is not None and model.protocol else (),
     )
+    messages = prompt(model)
     for again in (True, False):
-        reply = await caller.ask(model, prompt, options, sink=draft.take, restart=draft.void)
+        reply = await caller.ask(model, messages, options, sink=draft.take, restart=draft.void)
         draft.end()
         if not settings.writer_tools:
             reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
@@ -272,8 +279,10 @@ def _prompt(
     joined: Joined,
     judgement: Judgement,
     survivors: Sequence[PanelAnswer],
+    settings: ResolvedConfig,
+    model: Model,
+    caller: Caller,
 ) -> list[BaseMessage]:
-    answers, _ = fairly_cut(survivors, MATERIAL_CHARACTERS)
     analysis = None
     if judgement["analysis"] is not None:
         labels = {answer["name"]: str(answer["label"]) for answer in survivors}
@@ -287,8 +296,23 @@ def _prompt(
     system = WRITER_SYSTEM
     if conversation and isinstance(conversation[0], SystemMessage):
         system = f"{system}\n\nThe application's instructions:\n{conversation.pop(0).text}"
-    material = writer_material(analysis, answers, joined["sources"], run["nonce"])
-    return [SystemMessage(system), *conversation, HumanMessage(material), *since]
+
+    def build(material: Material) -> list[BaseMessage]:
+        work = writer_material(material.analysis, material.answers, material.sources, run["nonce"])
+        return [SystemMessage(system), *material.said, HumanMessage(work), *since]
+
+    prompt, _ = prompt_for(
+        model,
+        caller,
+        settings.writer_max_tokens or settings.max_completion_tokens,
+        conversation,
+        survivors,
+        joined["sources"],
+        build,
+        analysis,
+        tools_tokens(settings.writer_tools),
+    )
+    return prompt
 
 
 def _finished(
