@@ -216,7 +216,10 @@ class Reply:
                 "context_length", f"{why} It was ended by {self.ended_by}. {self.remedy}"
             )
         if self.finish_reason == "length":
-            why += " It used up max_completion_tokens: raise it, or lower the reasoning effort."
+            why += (
+                " It used up its token limit, max_completion_tokens: raise it, or lower the "
+                "reasoning effort."
+            )
         return _not_tried_again("empty_answer", why)
 
 

@@ -69,6 +69,7 @@ def checked(body: dict[str, Any], offered: Collection[str] = ()) -> dict[str, An
     finish = first.get("finish_reason") if isinstance(first, dict) else None
     if error := error_in(body, finish):
         raise error
+    body.pop("error", None)  # it only said what finish_reason says
     if not isinstance(first, dict):
         raise ErrorReply(f"The reply holds no choices; its keys are {sorted(body)}.")
     if finish == "error":

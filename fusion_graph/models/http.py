@@ -145,6 +145,7 @@ async def opened(
         ReplyTooLarge: What came is beyond a bound.
         ForeignRedirect: It points somewhere else.
     """
+    beyond: ReplyTooLarge | ForeignRedirect | None = None
     try:
         stream = await client.post(
             path,
@@ -153,11 +154,17 @@ async def opened(
             stream=True,
             stream_cls=AsyncStream[object],
         )
+    except ReplyTooLarge as error:  # an error body, which the SDK reads by itself
+        beyond = error
     except APIConnectionError as error:
-        # The SDK takes whatever a transport raises for a broken connection.
-        if isinstance(error.__cause__, ReplyTooLarge | ForeignRedirect):
-            raise error.__cause__ from None
-        raise
+        # The SDK takes whatever a hook raises for a broken connection.
+        if not isinstance(error.__cause__, ReplyTooLarge | ForeignRedirect):
+            raise
+        beyond = error.__cause__
+    if beyond is not None:
+        # Alone: the status it came with, further down in the chain, would have it tried again.
+        beyond.__cause__ = beyond.__context__ = None
+        raise beyond
     response = stream.response
     try:
         yield response

@@ -452,7 +452,11 @@ ERRORS = [
             ),
             "data: [DONE]",
         ],
-        check={"answered": False, "says": ["context"], "never_says": ["It used up max_completion"]},
+        check={
+            "answered": False,
+            "says": ["context"],
+            "never_says": ["It used up its token limit"],
+        },
         model="ollama:small",
     ),
     case(
