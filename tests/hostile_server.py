@@ -95,12 +95,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         if kind.startswith("redirect"):
             target = bytes.fromhex(kind.removeprefix("redirect-")).decode()
             writer.write(
-                f"HTTP/1.1 307 Moved\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n".encode()
+                f"HTTP/1.1 307 Moved\r\nlocation: {target}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
             )
             await writer.drain()
         elif kind == "well":
             reply = json.dumps(WELL).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
+            )
             writer.write(b"content-length: %d\r\n\r\n%b" % (len(reply), reply))
             await writer.drain()
         else:
