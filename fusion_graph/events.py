@@ -31,18 +31,21 @@ EVENTS: dict[str, str] = {
     "panel.tool": "name, tool, args, by (model or code): a search or fetch begins",
     "panel.tool.completed": "name, tool, status, seconds, found",
     "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
-    "panel.completed": "name, model, content, characters, tool_calls, calls, cost_usd, seconds",
+    "panel.completed": "name, model, served, content, characters, tool_calls, calls, cost_usd, "
+    "seconds; served: the models that really answered",
     "panel.failed": "name, model, reason, detail, calls, cost_usd, seconds; `timed_out` also if "
     "left behind",
     "panel.replaced": "name, model, failure, seconds; by: the model asked in its place",
     "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
     "call.retried": "stage, name, model, reason, seconds: waiting before another try",
     "analysis.in_progress": "model, answers",
-    "analysis.completed": "analysis, and the number of each of its five kinds of points",
+    "analysis.completed": "model, served, analysis, and the number of each of its five kinds of "
+    "points",
     "analysis.failed": "code, detail",
     "synthesis.in_progress": "model",
     "synthesis.restarted": "model, reason: what was streamed so far is void",
-    "fusion.completed": "status, degradations (codes), cost_usd, calls, seconds",
+    "fusion.completed": "status, degradations (codes), served (by whom the answer is written), "
+    "cost_usd, calls, seconds",
 }
 """Every event by its type, in the order of a run, with what it holds besides `type` and `at`."""
 

@@ -24,6 +24,7 @@ from fusion_graph.continuing import earlier_fusion
 from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
+from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
@@ -252,6 +253,7 @@ def _finish(
         "fusion.completed",
         status=record["status"],
         degradations=[item["code"] for item in record["degradations"]],
+        served=served_names(written.calls),
         cost_usd=total["cost_usd"],
         calls=total["calls"],
         seconds=round(time.time() - run["started"], 3),

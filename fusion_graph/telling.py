@@ -105,17 +105,23 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
         panel,
         counted(total["calls"], "call"),
         f"{total['input_tokens']:,} tokens in, {total['output_tokens']:,} out",
-        spent(cost, report["usage"]["multiple"]),
+        spent(cost, report["usage"]["multiple"], total.get("known_usd")),
         seconds(took),
     ]
     lost = [f"  {item['code']}: {clean(item['detail'])}" for item in report["degradations"]]
     return ["; ".join(facts), *lost]
 
 
-def spent(cost: float | None, multiple: float | None) -> str:
-    """What a run cost, and how many plain calls of its dearest panelist that comes to."""
+def spent(cost: float | None, multiple: float | None, known: float | None = None) -> str:
+    """What a run cost, and how many plain calls of its dearest panelist that comes to.
+
+    Args:
+        cost: US dollars, or None if nobody knows.
+        multiple: How many plain calls; None if nobody knows.
+        known: US dollars of the calls whose cost is known.
+    """
     if cost is None:
-        return "cost unknown"
+        return f"cost unknown (at least ${known:.4f})" if known else "cost unknown"
     if not cost:
         return "cost $0"
     compared = "" if multiple is None else f" ({multiple:.1f} x one call)"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
+from fusion_graph.telling import summary
+from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 PRICE = {"input": 5.0, "output": 25.0, "cached_input": 0.5, "cache_write": 6.25}
@@ -267,3 +270,49 @@ async def test_a_panel_of_one_model_twice_shares_it_on_purpose(panel_config):
     report = await report_of(panel_config(panel=["scripted:a", "scripted:a", "scripted:b"]))
 
     assert report.degradations == []
+
+
+async def test_every_face_says_who_really_answered(models, panel_config):
+    models.script("a", {"text": "Wet.", "served": "a-2026-04-01"})
+    models.script("j", {"text": json.dumps(VERDICT), "served": "j-2026-04-01"})
+    models.script("w", {"text": "Wet indeed.", "served": "w-2026-04-01"})
+    graph = create_fusion_graph(panel_config())
+    events: list[dict[str, Any]] = []
+    async for mode, part in graph.astream(QUESTION, stream_mode=["custom", "values"]):
+        if mode == "custom":
+            events.append(part)
+        else:
+            state = part
+    report = FusionReport.from_state(state)
+
+    told = {e.get("name", e["type"]): e["served"] for e in events if "served" in e}
+    assert told == {
+        "a": ["a-2026-04-01"],
+        "b": ["b"],
+        "c": ["c"],
+        "analysis.completed": ["j-2026-04-01"],
+        "fusion.completed": ["w-2026-04-01"],
+    }
+    assert report.to_text().count("answered by ") == 1
+    assert "answered by a-2026-04-01" in report.to_text()
+    assert "answered by <bdi>a-2026-04-01</bdi>" in report.to_html()
+    assert report.to_html().count("answered by <bdi>") == 1
+
+
+async def test_a_sum_that_is_unknown_is_shown_with_the_least_it_can_be(models, panel_config):
+    models.script("c", {"text": "cut off", "close_after": 1}, {"text": "Wet.", "cost": 0.001})
+
+    report = await report_of(panel_config())
+
+    assert "cost unknown (at least $0.0080)" in report.to_text()
+    assert "(at least $0.0080)" in report.to_html()
+    assert "cost unknown (at least $0.0080)" in summary(report.model_dump(), 1.0)[0]
+
+
+async def test_cached_tokens_are_shown_beside_those_read(models, priced):
+    models.script("a", used(100_000, 1_000, prompt_tokens_details={"cached_tokens": 70_000}))
+
+    report = await report_of(priced())
+
+    assert "(70,000 cached)" in report.to_text()
+    assert "(70,000 cached)" in report.to_html()

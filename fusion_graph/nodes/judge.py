@@ -21,6 +21,7 @@ from fusion_graph.journal import Journal
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.prompts import judge_material, judge_system, repair, shorter
 from fusion_graph.research import research
@@ -148,7 +149,13 @@ async def judge(
                     detail = f"The judge pointed at what does not exist: {', '.join(unknown)}."
                     losses.append({"code": "judge_unknown_reference", "detail": detail})
                 losses += _left_out(model)
-                emit("analysis.completed", analysis=analysis.model_dump(), **analysis.counts())
+                emit(
+                    "analysis.completed",
+                    model=model.ref,
+                    served=served_names(c for c in caller.calls if c["model"] == model.ref),
+                    analysis=analysis.model_dump(),
+                    **analysis.counts(),
+                )
                 return {
                     "analysis": analysis.model_dump(),
                     "calls": caller.calls,

@@ -24,6 +24,7 @@ from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.secrets import scrub
+from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, research
 from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
@@ -275,6 +276,7 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
         "panel.completed",
         name=answer["name"],
         model=answer["model"],
+        served=served_names(answer["calls"]),
         content=answer["content"],
         characters=len(answer["content"]),
         tool_calls=len(answer["tool_calls"]),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from fusion_graph.page.strangers import web_address
-from fusion_graph.page.wording import duration, moment, money, shown
+from fusion_graph.page.wording import duration, moment, money, others, shown
 from fusion_graph.telling import counted, place
 
 
@@ -25,6 +25,7 @@ def _environment() -> Environment:
         "duration": duration,
         "moment": moment,
         "money": money,
+        "others": others,
         "place": place,
         "shown": shown,
         "web_address": web_address,

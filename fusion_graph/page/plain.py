@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from fusion_graph.page.panel import Member, Panel
 from fusion_graph.page.strangers import readable
-from fusion_graph.page.wording import duration, moment, money
+from fusion_graph.page.wording import duration, moment, money, others
 from fusion_graph.telling import clean, counted
 
 if TYPE_CHECKING:
     from fusion_graph.analysis import Analysis
-    from fusion_graph.report import FusionReport, ReportedAnswer, ReportedSource
+    from fusion_graph.report import FusionReport, ReportedAnswer, ReportedSource, ReportedTotals
 
 LONGEST_TITLE = 88
 """Characters of a section's title."""
@@ -55,7 +55,8 @@ def _run(report: FusionReport, panel: Panel) -> list[str]:
     lines = [
         f"status: {report.status}",
         asked if report.invoked else f"one model, no panel: {clean(report.invocation_reason)}",
-        f"{counted(total.calls, 'call')}, {duration(length)}, cost {money(total.cost_usd)}",
+        f"{counted(total.calls, 'call')}, {duration(length)}, cost {money(total.cost_usd)}"
+        f"{_at_least(total)}",
     ]
     return lines + [f"{lost.code}: {clean(lost.detail)}" for lost in report.degradations]
 
@@ -113,6 +114,8 @@ def _answer(answer: ReportedAnswer) -> list[str]:
         f"{counted(len(answer.tool_calls), 'tool call')}, cost {money(answer.cost_usd)}"
     )
     lines = [facts]
+    if really := others(answer.model, answer.served):
+        lines.append(f"answered by {clean(really)}")
     if answer.failure:
         lines.append(f"failed: {answer.failure.reason}: {clean(answer.failure.detail)}")
     if answer.content.strip():
@@ -134,7 +137,19 @@ def _cost(report: FusionReport) -> list[str]:
     usage = report.usage
     rows = [*usage.stages.items(), *usage.models.items(), ("total", usage.total)]
     return [
-        f"{clean(name)}: {counted(totals.calls, 'call')}, {totals.input_tokens:,} tokens in, "
-        f"{totals.output_tokens:,} out, {money(totals.cost_usd)}"
+        f"{clean(name)}: {counted(totals.calls, 'call')}, {totals.input_tokens:,} tokens in"
+        f"{_cached(totals)}, {totals.output_tokens:,} out, "
+        f"{money(totals.cost_usd)}{_at_least(totals)}"
         for name, totals in rows
     ]
+
+
+def _at_least(totals: ReportedTotals) -> str:
+    """What is known of an unknown sum."""
+    if totals.cost_usd is not None or not totals.known_usd:
+        return ""
+    return f" (at least {money(totals.known_usd)})"
+
+
+def _cached(totals: ReportedTotals) -> str:
+    return f" ({totals.cached_tokens:,} cached)" if totals.cached_tokens else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,17 @@ def money(dollars: float | None) -> str:
     if dollars < 0.0001:
         return "< $0.0001"
     return f"${dollars:.4f}" if dollars < 1 else f"${dollars:,.2f}"
+
+
+def others(model: str, served: Sequence[str]) -> str:
+    """The models that answered where they go by another name than the one asked, or nothing.
+
+    Args:
+        model: As it was asked: `openrouter:~anthropic/claude-opus-latest`.
+        served: As the replies name them.
+    """
+    asked = {model.lower(), model.partition(":")[2].lower()}
+    return ", ".join(name for name in served if name.lower() not in asked)
 
 
 def duration(seconds: float) -> str:

@@ -183,6 +183,9 @@ export class PanelistCard {
     const did = effort(this.tools.map((step) => step.tool));
     this._tuckSteps();
     say(this.line, `answered in ${duration(event.seconds)}${did ? ` · ${did}` : ""}`);
+    const asked = [event.model, event.model.replace(/^[^:]*:/, "")].map((name) => name.toLowerCase());
+    const others = (event.served ?? []).filter((name) => !asked.includes(name.toLowerCase()));
+    if (others.length) say(this.model, `${event.model} · answered by ${short(others.join(", "))}`);
     this._set("done");
     this.body.scrollTop = 0;
   }
