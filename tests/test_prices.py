@@ -108,3 +108,17 @@ def test_a_chat_model_costs_what_its_provider_lists():
     chat = ChatOpenAI(model="gpt-5.5", api_key="none")
 
     assert price_of(chat, {}) == price_of("openai:gpt-5.5", {})
+
+
+def test_the_lists_price_tells_what_a_cache_costs():
+    price = price_of("openrouter:anthropic/claude-opus-4.8", {})
+
+    assert price == Price(input=5, output=25, cached_input=0.5, cache_write=6.25)
+
+
+def test_a_long_prompt_has_its_own_price_in_the_cache_too():
+    short, long = (price_of("google_genai:gemini-2.5-pro", {}, read) for read in (0, 300_000))
+
+    assert short is not None
+    assert long is not None
+    assert long.cached_input == pytest.approx(2 * (short.cached_input or 0))

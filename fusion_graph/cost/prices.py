@@ -61,14 +61,24 @@ def _listed(provider: str, name: str, prompt_tokens: int) -> Price | None:
     from genai_prices import Usage, calc_price
 
     read = max(prompt_tokens, 1)
-    usage = Usage(input_tokens=read, output_tokens=1_000_000)
+    kinds = [{}, {"cache_read_tokens": read}, {"cache_write_tokens": read}]
     try:
-        found = calc_price(usage, model_ref=name, provider_id=provider_id)
+        found, cached, stored = (
+            calc_price(
+                Usage(input_tokens=read, output_tokens=1_000_000, **kind),
+                model_ref=name,
+                provider_id=provider_id,
+            )
+            for kind in kinds
+        )
     except LookupError:
         return None
     listed = found.model_price
     if listed.input_mtok is None or listed.output_mtok is None:
         return None  # an entry without prices, or a price by the hour or by the picture
     return Price(
-        input=float(found.input_price * 1_000_000 / read), output=float(found.output_price)
+        input=float(found.input_price * 1_000_000 / read),
+        output=float(found.output_price),
+        cached_input=float(cached.input_price * 1_000_000 / read),
+        cache_write=float(stored.input_price * 1_000_000 / read),
     )
