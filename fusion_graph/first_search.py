@@ -69,15 +69,16 @@ async def search_first(
     if search is None or not query:
         return []
     wanted = [_call("search", 1, search, {_text_argument(search): query})]
-    turns = await _made(who, wanted)
+    turns = await _made(who, wanted, conversation)
     found = {entry["id"]: entry["url"] for entry in who.book.entries()}
     urls = [found[id] for id in who.done[-1]["source_ids"] if id in found]
     reader = next((tool for tool in who.by_name.values() if _reads_pages(tool)), None)
     count = min(PAGES, who.cap - 1, len(urls))
     if reader is None or count < 1:
         return turns
+    history = [*conversation, *(message for turn in turns for message in turn)]
     pages = [_call("fetch", n, reader, {"url": url}) for n, url in enumerate(urls[:count], 1)]
-    return [*turns, *await _made(who, pages)]
+    return [*turns, *await _made(who, pages, history)]
 
 
 def is_search(tool: BaseTool) -> bool:
@@ -85,8 +86,10 @@ def is_search(tool: BaseTool) -> bool:
     return "search" in tool.name.lower() and bool(_text_argument(tool))
 
 
-async def _made(who: Researcher, calls: list[WantedCall]) -> list[list[BaseMessage]]:
-    results = await run_calls(who, calls, by="code")
+async def _made(
+    who: Researcher, calls: list[WantedCall], history: Sequence[BaseMessage]
+) -> list[list[BaseMessage]]:
+    results = await run_calls(who, calls, by="code", history=history)
     made = [ToolCall(name=c["name"], args=c["args"], id=c["id"]) for c in calls]
     return [[AIMessage("", tool_calls=made)], [*results]]
 

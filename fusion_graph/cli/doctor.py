@@ -14,8 +14,10 @@ from typing import Any
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.exits import ANSWERED, WRONG_USAGE, leave
 from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
+from fusion_graph.cli.members import first_broken, prospects
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.loops import run_blocking
 from fusion_graph.presets import Choice, Preset, choose, load, user_folder
 from fusion_graph.presets.servers import USUAL, find_servers
 from fusion_graph.telling import clean, counted, seconds
@@ -153,7 +155,10 @@ def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedCo
         check(settings, stack)
     except ConfigurationError as error:
         return error, settings
-    return None, settings
+    seats = run_blocking(prospects(settings))
+    for number, seat in enumerate(seats):
+        _say("" if number else "models", seat.said)
+    return first_broken(seats), settings
 
 
 def _say_corpus(settings: ResolvedConfig | None) -> None:

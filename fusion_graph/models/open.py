@@ -41,7 +41,7 @@ from fusion_graph.models.caching import wants_marks
 from fusion_graph.models.connection import shown_address
 from fusion_graph.models.fitting import Window
 from fusion_graph.models.foreign import is_anthropic, kept_whole
-from fusion_graph.models.own_server import Served, is_own_server, served
+from fusion_graph.models.own_server import Served, ask_server, is_own_server, served
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
 from fusion_graph.providers import INTEGRATION_KEYS, providers
 
@@ -358,19 +358,30 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         model.window = Window(provider.context_tokens, "preset")
     if is_own_server(provider_name, provider.base_url):
         model.window.own = True
-        address, headers = asking(provider, key)
+        address, headers = _asking(provider, key)
         model.ask_again = partial(served, provider_name, name, address, headers, client)
         await model.look_again()
     return model
 
 
-def asking(provider: Provider, key: str) -> tuple[str, dict[str, str]]:
-    """Where a provider's server is asked about itself, and with which headers.
+async def ask_own_server(ref: Any, given: Mapping[str, Provider]) -> Served | None:
+    """What the server of a model says now, past what is remembered; None for a cloud's.
 
     Args:
-        provider: The provider, at an address of its own.
-        key: Its key.
+        ref: A `provider:model` string or a chat model.
+        given: The configuration's providers.
     """
+    provider_name, _, name = ref.partition(":") if isinstance(ref, str) else ("", "", "")
+    provider = providers(given).get(provider_name)
+    if provider is None or not is_own_server(provider_name, provider.base_url):
+        return None
+    key = os.environ.get(provider.api_key_env or "") or "none"
+    _, client = await _connections()
+    return await ask_server(provider_name, name, *_asking(provider, key), client)
+
+
+def _asking(provider: Provider, key: str) -> tuple[str, dict[str, str]]:
+    """Where a provider's server is asked about itself, and with which headers."""
     address, login = _login_apart(provider.base_url or "")
     return address, {"Authorization": f"Bearer {key}", **login, **provider.headers}
 

@@ -9,6 +9,7 @@ import pytest
 
 from fusion_graph.cli.doctor import doctor
 from tests.commands import run
+from tests.local_servers import local_server
 
 SECRET = "sk-very-secret-4711"
 
@@ -48,6 +49,83 @@ def test_a_preset_without_its_key_is_broken(capsys):
     said = capsys.readouterr().out
     assert "broken        Model 'openai:gpt-5.5' needs an API key" in said
     assert "→ Set OPENAI_API_KEY" in said
+
+
+def preset(folder: Path, ref: str, url: str, more: str = "") -> str:
+    """A preset file of one model, twice, at an address."""
+    path = folder / "mine.toml"
+    provider = ref.partition(":")[0]
+    path.write_text(
+        f'panel = ["{ref}", "{ref}"]\nsearch = "corpus"\n{more}\n'
+        f'[providers.{provider}]\nbase_url = "{url}/v1"\n'
+    )
+    return str(path)
+
+
+def test_a_dead_server_is_not_ready(tmp_path, capsys):
+    assert doctor(preset(tmp_path, "mine:tiny", "http://127.0.0.1:9")) == 2
+
+    said = capsys.readouterr().out
+    assert "models        mine:tiny (panel, judge, writer): no answer" in said
+    assert "broken        Model 'mine:tiny': http://127.0.0.1:9/v1 does not answer." in said
+    assert "verdict" not in said
+
+
+@pytest.mark.parametrize("kind", ["ollama", "llamacpp", "lmstudio", "vllm"])
+def test_a_server_that_has_the_model_is_ready_and_says_how_much_it_reads(tmp_path, capsys, kind):
+    with local_server(kind, context=16_384, loaded=True) as server:
+        assert doctor(preset(tmp_path, f"{kind}:tiny", server.url)) == 0
+
+    said = capsys.readouterr().out
+    assert (
+        f"{kind}:tiny (panel, judge, writer): its server answers, context 16,384 tokens\n" in said
+    )
+
+
+def test_a_model_that_its_server_does_not_have_is_not_ready(tmp_path, capsys):
+    with local_server("ollama") as server:
+        assert doctor(preset(tmp_path, "ollama:qwen3", server.url)) == 2
+
+    said = capsys.readouterr().out
+    assert "broken        Model 'ollama:qwen3': its server has no such model." in said
+    assert "→ It has: tiny. Fetch it: `ollama pull qwen3`." in said
+
+
+@pytest.mark.parametrize("kind", ["ollama", "llamacpp", "lmstudio"])
+def test_a_template_that_drops_tools_is_not_ready_but_where_code_searches_first(
+    tmp_path, capsys, kind
+):
+    with local_server(kind, context=16_384, loaded=True, tools=False) as server:
+        assert doctor(preset(tmp_path, f"{kind}:tiny", server.url)) == 2
+        broken = capsys.readouterr().out
+        assert doctor(preset(tmp_path, f"{kind}:tiny", server.url, 'research = "first"')) == 0
+        ready = capsys.readouterr().out
+        assert doctor(preset(tmp_path, f"{kind}:tiny", server.url, "max_tool_calls = 0")) == 0
+
+    assert f"broken        Model '{kind}:tiny' is given no tools" in broken
+    assert 'research = "first"' in broken
+    assert "takes no tools: it works from what code finds first" in ready
+
+
+def test_a_small_context_and_an_unknown_price_are_told(tmp_path, capsys):
+    with local_server("openai") as server:
+        small = "context_tokens = 4096"
+        path = Path(preset(tmp_path, "mine:tiny", server.url))
+        path.write_text(f"{path.read_text()}{small}\n")
+        assert doctor(str(path)) == 0
+
+    said = capsys.readouterr().out
+    assert "reads only 4,096 tokens: pages and histories will be cut." in said
+    assert "price unknown" in said
+
+
+def test_a_clouds_models_are_not_asked_and_that_is_said(monkeypatch, capsys):
+    monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
+    assert doctor("budget") == 0
+
+    said = capsys.readouterr().out
+    assert "moonshotai/kimi-k2.6 (panel): not asked, known offline" in said
+    assert SECRET not in said
 
 
 def test_version_and_help():
