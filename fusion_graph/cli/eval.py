@@ -155,12 +155,14 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
 
 def _expected(expected: Expected, cap: float | None, answers: int) -> str:
     """What the whole will cost, in words, and whether the cap will let it."""
-    words = (
-        f"{answers} answers, about ${expected.likely:.4f} in all, grading included "
-        f"(${expected.low:.4f} to ${expected.high:.4f}); what is kept already costs nothing"
-    )
+    known = f"${expected.likely:.4f} in all, grading included"
+    spread = f"(${expected.low:.4f} to ${expected.high:.4f}); what is kept already costs nothing"
+    words = f"{answers} answers, about {known} {spread}"
     if expected.unknown:
-        words += f"; not counted, price unknown: {', '.join(map(clean, expected.unknown))}"
+        names = ", ".join(map(clean, expected.unknown))
+        words = f"{answers} answers, cost unknown: nobody knows the price of {names}"
+        if expected.high:
+            words += f"; the other models about {known} {spread}"
     if cap is not None and cap < expected.likely:
         words += f"; --max-cost {cap:g} will probably stop it before the end"
     return f"{words}."

@@ -46,7 +46,8 @@ class Costs:
         spent = self._spending
         if spent.fresh == 0:
             self._found = done  # what was in the store says nothing of what the rest will cost
-        parts = [f"${spent.spent:.4f} so far"]
+        nothing_known = spent.unknown and not spent.spent
+        parts = ["cost unknown so far" if nothing_known else f"${spent.spent:.4f} so far"]
         if spent.fresh and done > self._found and done < total:
             each = spent.fresh / (done - self._found)
             parts.append(f"about ${each * (total - done):.4f} to come")

@@ -60,8 +60,9 @@ def test_an_evaluation_draws_a_bar_with_its_cost(models, tmp_path, monkeypatch):
     assert code == 0
     bar, _, rest = shown.rpartition(SHOW)
     first = bar.replace("\r", "").split("\n")[0]
-    assert "2 answers, about $" in first
-    assert "price unknown: scripted:a, scripted:b" in first
+    assert "2 answers, cost unknown: nobody knows the price of " in first
+    assert "$0.0000" not in first
+    assert "the price of scripted:a, scripted:b" in first
     assert "0/2" in bar
     assert "2/2" in bar
     assert f"${2 * sum(PRICES.values()):.4f} so far" in bar
