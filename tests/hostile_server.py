@@ -95,7 +95,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         if kind.startswith("redirect"):
             target = bytes.fromhex(kind.removeprefix("redirect-")).decode()
             writer.write(
-                f"HTTP/1.1 307 Moved\r\nlocation: {target}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
+                f"HTTP/1.1 307 Moved\r\nlocation: {target}\r\n"
+                "content-length: 0\r\nconnection: close\r\n\r\n".encode()
             )
             await writer.drain()
         elif kind == "well":
