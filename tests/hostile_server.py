@@ -94,16 +94,13 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         kind = first.split(" ")[1].split("/")[1]
         if kind.startswith("redirect"):
             target = bytes.fromhex(kind.removeprefix("redirect-")).decode()
-            writer.write(
-                f"HTTP/1.1 307 Moved\r\nlocation: {target}\r\n"
-                "content-length: 0\r\nconnection: close\r\n\r\n".encode()
-            )
+            told = f"location: {target}\r\ncontent-length: 0\r\nconnection: close"
+            writer.write(f"HTTP/1.1 307 Moved\r\n{told}\r\n\r\n".encode())
             await writer.drain()
         elif kind == "well":
             reply = json.dumps(WELL).encode()
-            writer.write(
-                b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
-            )
+            writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n")
+            writer.write(b"content-type: application/json\r\n")
             writer.write(b"content-length: %d\r\n\r\n%b" % (len(reply), reply))
             await writer.drain()
         else:
@@ -141,9 +138,10 @@ class HostileServer:
         self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
 
     def close(self) -> list[dict[str, Any]]:
-        """Ends the process; the requests it had."""
+        """Ends the process; the conversations it was sent."""
         told, _ = self._process.communicate(timeout=60)
-        return [json.loads(line) for line in told.splitlines()]
+        requests = [json.loads(line) for line in told.splitlines()]
+        return [request for request in requests if request["first"].startswith("POST")]
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.http import ReplyTooLarge
 from fusion_graph.models.open import open_model
 from fusion_graph.models.stream import StreamedReply
+from tests.benchmarks.hostile_replies import child
 from tests.hostile_server import HostileServer
 from tests.test_turns import STREAM, stream_of, whole
 
@@ -241,3 +242,16 @@ def test_a_flood_of_text_is_stopped_while_it_comes():
 
     with pytest.raises(ReplyTooLarge, match="1,000,000 characters"):
         reply.take(event)
+
+
+@pytest.mark.parametrize("kind", ["tokens", "parts", "bomb-in-stream"])
+def test_a_hostile_member_takes_no_memory_and_harms_no_other(models, panel_config, kind):
+    panel_config()
+    with HostileServer() as server:
+        seen = child(f"{server.url}/{kind}/v1", models.base_url)
+
+    assert seen["rise"] < 64
+    assert seen["others"]
+    assert seen["status"] == "degraded"
+    assert seen["failure"]["reason"] == "upstream_error"
+    assert seen["failure"]["attempts"] == 1

@@ -20,6 +20,10 @@ MOST_STREAM_BYTES = 100 * 2**20
 token comes as an event of up to 500 bytes (OpenRouter's, with `reasoning_details`). Events are
 dropped as they are read: this bounds time, not memory."""
 
+MOST_EVENTS = 300_000
+"""Events and comments of one streamed reply: a token is one at most. Empty ones would otherwise
+keep a processor busy for a minute before they make up `MOST_STREAM_BYTES`."""
+
 MOST_BODY_BYTES = 4 * 2**20
 """Decoded bytes of a reply in one piece, of one line and one event of a stream, and of everything
 that is kept of a stream. 200,000 tokens are about a megabyte; reasoning may come twice."""
@@ -207,9 +211,12 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
         ReplyTooLarge: A line, or an event, has more bytes than a reply needs.
     """
     data: list[str] = []
-    size, name = 0, ""
+    size, name, count = 0, "", 0
     async with aclosing(_lines(response)) as lines:
         async for line in lines:
+            count += not line or line.startswith(b":")
+            if count > MOST_EVENTS:
+                raise ReplyTooLarge("streamed reply", f"{MOST_EVENTS:,} events")
             if not line:
                 if data:
                     yield Event("\n".join(data), name)

@@ -268,6 +268,8 @@ class _Questions:
         self, method: str, url: str, body: Mapping[str, Any] | None
     ) -> tuple[int | None, Any]:
         raw = bytearray()
+        from fusion_graph.models.http import ReplyTooLarge, check_parts
+
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
@@ -283,8 +285,9 @@ class _Questions:
             # Whatever goes wrong in asking, the answer is that nobody knows.
             return None, None
         try:
+            check_parts("answer", bytes(raw))
             return reply.status_code, json.loads(raw)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, ReplyTooLarge):
             return reply.status_code, None
 
 
