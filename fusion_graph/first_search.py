@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall
 from langchain_core.tools import BaseTool
 
+from fusion_graph.config import ResolvedConfig
 from fusion_graph.tool_use import Researcher, WantedCall, run_calls
 
 QUERY_CHARACTERS = 200
@@ -84,6 +85,19 @@ async def search_first(
 def is_search(tool: BaseTool) -> bool:
     """Whether a tool is one that searches: by its name, and an argument that takes the words."""
     return "search" in tool.name.lower() and bool(_text_argument(tool))
+
+
+def who_can_search(settings: ResolvedConfig, own: Sequence[BaseTool] | None) -> set[int]:
+    """Places in the panel of those who have a tool that searches.
+
+    Args:
+        settings: The run's configuration.
+        own: The caller's tools, in place of the web tools; None for these.
+    """
+    there = settings.search != "none" if own is None else any(map(is_search, own))
+    if not there or not settings.max_tool_calls:
+        return set()
+    return {index for index, member in enumerate(settings.panel) if member.tools}
 
 
 async def _made(

@@ -25,10 +25,11 @@ from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
 from fusion_graph.models.strangers import served_names
+from fusion_graph.first_search import who_can_search
 from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
-from fusion_graph.nodes.join import join
+from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import Say, Written, pass_on, synthesis
@@ -119,7 +120,11 @@ def create_fusion_graph(
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         joined = join(state["answers"], run["seed"])
-        _need_an_answer(run, joined, await settings_of(run))
+        settings = await settings_of(run)
+        _need_an_answer(run, joined, settings)
+        able = who_can_search(settings, stack.tools)
+        if lost := without_sources([a for a in joined["answers"] if a["index"] in able]):
+            joined["degradations"].append(lost)
         return {"joined": joined}
 
     async def compare(state: FusionState) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from fusion_graph.evidence import merge_sources, rewrite_citations
+from fusion_graph.errors import Degradation
+from fusion_graph.evidence import cited_ids, merge_sources, rewrite_citations
 from fusion_graph.state import Joined, PanelAnswer
 
 LABELS = "ABCDEFGHIJKLMNOP"
@@ -71,3 +72,26 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
         }
     joined["answers"] = [labelled[index] for index in sorted(labelled)]
     return joined
+
+
+def without_sources(answers: Sequence[PanelAnswer]) -> Degradation | None:
+    """What to tell of members who could have searched, and whose answers all rest on nothing.
+
+    Args:
+        answers: Joined answers of those who could.
+    """
+    survivors = [answer for answer in answers if answer["status"] == "ok"]
+    if not survivors or any(cited_ids(answer["content"]) for answer in survivors):
+        return None
+    outcomes = [call["status"] for answer in survivors for call in answer["tool_calls"]]
+    if "ok" in outcomes:
+        happened = "Panelists searched, and no answer cites a source"
+    elif outcomes:
+        happened = "Panelists searched in vain"
+    else:
+        happened = "No panelist searched"
+    return {
+        "code": "no_sources",
+        "detail": f"{happened}: the answer rests on what the models remember, and nothing in it "
+        "was checked.",
+    }
