@@ -72,7 +72,7 @@ class ChatFusion(BaseChatModel):
     Example:
         >>> from fusion_graph import ChatFusion
         >>> model = ChatFusion(preset="offline")
-        >>> message = model.invoke("Should a judge see model names?")
+        >>> message = model.invoke("What is a panel of models?")
         >>> message.response_metadata["fusion"]["status"]
         'ok'
         >>> message.response_metadata["model_name"]
