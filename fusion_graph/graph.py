@@ -24,8 +24,8 @@ from fusion_graph.continuing import earlier_fusion
 from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
-from fusion_graph.models.strangers import served_names
 from fusion_graph.first_search import who_can_search
+from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
