@@ -46,8 +46,6 @@ class Researcher:
         book: Its numbered sources.
         done: Records of its tool calls.
         writing: Is told what the model writes, as it writes; None asks for replies in one piece.
-        page_characters: Most characters of a page that it is shown at once, where its model's
-            window is small; None leaves it to the tool.
         first: Whether code makes the first search, before the model is asked.
     """
 
@@ -60,7 +58,6 @@ class Researcher:
     book: SourceBook = field(default_factory=SourceBook)
     done: list[ToolRecord] = field(default_factory=list)
     writing: Deltas | None = None
-    page_characters: int | None = None
     first: bool = False
 
     def __post_init__(self) -> None:
@@ -175,10 +172,7 @@ def _numbered(who: Researcher, used: _Used, room: int | None) -> ToolMessage:
     """What a call brought, as the model is to read it, with its sources numbered."""
     text = used.failure
     if used.message is not None:
-        most = who.page_characters
-        if room is not None:
-            part = _page_part(who, used.message, room)
-            most = part if most is None else min(part, most)
+        most = None if room is None else _page_part(who, used.message, room)
         text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce, most)
     return answer_call(used.call, text, failed=used.record["status"] != "ok")
 
