@@ -170,6 +170,21 @@ async def test_long_answers_are_cut_fairly_for_a_judge_and_writer_with_a_small_c
     assert "writer: cut to fit the context of small:w" in written
 
 
+async def test_a_reply_that_ollamas_context_ended_names_ollamas_own_setting(models, panel_config):
+    full = {"prompt_tokens": 4_000, "completion_tokens": 96}
+    models.script("a", {"text": "", "finish_reason": "length", "usage": full})
+    given = panel_config()
+    given["providers"]["ollama"] = {"base_url": models.base_url}
+    given["panel"][0] = "ollama:a"
+
+    record = (await create_fusion_graph(given).ainvoke(ASKED))["fusion"]
+
+    failure = record["answers"][0]["failure"]
+    assert failure["reason"] == "context_length"
+    assert "about 4,096 tokens" in failure["detail"]
+    assert "OLLAMA_CONTEXT_LENGTH=" in failure["detail"]
+
+
 async def test_ollamas_context_is_its_models_own_once_it_is_loaded(folder):
     models = [{"name": "tiny", "size": 1, "family": "tiny"}]
     with local_server("ollama", context=32_768, models=models, loaded=True) as server:

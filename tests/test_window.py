@@ -167,6 +167,7 @@ def history(tokens: int) -> list[BaseMessage]:
         (True, 7_000, None, False),
         (False, 4_000, None, False),  # a cloud refuses what is too long
         (True, 300, 7_900, False),  # counts what was not in its cache
+        (True, 100, None, False),  # counts for form's sake
     ],
 )
 def test_a_prompt_cut_in_silence_is_told_and_a_count_of_new_tokens_is_not(own, read, earlier, told):
@@ -181,6 +182,16 @@ def test_a_prompt_cut_in_silence_is_told_and_a_count_of_new_tokens_is_not(own, r
         assert "4,000 tokens of at least" in detail
         assert "OLLAMA_CONTEXT_LENGTH=" in detail
         assert window.tokens == 4096
+
+
+def test_a_short_prompt_is_cut_by_nobody():
+    window = Window(own=True)
+    fitting = Fitting("a")
+
+    fitting.read("x:y", window, history(1_500), 300)
+
+    assert fitting.losses == []
+    assert window.tokens is None
 
 
 def test_a_long_run_of_one_character_is_no_proof_of_a_cut():

@@ -46,8 +46,13 @@ both together where they do not fit."""
 CERTAINLY_READ = 0.8
 """A server that counts less than this share of the fewest tokens a prompt can be has cut it."""
 
-MISSING_TOKENS = 200
-"""What has to be missing before anybody is told so; templates differ by less."""
+LEAST_SENT = 1_500
+"""No server cuts a prompt that is shorter: 2,048 tokens are the smallest default there has been
+(Ollama's), and these are the fewest a prompt can be."""
+
+LEAST_COUNTED = 256
+"""A count below it is none of a whole prompt: what is left of a cut one fills half a context or
+more; some servers and gateways send a figure for form's sake."""
 
 SMALLEST_GUESS = 2048
 """No server's context is taken to be smaller because of a count."""
@@ -230,9 +235,9 @@ class Fitting:
             tokens: What it counted, cached ones included.
         """
         least = sum(map(_fewest_tokens, sent))
-        missing = least - tokens
         shrank = window.last_read is not None and tokens < window.last_read
-        if not window.own or shrank or tokens >= CERTAINLY_READ * least or missing < MISSING_TOKENS:
+        odd = least < LEAST_SENT or tokens < LEAST_COUNTED
+        if not window.own or shrank or odd or tokens >= CERTAINLY_READ * least:
             return
         window.last_read = tokens
         guess = max(SMALLEST_GUESS, -(-tokens // 1024) * 1024)

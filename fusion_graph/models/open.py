@@ -43,6 +43,7 @@ from fusion_graph.models.fitting import Window
 from fusion_graph.models.foreign import is_anthropic, kept_whole
 from fusion_graph.models.own_server import Served, ask_server, is_own_server, served
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
+from fusion_graph.presets.servers import USUAL
 from fusion_graph.providers import INTEGRATION_KEYS, providers
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Model:
         if self.ask_again is None or self.window.source not in ("unknown", "default"):
             return
         told = await self.ask_again()
-        self.window.kind = told.kind
+        self.window.kind = told.kind or self.window.kind
         if told.context_tokens is not None:
             self.window.tokens = told.context_tokens
             self.window.source = "default" if told.guessed else "server"
@@ -358,6 +359,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         model.window = Window(provider.context_tokens, "preset")
     if is_own_server(provider_name, provider.base_url):
         model.window.own = True
+        model.window.kind = provider_name if provider_name in USUAL else None
         address, headers = _asking(provider, key)
         model.ask_again = partial(served, provider_name, name, address, headers, client)
         await model.look_again()
