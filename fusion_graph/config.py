@@ -42,6 +42,7 @@ CRITERIA = ("general", "code", "safety")
 """What `criteria` may be called, besides being your own words; `prompts.py` spells them out."""
 
 Invocation = Literal["always", "never", "auto"]
+FollowLinks = Literal["none", "same_site", "any"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -280,6 +281,9 @@ class FusionConfig(Strict):
     """If given, only these hosts (and their subdomains) are searched and fetched."""
     blocked_domains: list[str] = Field(default=[], title="Blocked domains")
     """Hosts never searched or fetched. Give this or `allowed_domains`, not both."""
+    follow_links: FollowLinks = Field(default="same_site", title="Links that may be followed")
+    """Links on pages that a panelist was shown: none; same_site: those to the page's own site;
+    any. At most two of a site in a run, besides what the search finds and you name yourself."""
     seed: int | None = Field(default=None, ge=0, lt=2**32, title="Seed")
     """Orders the answers before the judge sees them. Unset: drawn and reported."""
     writer_max_tokens: int | None = Field(

@@ -21,6 +21,7 @@ _RESEARCHING = (
     "corpus",
     "allowed_domains",
     "blocked_domains",
+    "follow_links",
     "max_tool_calls",
     "research",
     "temperature",

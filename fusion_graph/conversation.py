@@ -65,7 +65,7 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     for message in messages:
         if isinstance(message, ToolMessage):
             if message.tool_call_id not in called:
-                out.append(HumanMessage(f"(A tool returned: {_shortened(message.text)})"))
+                out.append(HumanMessage(f"{_RETURNED}{_shortened(message.text)})"))
         elif calls := _calls(message):
             lines = [str(message.text)] if message.text else []
             lines += [_tell(call, results.get(call["id"] or "")) for call in calls]
@@ -76,6 +76,22 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
         # Providers take a last assistant message as the beginning of the answer, or refuse it.
         out.append(HumanMessage(CARRY_ON))
     return out
+
+
+_RETURNED = "(A tool returned: "
+
+
+def own_words(conversation: Sequence[BaseMessage]) -> str:
+    """What the user and the application wrote in a conversation as it is told.
+
+    Not what models and tools said: addresses in that are strangers' or made up.
+    """
+    return "\n".join(
+        message.text
+        for message in conversation
+        if isinstance(message, HumanMessage | SystemMessage)
+        and not message.text.startswith(_RETURNED)
+    )
 
 
 FOUND = "What was found out about this so far, by calls of tools:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
 from fusion_tools.foreign_search import tool_provider
-from fusion_tools.ledger import UrlLedger
+from fusion_tools.ledger import Followed, FollowLinks, UrlLedger
 from fusion_tools.normalise import normalise
 from fusion_tools.render import foreign_text, page_text, part_end, search_text
 from fusion_tools.results import (
@@ -48,6 +48,7 @@ class Toolbox:
         search: Where `web_search` looks; None for no search.
         fetcher: What `web_fetch` reads with; None for no fetching.
         own: The caller's tools, used instead of both.
+        follow_links: Which links of the pages that were read may be followed.
     """
 
     def __init__(
@@ -55,7 +56,10 @@ class Toolbox:
         search: SearchProvider | None,
         fetcher: PageFetcher | None,
         own: Sequence[BaseTool] | None = None,
+        follow_links: FollowLinks = "same_site",
     ) -> None:
+        self._follow_links = follow_links
+        self._followed = Followed()
         self._search = SharedSearch(search) if search is not None else None
         self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
         self._own = own
@@ -84,33 +88,39 @@ class Toolbox:
         try:
             if settings.search == "corpus":
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-                return cls(*_kept(corpus, corpus, journal))
+                return cls(*_kept(corpus, corpus, journal), follow_links=settings.follow_links)
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
             search = _search(settings.search)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
-            return cls(*_kept(search, _web_fetcher(allowed, blocked), journal))
+            fetcher = _web_fetcher(allowed, blocked)
+            return cls(*_kept(search, fetcher, journal), follow_links=settings.follow_links)
         except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
 
     def __bool__(self) -> bool:
         return bool(self._own or self._search or self._fetcher)
 
-    def tools(self, conversation: str, nonce: str) -> list[BaseTool]:
+    def tools(
+        self, said: str, nonce: str, book: SourceBook, urls: Iterable[str] = ()
+    ) -> list[BaseTool]:
         """The tools for one researcher, with a ledger of the addresses it may fetch.
 
         Args:
-            conversation: What was said so far; addresses in it may be fetched.
+            said: What the user and the application said; addresses in it may be fetched.
             nonce: The run's delimiter secret.
+            book: The researcher's sources, which it may fetch by number.
+            urls: Further addresses that it may fetch.
         """
         if self._own is not None:
             return list(self._own)
-        ledger = UrlLedger.from_text(conversation)
+        ledger = UrlLedger.from_text(said, follow_links=self._follow_links, followed=self._followed)
+        ledger.add_urls(urls)
         tools = []
         if self._search is not None:
             tools.append(web_search_tool(self._search, ledger=ledger, nonce=nonce))
         if self._fetcher is not None:
-            tools.append(web_fetch_tool(self._fetcher, ledger=ledger, nonce=nonce))
+            tools.append(web_fetch_tool(self._fetcher, ledger=ledger, book=book, nonce=nonce))
         return tools
 
 

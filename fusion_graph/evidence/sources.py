@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing_extensions import TypedDict
 
 from fusion_graph.evidence.quotes import Verdict, check_quotes, normalised
-from fusion_tools.normalise import normalise_url
+from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
 
 CITATION = re.compile(
@@ -115,7 +115,7 @@ def merge_sources(
     for sources in panel:
         renumbered: dict[int, int] = {}
         for source in sources:
-            key = normalise_url(source["url"])
+            key = source_key(source["url"])
             known = merged.get(key)
             if known is None:
                 known = {**source, "id": len(merged) + 1, "cited_by": [], "quotes": []}

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 
 from fusion_graph.analysis import Analysis, name_panelists
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.conversation import told, transcript
+from fusion_graph.conversation import own_words, told, transcript
 from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
@@ -133,7 +133,15 @@ async def judge(
                     system = judge_system(settings.criteria, bounds.items, bounds.words)
                     prompt[0] = SystemMessage(system)
                     verdict, cut = await _verdict(
-                        model, prompt, bounds, joined["sources"], caller, run, settings, stack
+                        model,
+                        prompt,
+                        bounds,
+                        joined["sources"],
+                        own_words(told(messages)),
+                        caller,
+                        run,
+                        settings,
+                        stack,
                     )
                     if cut:
                         losses.append({"code": "judge_verdict_cut", "detail": _told_cut(ref, cut)})
@@ -172,6 +180,7 @@ async def _verdict(
     prompt: list[BaseMessage],
     bounds: Bounds,
     sources: Sequence[SourceRecord],
+    said: str,
     caller: Caller,
     run: Run,
     settings: ResolvedConfig,
@@ -193,18 +202,20 @@ async def _verdict(
         response_formats=response_formats(model, bounds),
     )
     if settings.judge_tools and settings.max_tool_calls:
-        said = await _researched(model, prompt, sources, caller, run, settings, stack, options)
+        reply = await _researched(
+            model, prompt, sources, said, caller, run, settings, stack, options
+        )
     else:
-        said = await _asked(model, prompt, caller, options)
+        reply = await _asked(model, prompt, caller, options)
     try:
-        return said.verdict()
+        return reply.verdict()
     except Unreadable as first:
-        if said.cut_by:
+        if reply.cut_by:
             brief = shorter(max(1, min(3, bounds.items // 2)), min(20, bounds.words))
             again = [*prompt[:-1], HumanMessage(f"{prompt[-1].text}\n\n{brief}")]
         else:
-            reply = AIMessage(said.text if said.text.strip() else "(empty)")
-            again = [*prompt, reply, HumanMessage(repair(first.detail))]
+            sent = AIMessage(reply.text if reply.text.strip() else "(empty)")
+            again = [*prompt, sent, HumanMessage(repair(first.detail))]
         return (await _asked(model, again, caller, options)).verdict()
 
 
@@ -260,6 +271,7 @@ async def _researched(
     model: Model,
     prompt: list[BaseMessage],
     sources: Sequence[SourceRecord],
+    said: str,
     caller: Caller,
     run: Run,
     settings: ResolvedConfig,
@@ -276,7 +288,8 @@ async def _researched(
             caller=caller,
             model=model,
             options=options,
-            tools=scope.toolbox.tools(prompt[-1].text, run["nonce"]),
+            # Not what the answers say: models wrote them, maybe at a page's bidding.
+            tools=scope.toolbox.tools(said, run["nonce"], book, [s["url"] for s in sources]),
             cap=settings.max_tool_calls,
             nonce=run["nonce"],
             book=book,

@@ -13,7 +13,7 @@ from langchain_core.messages import AnyMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
-from fusion_graph.conversation import modalities
+from fusion_graph.conversation import modalities, own_words
 from fusion_graph.cost.usage import total
 from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Deltas, Emit
@@ -31,6 +31,7 @@ from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import PanelAnswer, PanelTask, Replaced
 from fusion_graph.tool_use import Researcher
+from fusion_tools.sources import SourceBook
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ async def _researcher(
                 f"The conversation holds {kind} input, which {model.ref} does not take."
             )
     cap = settings.max_tool_calls if member.tools else 0
-    said = "\n".join(message.text for message in task["conversation"])
+    said, book = own_words(task["conversation"]), SourceBook()
     nonce = task["run"]["nonce"]
     temperature = settings.temperature if member.temperature is None else member.temperature
     return Researcher(
@@ -170,9 +171,10 @@ async def _researcher(
             reasoning_effort=member.reasoning_effort or settings.reasoning_effort,
             max_tokens=settings.max_completion_tokens,
         ),
-        tools=scope.toolbox.tools(said, nonce) if cap else [],
+        tools=scope.toolbox.tools(said, nonce, book) if cap else [],
         cap=cap,
         nonce=nonce,
+        book=book,
         first=settings.research == "first",
     )
 

@@ -15,6 +15,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from fusion_tools.corpus import Corpus, open_corpus
 from fusion_tools.ledger import UrlLedger
 from fusion_tools.results import Page, SearchResult, is_artifact
+from fusion_tools.sources import SourceBook
 from fusion_tools.tools import web_fetch_tool, web_search_tool
 
 LAKE = "corpus:///lake.md"
@@ -161,19 +162,58 @@ class Redirecting:
             "final_url": "https://final.example/",
             "title": "T",
             "date": None,
-            "text": "Some text.",
+            "text": "Some text, and [a link](https://final.example/linked).",
             "content_type": "text/html",
             "retrieved_at": "2026-01-02T03:04:05+00:00",
-            "links": ["https://linked.example/"],
+            "links": ["https://final.example/linked"],
         }
 
 
 async def test_a_fetched_page_opens_the_way_to_its_links() -> None:
     ledger = UrlLedger.from_text("Read https://start.example/")
     fetch = web_fetch_tool(Redirecting(), ledger=ledger)
-    assert call(fetch, url="https://linked.example/").artifact["failure"] is not None
+    assert call(fetch, url="https://final.example/linked").artifact["failure"] is not None
     assert call(fetch, url="https://start.example/").artifact["failure"] is None
-    assert call(fetch, url="https://linked.example/").artifact["failure"] is None
+    assert call(fetch, url="https://final.example/linked").artifact["failure"] is None
+
+
+async def test_what_a_model_writes_never_reaches_the_fetcher() -> None:
+    asked: list[str] = []
+
+    class Wire(Redirecting):
+        async def fetch(self, url: str) -> Page:
+            asked.append(url)
+            return await super().fetch(url)
+
+    link = "http://start.example/" + "a" * 600
+    fetch = web_fetch_tool(Wire(), ledger=UrlLedger([link]))
+    secret = "".join(f"{byte:08b}" for byte in b"My PIN is 4711.")
+    spelled = "".join("%61" if bit == "1" else "a" for bit in secret) + "a" * (600 - len(secret))
+    for url in (
+        f"http://start.example/{spelled}",
+        f"{link}{'/' * 37}",
+        f"{link}?q=4711",
+        f"{link}#4711",
+        f"http://4711@start.example/{'a' * 600}",
+        f"https://www.start.example/{'a' * 600}?utm_id=4711",
+    ):
+        call(fetch, url=url)
+    assert set(asked) == {link}
+    assert len(asked) == 4, "what is no spelling of it is refused"
+
+
+async def test_a_source_is_read_by_its_number(corpus: Corpus) -> None:
+    book = SourceBook()
+    fetch = web_fetch_tool(corpus, ledger=UrlLedger([LAKE]), book=book)
+    assert "There are none yet" in call(fetch, url="1").content
+    book.note_results([{"url": LAKE, "title": "Lakes", "snippet": "", "date": None}])
+    for written in ("1", "[1]", 1, "Source [1]"):
+        assert call(fetch, url=written).artifact["url"] == LAKE
+    refused = call(fetch, url="[2]").artifact["failure"]
+    assert refused == {
+        "code": "invalid_input",
+        "detail": "There is no source [2]. There are [1] to [1].",
+    }
 
 
 def test_models_are_told_the_arguments_and_no_more(corpus: Corpus) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from fusion_tools.normalise import normalise_url
 from fusion_tools.render import visible
 from fusion_tools.results import Artifact, PageArtifact, SearchResult
+from fusion_tools.sites import source_key
 
 
 class SourceEntry(TypedDict):
@@ -60,7 +60,7 @@ class SourceBook:
         return [entry.copy() for entry in self._entries]
 
     def _note_result(self, result: SearchResult) -> int:
-        key = normalise_url(result["url"])
+        key = source_key(result["url"])
         known = self._id_by_url.get(key)
         snippet = visible(result["snippet"])
         if known is None:
@@ -73,7 +73,7 @@ class SourceBook:
         return known
 
     def _note_page(self, page: PageArtifact) -> int:
-        keys = [normalise_url(url) for url in (page["url"], page["final_url"]) if url]
+        keys = [source_key(url) for url in (page["url"], page["final_url"]) if url]
         ids = [self._id_by_url[key] for key in keys if key in self._id_by_url]
         if not ids:
             ids = [self._add(keys[0], page["url"], "", "")]

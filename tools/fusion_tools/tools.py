@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import re
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from fusion_tools.ledger import UrlLedger
@@ -25,10 +26,13 @@ from fusion_tools.results import (
     SearchResult,
     ToolError,
 )
+from fusion_tools.sources import SourceBook
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_NUMBER = re.compile(r"(?:source\s*)?\[?(\d{1,4})\]?", re.IGNORECASE)
 
 MAX_QUERY_CHARS = 1000
 """Longer than any search engine reads; a model that pastes a page here should be told."""
@@ -43,7 +47,11 @@ class SearchInput(BaseModel):
 class FetchInput(BaseModel):
     """Arguments of `web_fetch`."""
 
-    url: str = Field(description="A URL exactly as a result or the conversation gives it.")
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    url: str = Field(
+        description="A URL exactly as a result or the conversation gives it, or a source's number."
+    )
     offset: int = Field(
         default=0, description="Character to start at, to read on in a long page; 0 is its start."
     )
@@ -113,10 +121,14 @@ def web_fetch_tool(
     fetcher: PageFetcher,
     *,
     ledger: UrlLedger | None = None,
+    book: SourceBook | None = None,
     max_content_tokens: int = 6000,
     nonce: str | None = None,
 ) -> BaseTool:
     """The tool `web_fetch(url, offset=0)`; its artifact is a `PageArtifact` with the whole text.
+
+    With a ledger, what is fetched is the ledger's own spelling of an address: nothing that the
+    model writes reaches the network.
 
     Failures come back as text (`code: detail`) and in the artifact, never as exceptions.
 
@@ -124,6 +136,7 @@ def web_fetch_tool(
         fetcher: What brings the page.
         ledger: Which URLs may be fetched; it learns the fetched page's own. None allows all
             that the fetcher does.
+        book: The sources that a number stands for, as in `web_fetch("3")`.
         max_content_tokens: How much of a page the model sees in one call, in tokens of about
             four characters.
         nonce: The delimiter's secret; by default one made for this tool.
@@ -134,15 +147,18 @@ def web_fetch_tool(
     async def fetch(url: str, offset: int = 0) -> tuple[str, PageArtifact]:
         url = url.strip()
         try:
-            _check_fetch(url, offset, ledger)
+            _check_fetch(url, offset)
+            url = _numbered(url, book)
+            if ledger is not None:
+                url = ledger.check(url)
             page = await fetcher.fetch(url)
             _check_offset(offset, len(page["text"]))
         except Exception as error:
             artifact = _failed_page(url, offset, _failure(error, "The fetch"))
         else:
-            if ledger is not None:
-                ledger.add_page(page)
             artifact = _part(page, offset, limit)
+            if ledger is not None:
+                ledger.add_page(artifact)
         return page_text(artifact, None, secret), artifact
 
     def fetch_sync(url: str, offset: int = 0) -> tuple[str, PageArtifact]:
@@ -176,13 +192,24 @@ def _checked_query(query: str) -> str:
     return query
 
 
-def _check_fetch(url: str, offset: int, ledger: UrlLedger | None) -> None:
+def _check_fetch(url: str, offset: int) -> None:
     if not url:
         raise ToolError("invalid_input", "The URL is empty. Give one from the search results.")
     if offset < 0:
         raise ToolError("invalid_input", f"The offset is {offset}; it counts from 0.")
-    if ledger is not None:
-        ledger.check(url)
+
+
+def _numbered(url: str, book: SourceBook | None) -> str:
+    """The address of the source that a number stands for; an address as it is."""
+    number = _NUMBER.fullmatch(url)
+    if number is None or book is None:
+        return url
+    entries = {entry["id"]: entry["url"] for entry in book.entries()}
+    found = entries.get(int(number[1]))
+    if found is None:
+        there = f"There are [1] to [{len(entries)}]." if entries else "There are none yet: search."
+        raise ToolError("invalid_input", f"There is no source [{number[1]}]. {there}")
+    return found
 
 
 def _check_offset(offset: int, length: int) -> None:
