@@ -28,7 +28,7 @@ WEB_TOOLS: Offered = {
 """What a model of a panel may try to call where nothing is offered, because others were."""
 
 FEW_WORDS = 200
-"""Most characters before, or after, bare JSON that is a call: "I will search for it first:"."""
+"""Most characters around bare JSON that is a call: "I will search for it first:"."""
 
 LONGEST_CALL = 100_000
 """Longest call that is read, in characters: none of a search or a fetch comes near it."""
@@ -370,7 +370,7 @@ def _bare(text: str, offered: Offered) -> list[WrittenCall]:
             return []  # spoken of, in code
         if not code.startswith(("{", "[")):
             before, code, after = "", text, ""
-    if len(before.strip()) > FEW_WORDS or len(after.strip()) > FEW_WORDS:
+    if len(before.strip()) + len(after.strip()) > FEW_WORDS:
         return []
     if code.lstrip().startswith("<"):  # a family's markup in a fence, and hardly anything besides
         return [

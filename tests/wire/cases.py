@@ -147,9 +147,31 @@ def _merge(message: dict[str, Any], calls: list[dict[str, Any]], delta: dict[str
         elif isinstance(value, str) and isinstance(message.get(key), str) and key != "role":
             message[key] += value
         elif isinstance(value, list) and isinstance(message.get(key), list):
-            message[key] = [*message[key], *value]
+            message[key] = _merge_items(message[key], value)
+        elif isinstance(value, str) and isinstance(message.get(key), list):
+            message[key] = [*message[key], {"type": "text", "text": value}]
         elif value is not None:
             message[key] = value
+
+
+def _merge_items(items: list[Any], more: list[Any]) -> list[Any]:
+    """Reasoning comes in pieces under one type and index; other items are whole."""
+    merged = [dict(item) if isinstance(item, dict) else item for item in items]
+    for item in more:
+        last = merged[-1] if merged else None
+        names = ("type", "index")
+        if (
+            isinstance(item, dict)
+            and isinstance(last, dict)
+            and "index" in item
+            and all(item.get(name) == last.get(name) for name in names)
+        ):
+            for key, value in item.items():
+                both = isinstance(value, str) and isinstance(last.get(key), str)
+                last[key] = last[key] + value if both and key not in names else value
+        else:
+            merged.append(item)
+    return merged
 
 
 def _merge_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:

@@ -177,7 +177,11 @@ STREAMS = [
     # MiniMax on NIM (hermes-agent#11984).
     case(
         "the-name-again-in-every-piece",
-        called(piece('{"query"', number="x1"), piece(': "panels', number="x1"), piece('"}')),
+        called(
+            piece('{"query"', number="x1"),
+            piece(': "panels', number="x1"),
+            piece('"}', number="x1"),
+        ),
         said(ANSWER),
         check=TOOLS_RAN,
     ),
