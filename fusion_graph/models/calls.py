@@ -48,7 +48,7 @@ from fusion_graph.models.failures import (
     words_of,
     worth_retrying,
 )
-from fusion_graph.models.fitting import Fitting, ended_by, read_tokens, too_long_detail
+from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
 from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.open import Model
 from fusion_graph.models.reading import read_reply
@@ -211,9 +211,15 @@ class Reply:
         why = "It sent only reasoning." if said else "The reply was blank."
         if said and without_thinking(said):
             why = "It wrote a tool call as text, or repeated the prompt, and no answer."
-        if self.finish_reason == "length" and self.ended_by:
+        if self.finish_reason == "length" and self.ended_by.startswith(CONTEXT):
             return _not_tried_again(
                 "context_length", f"{why} It was ended by {self.ended_by}. {self.remedy}"
+            )
+        if self.finish_reason == "length" and self.ended_by:
+            return _not_tried_again(
+                "empty_answer",
+                f"{why} It was ended by {self.ended_by}: raise max_completion_tokens and the "
+                "server's own token limit, or lower the reasoning effort.",
             )
         if self.finish_reason == "length":
             why += (

@@ -292,6 +292,13 @@ def too_long_detail(model: str, window: Window, error: TooLong) -> str:
     )
 
 
+CONTEXT = "the context length"
+"""How what `ended_by` says begins where the context was full."""
+
+SMALLEST_CONTEXT = 512
+"""No server is run with fewer tokens of context: a reply that ended below met another limit."""
+
+
 def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMessage) -> str:
     """What ended a reply that was cut for its length, if it was not the cap that was asked for.
 
@@ -310,10 +317,10 @@ def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMes
     if window.tokens is not None and (
         wrote >= 0.98 * (sent or asked) or total >= 0.95 * window.tokens
     ):
-        return f"the context length of its model ({window.tokens:,} tokens, prompt included)"
-    if window.own:
+        return f"{CONTEXT} of its model ({window.tokens:,} tokens, prompt included)"
+    if window.own and total >= SMALLEST_CONTEXT:
         return (
-            f"the context length at its server (about {total:,} tokens, prompt included; "
+            f"{CONTEXT} at its server (about {total:,} tokens, prompt included; "
             f"{wrote:,} of {asked:,} allowed tokens were written)"
         )
     return f"a limit of its server ({wrote:,} of {asked:,} allowed tokens were written)"

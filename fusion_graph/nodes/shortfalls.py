@@ -45,7 +45,9 @@ def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> li
         )
         losses.append({"code": "answer_stub", "detail": detail})
     labels = {str(answer["label"]): answer["name"] for answer in survivors}
-    named = sorted({m[1] for m in _LABELLED.finditer(text) if m[0].lower() not in question.lower()})
+    # Words of the request, or of what the panel found, are no talk of this panel's labels.
+    read = "\n".join([question, *(answer["content"] for answer in survivors)]).lower()
+    named = sorted({m[1] for m in _LABELLED.finditer(text) if m[0].lower() not in read})
     if told := [f"{label} is {labels[label]}" for label in named if label in labels]:
         detail = f"The answer speaks of the panel's labels: {', '.join(told)}."
         losses.append({"code": "labels_mentioned", "detail": detail})

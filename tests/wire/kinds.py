@@ -427,7 +427,7 @@ ERRORS = [
     case(
         "a-history-that-the-server-cut",
         refused(500, {"error": "no user query found in messages"}),
-        check=failed("context_length", "OLLAMA_CONTEXT_LENGTH") | {"calls": 1},
+        check=failed("context_length", "OLLAMA_CONTEXT_LENGTH") | {"calls": 2},
         model="ollama:small",
     ),
     case(
@@ -611,3 +611,6 @@ JUDGES = [
 KINDS = [
     *ECHOES, *STREAMS, *TEXT_CALLS, *NOT_CALLS, *BLANKS, *ERRORS, *MONEY, *JUDGES,
 ]  # fmt: skip
+
+WHOLE = [*ECHOES, *STREAMS, *TEXT_CALLS[:3], *BLANKS, *MONEY]
+"""Those that differ where a server answers in one piece."""

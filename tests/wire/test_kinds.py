@@ -8,18 +8,34 @@ from pathlib import Path
 import pytest
 
 from tests import commands
-from tests.wire.kinds import KINDS
-from tests.wire.outcomes import Outcome, play
+from tests.wire.cases import Case
+from tests.wire.kinds import KINDS, WHOLE
+from tests.wire.outcomes import play
 from tests.wire.server import Replay
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["streamed", "whole"])
-def replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
-    with Replay(KINDS, streamed=request.param) as server:
+@pytest.fixture(scope="module")
+def streamed() -> Iterator[Replay]:
+    with Replay(KINDS) as server:
         yield server
 
 
-@pytest.mark.parametrize("case", KINDS, ids=lambda case: case.name)
-def test_a_run_ends_as_it_must(case, replay: Replay, tmp_path: Path) -> None:
-    outcome: Outcome = play(case, replay, tmp_path, run=commands.run)
+@pytest.fixture(scope="module")
+def whole() -> Iterator[Replay]:
+    with Replay(WHOLE, streamed=False) as server:
+        yield server
+
+
+def check(case: Case, replay: Replay, folder: Path) -> None:
+    outcome = play(case, replay, folder, run=commands.run)
     assert outcome.verdict == "ok", f"{outcome.verdict}\n{outcome.statuses}\n{outcome.words}"
+
+
+@pytest.mark.parametrize("case", KINDS, ids=lambda case: case.name)
+def test_a_stream_is_taken_as_it_is(case: Case, streamed: Replay, tmp_path: Path) -> None:
+    check(case, streamed, tmp_path)
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.name)
+def test_a_reply_in_one_piece_is_taken_as_it_is(case: Case, whole: Replay, tmp_path: Path) -> None:
+    check(case, whole, tmp_path)
