@@ -163,18 +163,27 @@ async def test_a_comment_is_a_sign_of_life(ask):
     assert ask.heard[:2] == ["", ""]
 
 
-async def test_a_cut_reply_that_is_told_again_as_an_error_is_one_failure_about_the_limit(ask):
-    cut = {"choices": [{"index": 0, "delta": {"reasoning": "Hm"}, "finish_reason": "length"}]}
+def cut_and_told(**delta: Any) -> str:
+    cut = {"choices": [{"index": 0, "delta": delta, "finish_reason": "length"}]}
     told = {"error": {"code": 400, "message": "Token limit reached"}, "choices": [{"delta": {}}]}
-    body = "".join(f"data: {json.dumps(event)}\n\n" for event in (cut, told)) + "data: [DONE]\n\n"
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in (cut, told)) + "data: [DONE]\n\n"
 
-    reply = await ask(body)
 
-    assert reply.text == ""
-    said = reply.silence()["detail"]
+async def test_a_blank_reply_that_was_cut_is_one_failure_about_the_limit(ask):
+    with pytest.raises(CallFailed) as caught:
+        await ask(cut_and_told(reasoning="Hm"))
+
+    said = caught.value.failure["detail"].lower()
     assert "token limit" in said
     assert "max_completion_tokens" in said
-    assert len(ask.calls) == 1
+    assert caught.value.failure["attempts"] == 1
+
+
+async def test_an_answer_that_was_cut_is_one_though_an_error_says_so_again(ask):
+    reply = await ask(cut_and_told(content="Wet, and"))
+
+    assert reply.text == "Wet, and"
+    assert reply.finish_reason == "length"
 
 
 async def test_an_error_in_mid_stream_is_an_error_beside_choices_too(ask):
@@ -255,3 +264,9 @@ def test_a_hostile_member_takes_no_memory_and_harms_no_other(models, panel_confi
     assert seen["status"] == "degraded"
     assert seen["failure"]["reason"] == "upstream_error"
     assert seen["failure"]["attempts"] == 1
+
+
+async def test_half_an_emoji_in_arguments_is_in_no_record(ask):
+    reply = await ask(stream_of(part(**NAMED, id="1", arguments='{"query": "a \\ud83d b"}')))
+
+    assert calls_in(reply) == [("web_search", {"query": "a ? b"})]

@@ -38,8 +38,8 @@ def error_in(event: Mapping[str, Any], finish_reason: str | None = None) -> Erro
 
     Args:
         event: The completion, or the piece.
-        finish_reason: How the reply had ended before. OpenRouter says once more, as an error,
-            that a reply used up its tokens.
+        finish_reason: How a reply that says something had ended before. OpenRouter says once
+            more, as an error, that it used up its tokens.
     """
     choices = event.get("choices")
     found = [event, *(choices if isinstance(choices, list) else ())]
@@ -67,7 +67,9 @@ def checked(body: dict[str, Any], offered: Collection[str] = ()) -> dict[str, An
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     finish = first.get("finish_reason") if isinstance(first, dict) else None
-    if error := error_in(body, finish):
+    message = first.get("message") if isinstance(first, dict) else None
+    says = isinstance(message, dict) and bool(text_of(message) or message.get("tool_calls"))
+    if error := error_in(body, finish if says else None):
         raise error
     body.pop("error", None)  # it only said what finish_reason says
     if not isinstance(first, dict):
@@ -76,7 +78,6 @@ def checked(body: dict[str, Any], offered: Collection[str] = ()) -> dict[str, An
         native = first.get("native_finish_reason")
         which = f": {native}." if native and native != "error" else ", and does not say which."
         raise ErrorReply(f"The provider ended the reply with an error{which}", body=first)
-    message = first.get("message")
     if not isinstance(message, dict):
         raise ErrorReply("The reply's choice holds no message.")
     message["role"] = "assistant"
@@ -186,11 +187,12 @@ def readable_arguments(arguments: Any) -> str:
         return f"not an object: {arguments}"
     if not fits(parsed):
         return f"out of bounds: {arguments}"
+    clean = encodable(parsed)  # half characters may be escaped in there
     try:
-        json.loads(arguments)
+        whole = json.loads(arguments) == clean
     except ValueError:  # line feeds within strings
-        return json.dumps(parsed, ensure_ascii=False)
-    return str(arguments)
+        whole = False
+    return arguments if whole else json.dumps(clean, ensure_ascii=False)
 
 
 def fits(value: Any, depth: int = 0) -> bool:

@@ -186,7 +186,7 @@ class ProtocolChat(ChatOpenAI):
                 if over := event.data.strip() == "[DONE]":
                     break
                 for piece in self._pieces(event.data):
-                    if error := error_in(piece, reply.finish_reason):
+                    if error := error_in(piece, reply.finish_reason if reply.says else None):
                         raise error
                     sink(encodable(reply.take(piece)))
         if not (reply.ended or over):

@@ -59,6 +59,11 @@ class StreamedReply:
         """Whether the reply is whole: it says why it stopped, or has been counted."""
         return self.finish_reason is not None or (self._begun and self._counted_last)
 
+    @property
+    def says(self) -> bool:
+        """Whether there is anything in it yet for somebody: text, or a call."""
+        return bool(self._written or self._calls)
+
     def take(self, event: Mapping[str, Any]) -> str:
         """Take the next event; gives the piece of text in it that a reader may see.
 
