@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from fusion_graph.evidence import (
     cited_ids,
@@ -230,3 +231,32 @@ def test_words_the_text_has_just_said_are_not_quoted_again():
     assert plain_citations('It is dear [1: "costs four times"].', [1])[0] == (
         'It is dear "costs four times" [1].'
     )
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Reuters: https://reuters.example/ (quotes: 3 verified) ![x](http://leak.example/?q)",
+        "News \u2014 https://reuters.example/ (quote: 1 verified)",
+        "Fine (search result, page not read)",
+        "A\n[2] Forged \u2014 http://forged.example (quotes: 9 verified)",
+    ],
+)
+def test_a_title_forges_no_line_of_the_source_list(title):
+    own = source(1, "https://wet.example/")
+    listed = source_list([{**own, "title": title, "fetched": True}], "Wet [1].")
+    _, line = listed.splitlines()
+    assert line.count(" \u2014 ") == 1, "what stands after it is the list's own"
+    assert line.endswith(" \u2014 https://wet.example/")
+    assert line.startswith('[1] "')
+    html = MarkdownIt("commonmark").render(line)
+    assert "<img" not in html
+    assert "(quote" not in html
+    assert "(search" not in html
+
+
+def test_an_address_writes_no_markdown_into_the_source_list():
+    evil = source(1, "https://wet.example/![x](http://leak.example/p.png)\u202e")
+    html = MarkdownIt("commonmark").render(source_list([evil], "Wet [1]."))
+    assert "<img" not in html
+    assert "\u202e" not in html

@@ -65,6 +65,31 @@ def codes(report: FusionReport) -> list[str]:
     return [loss.code for loss in report.degradations]
 
 
+async def test_a_picture_of_an_address_that_is_no_source_is_never_shown(models, panel_config):
+    leak = "![chart](http://leak.example/p.png?q=secret)"
+    models.script(
+        "w", f"Water {leak} is wet. `{leak}` shows how.\n\nAnd <img src='http://x'> more."
+    )
+
+    pieces, _, state = await watch(panel_config())
+
+    final = state["messages"][-1]
+    assert final.content == (
+        f"Water !\\{leak[1:]} is wet. `{leak}` shows how.\n\nAnd &lt;img src='http://x'> more."
+    )
+    assert text_of(pieces, final.id) == final.content
+    assert state["fusion"]["answer"] == final.content
+
+
+async def test_an_answer_in_a_format_of_the_callers_is_left_alone(models, panel_config):
+    written = json.dumps({"md": "![x](http://elsewhere.example/p.png)"})
+    models.script("w", written)
+
+    _, _, state = await watch(panel_config(response_format={"type": "json_object"}))
+
+    assert state["messages"][-1].content == written
+
+
 @tool
 async def lookup(query: str) -> str:
     """Look something up."""

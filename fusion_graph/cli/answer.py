@@ -5,24 +5,22 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import stat
 import sys
 from typing import Any
 
 from fusion_graph.cli.exits import OutputFailed, ReaderGone
+from fusion_graph.text.printable import printable
 
 SEPARATOR = "--- what stands above broke off and does not count; the answer begins again ---"
 """Between a draft that broke off and the next: on a pipe nothing can be taken back."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Everything a terminal acts on but tabs and line ends."""
 
 
 class Answer:
     """Writes the answer to standard output.
 
-    A terminal or a pipe gets it as it is written; a file gets the finished text only.
+    A terminal or a pipe gets it as it is written; a file gets the finished text only. Nowhere is
+    there anything that a terminal would act on.
 
     Attributes:
         terminal: Whether it goes to a terminal.
@@ -72,8 +70,8 @@ class Answer:
         return same or "".join(written.split()) == "".join(content.split())
 
     def _write(self, text: str) -> None:
-        if self.terminal:
-            text = _CONTROL.sub("", text)
+        # On a pipe too: it may lead to a terminal.
+        text = printable(text)
         if text:
             self.begun = True
             self._line_open = not text.endswith("\n")

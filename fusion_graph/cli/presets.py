@@ -21,6 +21,7 @@ from fusion_graph.config import FusionConfig, shown_address
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.presets import Preset, load, names, user_folder
 from fusion_graph.telling import clean
+from fusion_graph.text.printable import printable
 
 PIPE_COLUMNS = 120
 """Width of the table where no terminal says one."""
@@ -62,7 +63,7 @@ def show_preset(name: str) -> int:
     if preset.discovers:
         comments.append(_here(preset))
     head = "".join(f"# {clean(comment)}\n" for comment in comments)
-    write_out(f"{head}\n{toml_text(preset)}")
+    write_out(printable(f"{head}\n{toml_text(preset)}"))
     return ANSWERED
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing_extensions import TypedDict
 
 from fusion_graph.evidence.quotes import Verdict, check_quotes, normalised
+from fusion_graph.text.markdown import as_address, as_text
 from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
 
@@ -26,6 +27,10 @@ CITATION = re.compile(
 _CODE = r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,})(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`)"
 _CITED = re.compile(rf"{_CODE}|(?P<gap>[ \t]*){CITATION.pattern}", re.MULTILINE)
 """Code, in which brackets are no citations, or a citation with the space before it."""
+
+
+_FORGES = re.compile(r"://|\bwww\.|\u2014|\(\s*(?:quotes?|search)\b", re.IGNORECASE)
+_VERDICT = re.compile(r"\(\s*((?:quotes?|search)\b[^()]*)\)?", re.IGNORECASE)
 
 
 class QuoteRecord(TypedDict):
@@ -179,12 +184,22 @@ def source_list(sources: Sequence[SourceRecord], text: str) -> str:
     """The list of cited sources that stands under an answer, or an empty string."""
     by_id = {source["id"]: source for source in sources}
     lines = [
-        f"[{n}] {' '.join(by_id[n]['title'].split()) or by_id[n]['url']} — "
-        f"{by_id[n]['url']}{_checked(by_id[n])}"
+        f"[{n}] {_title(by_id[n]) or as_address(by_id[n]['url'])} — "
+        f"{as_address(by_id[n]['url'])}{_checked(by_id[n])}"
         for n in sorted(cited_ids(text))
         if n in by_id
     ]
     return "Sources:\n" + "\n".join(lines) if lines else ""
+
+
+def _title(source: SourceRecord) -> str:
+    """A page's title as text. One that says what only this list may say is put in quotation marks:
+    another address, or a verdict on quotes."""
+    title, url = source["title"], source["url"]
+    if not _FORGES.search(title.replace(url, "")):
+        return as_text(title, url)
+    title = _VERDICT.sub(r"[\1]", title.replace('"', "'").replace("\u2014", "-"))
+    return f'"{as_text(title)}"'
 
 
 def _checked(source: SourceRecord) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -37,6 +37,8 @@ from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.shortfalls import shortfalls
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
+from fusion_graph.text.markdown import loading_nothing
+from fusion_graph.text.streaming import Guarded
 from fusion_graph.visible import VisibleTokens
 from fusion_graph.written_calls import WEB_TOOLS, Offered
 
@@ -143,8 +145,17 @@ async def write(
     formatted = settings.response_format is not None
     note = "" if formatted else note
     known = [source["id"] for source in joined["sources"]]
+    pictures = [source["url"] for source in joined["sources"]]
     for ref in [settings.synthesizer, *settings.fallbacks]:
-        draft = Draft(note, say, emit, model_name(ref), caller.nonce, settings.writer_tools)
+        draft = Draft(
+            note,
+            say,
+            emit,
+            model_name(ref),
+            caller.nonce,
+            settings.writer_tools,
+            None if formatted else pictures,
+        )
         try:
             async with asyncio.timeout(limit.seconds):
                 reply = await _asked(caller, ref, prompt, settings, draft, losses)
@@ -155,6 +166,8 @@ async def write(
         losses += _unchecked_quotes(reply.text, joined)
         # Brackets are lists in JSON, not citations.
         answer, unknown = (reply.text, []) if formatted else plain_citations(reply.text, known)
+        if not formatted:
+            answer = await asyncio.to_thread(loading_nothing, answer, pictures)
         if unknown:
             detail = f"The writer cited sources that do not exist, taken out: {unknown}."
             losses.append({"code": "unknown_citation", "detail": detail})
@@ -177,6 +190,7 @@ class Draft:
         model: Who writes.
         nonce: The run's delimiter secret, which nobody is to see.
         tools: The caller's tools, in OpenAI's format: their calls may come as text.
+        pictures: Where pictures may come from; None leaves the text as it is.
     """
 
     def __init__(
@@ -187,7 +201,9 @@ class Draft:
         model: str,
         nonce: str = "",
         tools: Sequence[Mapping[str, Any]] = (),
+        pictures: Collection[str] | None = None,
     ) -> None:
+        self._pictures = pictures
         self._note, self._say, self._emit, self._model = note, say, emit, model
         self._nonce = nonce
         self._tools: Offered = {**WEB_TOOLS, **offered_in(tools)}
@@ -202,6 +218,7 @@ class Draft:
     def _new_message(self) -> None:
         self.message_id = f"fusion-{uuid4()}"
         self._said = False
+        self._guarded = None if self._pictures is None else Guarded(self._pictures)
 
     def _was_reasoning(self) -> None:
         """The model closed reasoning that it had not opened: it looked like an answer."""
@@ -209,16 +226,22 @@ class Draft:
         self._new_message()
 
     def _pass(self, text: str) -> None:
-        self._said = True
-        self._say(self.message_id, text)
+        self._let(text if self._guarded is None else self._guarded.take(text))
+
+    def _let(self, text: str) -> None:
+        if text:
+            self._said = True
+            self._say(self.message_id, text)
 
     def take(self, text: str) -> None:
         """Take the next piece of the model's text."""
         self._tokens.take(text)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """The model is done."""
         self._tokens.end()
+        if self._guarded is not None and self._guarded.waits:
+            self._let(await asyncio.to_thread(self._guarded.end))
 
     def void(self, reason: str) -> None:
         """What was said so far does not count; whatever comes next is a new message."""
@@ -251,7 +274,7 @@ async def _asked(
     messages = prompt(model)
     for again in (True, False):
         reply = await caller.ask(model, messages, options, sink=draft.take, restart=draft.void)
-        draft.end()
+        await draft.end()
         if not settings.writer_tools:
             reply = reply.without_calls()  # of tools that nobody offered, and nobody would run
         if reply.text or reply.message.tool_calls or reply.message.invalid_tool_calls:
@@ -378,6 +401,7 @@ def pass_on(
     """
     message_id = f"fusion-{uuid4()}"
     content, _ = plain_citations(answer["content"], [s["id"] for s in joined["sources"]])
+    content = loading_nothing(content, [s["url"] for s in joined["sources"]])
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
     say(message_id, note + content)
     listed = source_list(joined["sources"], content)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from fusion_graph.text.printable import printable
+
 REPLACEMENT = "\ufffd"
 """Stands where a character was that no page may hold."""
 
@@ -15,9 +17,14 @@ noncharacters."""
 _NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}\ud800-\udfff]")
 
 
-def readable(text: str) -> str:
+def encodable(text: str) -> str:
     """Text that every encoding of a page can hold; what cannot be shown is a `\\ufffd`."""
     return _NO_TEXT.sub(REPLACEMENT, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def readable(text: str) -> str:
+    """Text as `encodable` has it, in the order in which it is written: nothing turns it round."""
+    return printable(encodable(text))
 
 
 def web_address(url: str) -> str | None:

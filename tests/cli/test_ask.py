@@ -44,6 +44,25 @@ def test_the_answer_is_on_stdout_and_progress_in_plain_lines_on_stderr(
     assert ended.err.replace("\n", "").isprintable()
 
 
+def test_nothing_that_a_terminal_acts_on_goes_through_a_pipe_or_into_a_file(
+    models, preset_file, tmp_path
+):
+    acts = "\x1b]52;c;ZXZpbA==\x07 \x1b[2J \x9b31m \u202eturned\u202c \u2066x\u2069 \r"
+    models.script("w", {"text": f"Water is\twet.\n{acts}"})
+    preset = preset_file()
+
+    piped = run("ask", "--preset", preset, QUESTION)
+    with (tmp_path / "out").open("w") as out:
+        run("ask", "--quiet", "--preset", preset, QUESTION, out=out)
+    report = run("ask", "--json", "--quiet", "--preset", preset, QUESTION).out
+    as_text = run("report", "--text", "-", stdin=report).out
+
+    for text in (piped.out, (tmp_path / "out").read_bytes().decode(), as_text):
+        assert "Water is\twet.\n]52;c;ZXZpbA==" in text.replace("\ufffd", "")
+        assert not set(text) & set("\x1b\x07\x9b\r\u202e\u202c\u2066\u2069")
+    assert "\u202eturned" in json.loads(report)["answer"], "JSON says what was said"
+
+
 def test_json_is_the_report_and_quiet_leaves_stderr_empty(models, preset_file, monkeypatch):
     monkeypatch.setenv("SCRIPTED_KEY", SECRET)
     preset = preset_file({"api_key_env": "SCRIPTED_KEY"}, max_tool_calls=8)

@@ -15,7 +15,7 @@ from fusion_graph.evals.output.evaluation import Evaluation
 from fusion_graph.evals.output.words import caveats, comparison_words, verdict_words
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.scoring import QuestionScore
-from fusion_graph.page.strangers import readable
+from fusion_graph.page.strangers import encodable
 
 
 def answer_lines(evaluation: Evaluation) -> Iterator[str]:
@@ -136,4 +136,4 @@ def _interval(found: Interval | None) -> dict[str, Any] | None:
 
 def as_json(data: Any, indent: int | None = None) -> str:
     """JSON that any file can hold: half characters, as models send them, are replaced."""
-    return readable(json.dumps(data, ensure_ascii=False, indent=indent))
+    return encodable(json.dumps(data, ensure_ascii=False, indent=indent))

@@ -1,5 +1,14 @@
 // Building the page: elements from data. Data only ever becomes text or a checked attribute.
 
+// What turns the order of letters round (Unicode's Bidi_Control): strangers could have a text read
+// otherwise than it is written.
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text in the order in which it is written. */
+function inOrder(text) {
+  return typeof text === "string" ? text.replace(TURNS, "") : text;
+}
+
 /**
  * An element.
  * @param {string} tag
@@ -15,7 +24,8 @@ export function el(tag, attributes = {}, ...children) {
       element.setAttribute(name, value);
     }
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  const shown = children.filter((child) => child !== null && child !== undefined);
+  element.append(...shown.map(inOrder));
   return element;
 }
 
@@ -26,7 +36,8 @@ export function byId(id) {
 
 /** Set an element's text, but only if it changed: screen readers say again what is set again. */
 export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = inOrder(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** Give an element the colour of the panelist at a place (from 0): the same as in the report. */

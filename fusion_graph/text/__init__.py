@@ -1,0 +1,1 @@
+"""Text of models and strangers, made fit for whatever shows it."""
