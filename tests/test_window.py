@@ -214,7 +214,7 @@ def reply(read: int, wrote: int) -> AIMessage:
         (Window(4096, "server"), 350, reply(3_000, 350), ""),  # the cap that was asked for
         (Window(4096, "server"), 96, reply(4_000, 96), "context length of its model (4,096"),
         (Window(own=True), 350, reply(4_000, 96), "context length at its server (about 4,096"),
-        (Window(), 350, reply(4_000, 96), "a limit of its server (96 of 350"),
+        (Window(), 350, reply(4_000, 96), "the token limit of its server (96 of 350"),
         (Window(), 350, AIMessage("no count"), ""),
     ],
 )

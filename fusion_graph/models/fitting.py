@@ -323,7 +323,7 @@ def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMes
             f"{CONTEXT} at its server (about {total:,} tokens, prompt included; "
             f"{wrote:,} of {asked:,} allowed tokens were written)"
         )
-    return f"a limit of its server ({wrote:,} of {asked:,} allowed tokens were written)"
+    return f"the token limit of its server ({wrote:,} of {asked:,} allowed tokens were written)"
 
 
 def read_tokens(message: AIMessage) -> int:
