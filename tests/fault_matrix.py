@@ -119,7 +119,7 @@ FAULTS = (
     status_fault("unknown model", "invalid_model", 404, "The model `x` does not exist"),
     status_fault("wrong key", "auth", 401, "Incorrect API key provided"),
     status_fault("forbidden", "auth", 403, "You may not use this model"),
-    status_fault("too long", "context_length", 400, "maximum context length is 8192 tokens"),
+    status_fault("too long", "context_length", 400, "The prompt is too long"),
     status_fault("prompt filtered", "content_filter", 400, "flagged by moderation"),
     status_fault("bad request", "bad_request", 400, "The request is malformed"),
     status_fault("image refused", "unsupported_input", 400, "does not support image input"),

@@ -104,6 +104,10 @@ async def test_what_a_model_does_not_take_is_left_out_and_nothing_else(
     first, second = models.calls("m")
     gone = {"tools": {"tools", "tool_choice"}}.get(parameter, {parameter})
     assert reply.text == "Wet."
+    if parameter == "max_tokens" and parameter in second.body:
+        # The refusal told the context's size: a smaller reply fits, and is still bounded.
+        assert second.body[parameter] < first.body[parameter]
+        return
     assert first.body.keys() - second.body.keys() == gone
     if parameter != "response_format":
         assert model.refused == {parameter}

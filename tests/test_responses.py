@@ -240,9 +240,9 @@ async def test_an_answer_cut_by_the_cap_is_an_answer_that_says_so(models, over):
     report = await ask(over())
 
     assert report.answers[0].content == "Water is"
-    assert ("answer_truncated", "a was cut off by max_completion_tokens.") in [
-        (loss.code, loss.detail) for loss in report.degradations
-    ]
+    (loss,) = [loss for loss in report.degradations if loss.code == "answer_truncated"]
+    # Far fewer tokens were written than asked for: it was not our cap that ended it.
+    assert loss.detail.startswith("a was cut off by the token limit of its server (")
 
 
 async def test_a_reply_that_is_all_reasoning_names_the_cap(models, over):

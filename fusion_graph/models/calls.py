@@ -191,7 +191,8 @@ class Reply:
             limit: The field that sets its length.
         """
         filtered = "the provider's filter"
-        too_long = f"{self.ended_by}; {self.remedy.rstrip('.')}" if self.ended_by else limit
+        told = [part for part in (self.ended_by, self.remedy.rstrip(".")) if part]
+        too_long = "; ".join(told) or limit
         return {"length": too_long, "content_filter": filtered}.get(self.finish_reason, "")
 
     @property
@@ -438,7 +439,7 @@ class Caller:
                 continue
             self._counted(model, sent, fitted, message)
             ended = ended_by(model.window, options.max_tokens, fitted.max_tokens, message)
-            remedy = model.window.remedy() if ended else ""
+            remedy = model.window.remedy() if ended.startswith(CONTEXT) else ""
             return self._read(message, messages, options, (ended, remedy))
 
     def _fitted(
