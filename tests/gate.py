@@ -14,7 +14,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 @asynccontextmanager
 async def gate(port: int, *, calls: int) -> AsyncIterator[int]:
-    """A port on this machine that lets `calls` HTTP calls through to another one.
+    """A port on this machine that lets `calls` model calls through to another one.
 
     Then, and from the start if `calls` is 0, connections to it are refused. The port stays taken,
     so that nobody else can answer there.
@@ -36,7 +36,7 @@ async def gate(port: int, *, calls: int) -> AsyncIterator[int]:
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         body = await reader.readexactly(int(length[1]) if length else 0)
-        left -= 1
+        left -= head.startswith(b"POST")  # a question to the server about itself is no call
         if not left:
             # Before the caller has its reply, and can come back.
             assert listener is not None
