@@ -91,7 +91,7 @@ class Replay(AbstractContextManager["Replay"]):
 
     def play(self, path: str, request: dict[str, Any]) -> tuple[int, Any, list[str] | None]:
         """The status, the body and the stream's lines that answer a request."""
-        name = path.split("/")[1]
+        name = path.split("/")[1].replace("%", "/")  # a model's name may stand for a case
         if name == HARMLESS:
             return _harmless(request)
         case = self._cases.get(name)
@@ -176,9 +176,16 @@ def _harmless(request: Mapping[str, Any]) -> tuple[int, Any, list[str] | None]:
     else:
         read = re.search(r"\[(\d+)\]", json.dumps(request.get("messages")))
         delta = {"content": f"Errors that are independent cancel out [{read[1] if read else 1}]."}
+    return reply(delta, request)
+
+
+def reply(
+    delta: Mapping[str, Any], request: Mapping[str, Any]
+) -> tuple[int, Any, list[str] | None]:
+    """An unremarkable reply, streamed if a stream was asked for."""
     finish = "tool_calls" if "tool_calls" in delta else "stop"
     usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    event = {"id": "c", "model": model, "choices": [choice], "usage": usage}
+    event = {"id": "c", "model": request.get("model"), "choices": [choice], "usage": usage}
     lines = [f"data: {json.dumps(event)}", "data: [DONE]"]
     return (200, None, lines) if request.get("stream") else (200, whole(lines), None)
