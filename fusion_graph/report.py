@@ -90,10 +90,12 @@ class ReportedAnswer(_Record):
 
 
 class ReportedQuote(_Record):
-    """A quoted passage and what became of checking it."""
+    """A quoted passage and what became of checking it; see `evidence.quotes.Verdict`."""
 
     text: str
-    verdict: Literal["verified", "near", "not_found"]
+    verdict: Literal["verified", "near", "altered", "not_found", "unchecked"]
+    page_says: str = ""
+    note: str = ""
 
 
 class ReportedSource(_Record):

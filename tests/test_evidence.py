@@ -168,7 +168,10 @@ def test_a_page_that_anybody_read_counts_as_read(first):
 
 
 def test_everybody_who_cites_a_source_and_every_quote_is_kept_once():
-    quotes = [{"text": text, "verdict": "verified"} for text in ("wet", "very wet")]
+    quotes = [
+        {"text": text, "verdict": "verified", "page_says": "", "note": ""}
+        for text in ("wet", "very wet")
+    ]
     panel = [
         [source(1, "https://wet.example/", cited_by=["a"], quotes=quotes[:1])],
         [source(3, "https://wet.example/", cited_by=["b"], quotes=quotes)],

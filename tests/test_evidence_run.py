@@ -29,20 +29,25 @@ JUDGES = """<html><head><title>Judges</title></head><body><main><h1>Judges</h1>
 
 PLANTED = {
     "true": (1, "A panel of three models costs about 4 to 5 times a single completion", "verified"),
+    "spelling and inflection": (
+        1,
+        "User reports that waiting for slowest members is what they notice most",
+        "near",
+    ),
     "two words changed": (
         1,
         "Users state that waiting for the slowest model is what they notice most",
-        "near",
+        "altered",
     ),
     "a number changed": (
         1,
         "A panel of three models costs about 2 to 3 times a single completion",
-        "not_found",
+        "altered",
     ),
     "'not' removed": (
         1,
         "The judge does see the names of the models, so that it cannot favour a maker",
-        "not_found",
+        "altered",
     ),
     "from another page": (
         1,
@@ -120,6 +125,7 @@ async def test_every_planted_quote_gets_its_verdict(models, panel_config, site):
     assert f"[{panels.id}] Panels and their price — {panels.url}" in listed
     assert "1 verified" in listed
     assert "1 nearly" in listed
+    assert "3 altered" in listed
     assert "not on the page" in listed
     assert first.retrieved_at
 
@@ -127,7 +133,8 @@ async def test_every_planted_quote_gets_its_verdict(models, panel_config, site):
     prompt = json.dumps(judge.body, ensure_ascii=False)
     assert "verified, these words are on the page" in prompt
     assert "NOT FOUND on the page" in prompt
-    assert "the page says it in slightly other words" in prompt
+    assert "the page says it in another spelling" in prompt
+    assert "ALTERED, the page says something else" in prompt
 
 
 async def test_a_quote_of_the_writer_that_nobody_checked_is_reported(models, panel_config, site):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusion_graph.evidence.quotes import check_quote
+from fusion_graph.evidence.quotes import check_quote, check_quotes
 
 PAGE = """# Waiting for a slow model
 
@@ -36,9 +36,25 @@ def test_words_of_the_page_are_verified_whatever_their_dress(quote):
     assert check_quote(quote, PAGE) == "verified"
 
 
-def test_two_changed_words_make_a_near_quote():
-    quote = "Users of the software reported that two minutes were not sufficient, and the limit was"
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "Users of this tool reported two minutes were not enough",
+        "the limit was raised to five minutes in the version 1.2",
+        "A deadline on progress doesn't punish models that are still writing",
+        "The gateway projects wait for 90 seconds for a panel",
+        "Short dead-lines cut off the strongest models first",
+    ],
+)
+def test_spelling_inflection_and_function_words_make_a_near_quote(quote):
     assert check_quote(quote, PAGE) == "near"
+
+
+def test_another_word_is_told_beside_the_words_of_the_page():
+    quote = "Users of the software reported that two minutes were not enough"
+    (checked,) = check_quotes([quote], PAGE)
+    assert checked.verdict == "altered"
+    assert checked.page_says == "Users of the tool reported that two minutes were not\nenough"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +65,15 @@ def test_two_changed_words_make_a_near_quote():
         ("A deadline on progress does punish a model that is still writing", "'not' dropped"),
         ("reported that two minutes were enough, and the limit was raised", "'not' dropped"),
         ("The gateway project never waits 90 seconds for a panel, then", "'never' added"),
+    ],
+)
+def test_changed_words_of_the_page_are_altered(quote, why):
+    assert check_quote(quote, PAGE) == "altered", why
+
+
+@pytest.mark.parametrize(
+    ("quote", "why"),
+    [
         ("Panels are cheaper than one model in every case that was measured", "invented"),
         ("waits 9", "cut in the middle of a number"),
         ("0 seconds for a panel", "cut in the middle of a number"),
@@ -67,12 +92,12 @@ def test_a_quote_longer_than_the_page_is_not_found():
 
 @given(st.text(max_size=300), st.text(max_size=600))
 def test_any_text_gets_a_verdict(quote, page):
-    assert check_quote(quote, page) in ("verified", "near", "not_found")
+    assert check_quote(quote, page) in ("verified", "near", "altered", "not_found")
 
 
 @given(st.integers(0, 6), st.integers(4, 8))
 def test_any_run_of_whole_words_of_the_page_is_verified(start, length):
-    page = "Plain words of a page without any marks at all which go on for a while"
+    page = "Plain words of a page about the old marks of a guild which go on for a while"
     words = page.split(" ")
     part = " ".join(words[start : start + length])
     assert check_quote(part, page) == "verified"

@@ -50,7 +50,7 @@ class Reading:
 
 
 def language_of(read: Sequence[Word]) -> str:
-    """The language most function words are of; `en` where none is, as for a name alone."""
+    """The language most function words are of; empty where there is none, as for a name alone."""
     votes: Counter[str] = Counter()
     for word in read:
         if word.kind != "word":
@@ -60,8 +60,7 @@ def language_of(read: Sequence[Word]) -> str:
         votes.update(weak_languages(word.text))
         votes.update(negation_languages(word.text))
     if not votes:
-        latin = any(word.kind == "word" and word.text.isascii() for word in read)
-        return "en" if latin else ""
+        return ""
     best, count = votes.most_common(1)[0]
     return "en" if votes["en"] >= count else best
 
@@ -80,7 +79,7 @@ def read(text: str, language: str | None = None) -> Reading:
         language: Where the text is a part of something whose language is known.
     """
     found = words(text)
-    language = language_of(found) if language is None else language
+    language = language or language_of(found)
     return Reading(text, language, tuple(_Reader(found, text, language).items()))
 
 
@@ -89,7 +88,7 @@ class _Reader:
         self._words = read
         self._text = text
         self._language = language
-        self._english = language == "en"
+        self._english = language in ("en", "")  # names and numbers alone tell no language
         self._figures = FigureReader(read, text, language)
         capital = sum(word.capital for word in read if word.kind == "word")
         letters = sum(word.kind == "word" for word in read)

@@ -109,7 +109,7 @@ def differences(a: str, b: str, *, rounded: bool = False) -> list[Difference]:
             (`agrees`) is no difference.
     """
     one, two = _read_alike(a, b)
-    return _Comparison(one, two, rounded).differences()
+    return _Comparison(one, two, rounded).differences(one.telling, two.telling)
 
 
 def same(a: str, b: str, *, rounded: bool = False) -> bool:
@@ -149,12 +149,27 @@ def polarity(text: str) -> Polarity:
     )
 
 
+def between(
+    one: Reading, two: Reading, first: Sequence[Item], second: Sequence[Item]
+) -> list[Difference]:
+    """What differs between parts of two texts that were read already.
+
+    Args:
+        one: A text.
+        two: The other.
+        first: The items of the one that are compared.
+        second: Those of the other.
+    """
+    return _Comparison(one, two, False).differences(first, second)
+
+
 def _read_alike(a: str, b: str) -> tuple[Reading, Reading]:
     """Both texts read in one language: that of the longer, since short ones tell little."""
     one, two = read(a), read(b)
     if one.language == two.language:
         return one, two
-    language = (one if len(one.items) >= len(two.items) else two).language
+    longer, shorter = (one, two) if len(one.items) >= len(two.items) else (two, one)
+    language = longer.language or shorter.language
     return read(a, language), read(b, language)
 
 
@@ -171,8 +186,7 @@ class _Comparison:
         self._one, self._two = one, two
         self._rounded = rounded
 
-    def differences(self) -> list[Difference]:
-        first, second = self._one.telling, self._two.telling
+    def differences(self, first: Sequence[Item], second: Sequence[Item]) -> list[Difference]:
         if max(len(first), len(second)) > MOST_ITEMS:
             if [item.key for item in first] == [item.key for item in second]:
                 return []
@@ -185,7 +199,7 @@ class _Comparison:
         return [self._told(pair, moved) for pair in pairs]
 
     def _unlike(
-        self, first: list[Item], second: list[Item], first_at: int, second_at: int
+        self, first: Sequence[Item], second: Sequence[Item], first_at: int, second_at: int
     ) -> list[_Pair]:
         """The items of a block that say different things, paired."""
         if joined(first) == joined(second) and not _signs_differ(first, second):
@@ -221,7 +235,7 @@ class _Comparison:
 Span = tuple[int, int]
 
 
-def _blocks(first: list[Item], second: list[Item]) -> list[tuple[Span, Span]]:
+def _blocks(first: Sequence[Item], second: Sequence[Item]) -> list[tuple[Span, Span]]:
     """Where two lists of items are not the same, aligned by their keys."""
     found: list[tuple[Span, Span]] = []
     numbers: dict[object, int] = {}
@@ -242,7 +256,7 @@ MOST_PAIRED = 40
 """Longer blocks are paired in order, not by the best match: they differ anyway."""
 
 
-def _alike(first: list[Item], second: list[Item], rounded: bool) -> list[tuple[int, int]]:
+def _alike(first: Sequence[Item], second: Sequence[Item], rounded: bool) -> list[tuple[int, int]]:
     """The longest run of items, in order, that say the same in other forms."""
     if not first or not second or max(len(first), len(second)) > MOST_PAIRED:
         return []

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from typing_extensions import TypedDict
 
-from fusion_graph.evidence.quotes import Verdict, check_quotes, normalised
+from fusion_graph.evidence.quotes import Checked, Verdict, check_quotes, normalised
 from fusion_graph.text.markdown import as_address, as_text
 from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
@@ -34,10 +34,16 @@ _VERDICT = re.compile(r"\(\s*((?:quotes?|search)\b[^()]*)\)?", re.IGNORECASE)
 
 
 class QuoteRecord(TypedDict):
-    """A quoted passage and what became of checking it against the page."""
+    """A quoted passage and what became of checking it against the page.
+
+    `page_says` holds the page's own words where they differ, `note` what else is to be known:
+    that the words were cut out of a denial, or are too few to show anything. Both may be empty.
+    """
 
     text: str
     verdict: Verdict
+    page_says: str
+    note: str
 
 
 class SourceRecord(TypedDict):
@@ -85,7 +91,7 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
         if not entry["fetched"] and entry["id"] not in cited:
             continue
         words = list(dict.fromkeys(words for n, words in quotes if n == entry["id"]))
-        verdicts = check_quotes(words, entry["text"])
+        checked = check_quotes(words, entry["text"])
         used.append(
             {
                 "id": entry["id"],
@@ -95,12 +101,24 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
                 "fetched": entry["fetched"],
                 "cited_by": [name] if entry["id"] in cited else [],
                 "quotes": [
-                    {"text": quote, "verdict": verdict}
-                    for quote, verdict in zip(words, verdicts, strict=True)
+                    _record(quote, found, read=entry["fetched"])
+                    for quote, found in zip(words, checked, strict=True)
                 ],
             }
         )
     return used
+
+
+def _record(quote: str, checked: Checked, *, read: bool) -> QuoteRecord:
+    """A quote with its verdict; what no excerpt of an unread page shows is not thereby false."""
+    if not read and checked.verdict not in ("verified", "near"):
+        checked = Checked("unchecked", notes=("the page was not read",))
+    return {
+        "text": quote,
+        "verdict": checked.verdict,
+        "page_says": checked.page_says,
+        "note": "; ".join(checked.notes),
+    }
 
 
 def merge_sources(
@@ -208,7 +226,9 @@ def _checked(source: SourceRecord) -> str:
     said = {
         "verified": "{} verified",
         "near": "{} nearly",
+        "altered": "{} altered",
         "not_found": "{} not on the page",
+        "unchecked": "{} unchecked",
     }
     parts = [words.format(counts[verdict]) for verdict, words in said.items() if counts[verdict]]  # type: ignore[index]
     if parts:

@@ -127,7 +127,15 @@ def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:
     told = {key: source[key] for key in ("id", "url", "title")}
-    false = [quote["text"] for quote in source["quotes"] if quote["verdict"] == "not_found"]
+    quotes = source["quotes"]
+    false = [quote["text"] for quote in quotes if quote["verdict"] == "not_found"]
+    altered = [
+        {"quoted": quote["text"], "page_says": quote["page_says"]}
+        for quote in quotes
+        if quote["verdict"] == "altered"
+    ]
+    if altered:
+        told["altered"] = altered
     return {**told, "not_on_page": false} if false else told
 
 

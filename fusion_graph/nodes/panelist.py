@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -85,7 +86,10 @@ async def panelist(
                 emit("panel.replaced", name=name, by=model_name(stand_in), **replaced[-1])
     except ConfigurationError as error:
         finding = _failed("invalid_model", with_remedy(_problem(error), "invalid_model"))
-    answer = _answer(task["index"], name, member, finding, caller, who, began - run["started"])
+    # Quotes are looked for in whole pages, which may hold the event loop for long.
+    answer = await asyncio.to_thread(
+        _answer, task["index"], name, member, finding, caller, who, began - run["started"]
+    )
     answer["replaced"] = replaced
     _tell(emit, answer)
     return answer

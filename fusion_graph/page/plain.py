@@ -12,12 +12,24 @@ from fusion_graph.telling import clean, counted
 
 if TYPE_CHECKING:
     from fusion_graph.analysis import Analysis
-    from fusion_graph.report import FusionReport, ReportedAnswer, ReportedSource, ReportedTotals
+    from fusion_graph.report import (
+        FusionReport,
+        ReportedAnswer,
+        ReportedQuote,
+        ReportedSource,
+        ReportedTotals,
+    )
 
 LONGEST_TITLE = 88
 """Characters of a section's title."""
 
-_VERDICTS = {"verified": "on the page", "near": "nearly on the page", "not_found": "not found"}
+_VERDICTS = {
+    "verified": "on the page",
+    "near": "nearly on the page",
+    "altered": "ALTERED",
+    "not_found": "not found",
+    "unchecked": "not checked",
+}
 
 
 def render_text(report: FusionReport) -> str:
@@ -128,9 +140,14 @@ def _source(source: ReportedSource) -> list[str]:
     read = f"page read{when}" if source.fetched else "search result, page not read"
     title = clean(source.title) or clean(source.url)
     lines = [f"[{source.id}] {title}", f"    {clean(source.url)} ({read})"]
-    return lines + [
-        f'    "{clean(quote.text)}": {_VERDICTS[quote.verdict]}' for quote in source.quotes
-    ]
+    return lines + [f'    "{clean(quote.text)}": {_checked(quote)}' for quote in source.quotes]
+
+
+def _checked(quote: ReportedQuote) -> str:
+    said = _VERDICTS[quote.verdict]
+    if quote.verdict == "altered":
+        said += f', the page says "{clean(quote.page_says)}"'
+    return f"{said} ({clean(quote.note)})" if quote.note else said
 
 
 def _cost(report: FusionReport) -> list[str]:

@@ -39,7 +39,10 @@ def source(id: int, *quotes: tuple[str, str]) -> dict[str, Any]:
         "retrieved_at": None,
         "fetched": True,
         "cited_by": ["a"],
-        "quotes": [{"text": text, "verdict": verdict} for text, verdict in quotes],
+        "quotes": [
+            {"text": text, "verdict": verdict, "page_says": "", "note": ""}
+            for text, verdict in quotes
+        ],
     }
 
 

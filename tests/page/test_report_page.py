@@ -46,8 +46,11 @@ def report(record) -> FusionReport:
     """A degraded run with a quote of every verdict."""
     record["status"] = "degraded"
     record["degradations"] = [{"code": "unverified_quote", "detail": "The writer quotes [2]."}]
-    verdicts = ("verified", "near", "not_found")
-    record["sources"][1]["quotes"] = [{"text": f"Words {v}.", "verdict": v} for v in verdicts]
+    verdicts = ("verified", "near", "altered", "not_found", "unchecked")
+    record["sources"][1]["quotes"] = [
+        {"text": f"Words {v}.", "verdict": v, "page_says": "The page has it so.", "note": ""}
+        for v in verdicts
+    ]
     record["sources"][1]["url"] = "https://example.org/costs"
     record["usage"]["total"]["cost_usd"] = None
     record["usage"]["cost_known"] = False
@@ -72,6 +75,7 @@ async def test_every_part_of_the_run_is_on_it(report, browser_page, tmp_path):
     assert "3 of 3 keyword figures central" in " ".join(text.split())
     assert "What a wrong answer costs." in text
     assert "The writer quotes [2]." in text
+    assert "The page has it so." in text, "the true words beside an altered quote"
     assert await browser_page.locator("#panel article").count() == 3
     assert await browser_page.locator(".bar").count() == len(report.timeline)
     cost = browser_page.locator("#cost tfoot td").last

@@ -6,8 +6,10 @@ import { counted, duration, money, short } from "./words.js";
 
 const VERDICTS = {
   verified: ["verified", "These words are on the page."],
-  near: ["nearly", "Slightly other words, but the same figures and negations, are on the page."],
+  near: ["nearly", "The page has these words in another spelling, form or with other small words."],
+  altered: ["altered", "The page says something else."],
   not_found: ["not on the page", "These words were not found on the page."],
+  unchecked: ["not checked", "Nobody read the page, or too many quotes were taken from it."],
 };
 
 export class AnswerCard {
@@ -143,8 +145,13 @@ function sourceList(sources, used) {
 function sourceItem(source) {
   const quotes = source.quotes.map((quote) => {
     const [word, meaning] = VERDICTS[quote.verdict] ?? [quote.verdict, ""];
-    const verdict = el("span", { class: `verdict ${quote.verdict}`, title: meaning }, word);
-    return el("li", {}, verdict, " ", el("q", {}, quote.text));
+    const title = quote.note ? `${meaning} (${quote.note})` : meaning;
+    const verdict = el("span", { class: `verdict ${quote.verdict}`, title }, word);
+    const says =
+      quote.verdict === "altered" && quote.page_says
+        ? [" The page: ", el("q", {}, quote.page_says)]
+        : [];
+    return el("li", {}, verdict, " ", el("q", {}, quote.text), ...says);
   });
   return el(
     "li",

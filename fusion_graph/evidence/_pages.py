@@ -1,0 +1,166 @@
+"""Pages made ready for comparison: without footnote marks, link targets and running headers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from fusion_graph.evidence._words import IGNORABLE, UNSPACED, fold, without_accents
+
+_PRIVATE = re.compile(f"[{IGNORABLE}]")
+_FOOTNOTE = re.compile(
+    r"\\?\[(?:\^?\d{1,3}|\^[\w-]{1,24}|[a-z]|(?:note|nb|n|fn|ref)\.?\s?\d{1,3}|"
+    r"(?:citation|clarification|verification|page|better source)s?[\s\w]{0,9} needed|edit|"
+    r"when\?|who\?|which\?|by whom\?|according to whom\?|dubious[^\[\]\n]{0,24}|"
+    r"Quelle fehlt|réf\. nécessaire|cita requerida|zdroj\?|"
+    r"(?:\d{1,3},\s?)+\d{1,3})\\?\](?::\s?\d{1,4}\b)?",
+    re.IGNORECASE,
+)
+"""Marks of Wikipedia and of Markdown: [3], [^2], [note 4], [citation needed], [5]:12."""
+_LINK = re.compile(
+    r"!?\[([^\[\]\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\)"
+)
+_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=\S)|(?<=\S)(\*{1,3})(?![\w*])|__(?=\S)|(?<=\S)__|`")
+_LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+)", re.MULTILINE)
+_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|?)+[ \t]*$", re.MULTILINE)
+_HYPHENATED = re.compile(r"[-\u2010\u00ad][ \t]*\n[ \t]*(?=[^\W\d_])")
+_PAGE_NUMBER = re.compile(
+    r"(?:[-–—|• ]*(?:page|p\.|seite|página|pagina|strana|стр\.|s\.)?\s*\d{1,4}"
+    r"(?:\s*(?:of|/|von|de|sur|di|z)\s*\d{1,4})?[-–—|• ]*)",
+    re.IGNORECASE,
+)
+
+
+def readable(text: str) -> str:
+    """A page or a quote as a reader sees it: no markup, no footnote marks, no link targets.
+
+    Linear in the text.
+    """
+    text = _HYPHENATED.sub(_joined, text.replace("\r\n", "\n"))
+    if not text.isascii():
+        text = _PRIVATE.sub("", text)
+    if "&" in text:
+        text = html.unescape(text)
+    if "[" in text:
+        text = _LINK.sub(r"\1", _LINK.sub(r"\1", _FOOTNOTE.sub("", text)))
+    if "*" in text or "_" in text or "`" in text:
+        text = _EMPHASIS.sub("", text)
+    return _RULE.sub("", _LINE_START.sub("", text)).replace("\\", "")
+
+
+def _joined(match: re.Match[str]) -> str:
+    """A hyphen at a line's end, gone after a letter. Well-known loses it too, which words bear."""
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    return "" if before.isalpha() else match[0]
+
+
+def without_headers(text: str) -> str:
+    """The text without lines that only number a page, and what repeats beside them.
+
+    Args:
+        text: Of a PDF, page after page.
+    """
+    lines = text.split("\n")
+    bare = [line.strip() for line in lines]
+    numbered = [
+        n
+        for n, line in enumerate(bare)
+        if line and len(line) < 24 and _PAGE_NUMBER.fullmatch(line) and _within(bare, n)
+    ]
+    if not numbered:
+        return text
+    repeated = Counter(re.sub(r"\d+", "0", line) for line in bare if 0 < len(line) < 90)
+    dropped = set(numbered)
+    for n in numbered:
+        for beside in (n - 1, n + 1):
+            if 0 <= beside < len(bare) and repeated[re.sub(r"\d+", "0", bare[beside])] >= 2:
+                dropped.add(beside)
+    return "\n".join(line for n, line in enumerate(lines) if n not in dropped)
+
+
+def _within(lines: list[str], at: int) -> bool:
+    """Whether a bare number parts a sentence, or a line says itself that it counts pages."""
+    if re.search(r"[^\W\d]", lines[at]):
+        return True
+    before = next((line for line in reversed(lines[max(0, at - 3) : at]) if line), "")
+    after = next((line for line in lines[at + 1 : at + 4] if line), "")
+    ended = before[-1:] in ".!?:|" or before[-1:].isdigit()
+    return bool(before) and not ended and after[:1].islower()
+
+
+_INDEXED = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+
+
+def index_words(text: str) -> list[str]:
+    """The words by which a place on a page is looked for."""
+    return [without_accents(fold(word)) for word in _INDEXED.findall(text)]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's text, with an index of the words that are looked for on it."""
+
+    text: str
+    sought: frozenset[str]
+
+    @classmethod
+    def of(cls, text: str, quotes: Sequence[str]) -> Page:
+        """Make a page ready for quotes to be looked for."""
+        sought = frozenset(word for quote in quotes for word in index_words(readable(quote)))
+        return cls(readable(without_headers(text)), sought)
+
+    @cached_property
+    def _matches(self) -> list[re.Match[str]]:
+        return list(_INDEXED.finditer(self.text))
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Its words, folded, in order."""
+        return [without_accents(fold(match[0])) for match in self._matches]
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """From a word that is looked for to where it stands, counted in words."""
+        found: dict[str, list[int]] = {}
+        sought = self.sought
+        for n, word in enumerate(self.words):
+            if word in sought:
+                found.setdefault(word, []).append(n)
+        return found
+
+    def _match(self, word: int) -> re.Match[str]:
+        return self._matches[max(0, min(word, len(self._matches) - 1))]
+
+    def start_of(self, word: int) -> int:
+        """Where a word begins, in characters."""
+        return self._match(word).start() if self._matches else 0
+
+    def end_of(self, word: int) -> int:
+        """Where a word ends, in characters."""
+        return self._match(word).end() if self._matches else 0
+
+    def sentence_before(self, at: int, most: int = 600) -> str:
+        """What of a sentence stands before a character."""
+        low = max(0, at - most)
+        start = low
+        # Two characters more, since a sentence ends only before the next one.
+        for match in _SENTENCE_END.finditer(self.text[low : at + 2]):
+            if low + match.end() <= at:
+                start = low + match.end()
+        return self.text[start:at]
+
+    def sentence_after(self, at: int, most: int = 600) -> str:
+        """What of a sentence stands after a character."""
+        after = self.text[at : at + most]
+        match = _SENTENCE_END.search(after)
+        return after[: match.start() + 1] if match else after
+
+
+_SENTENCE_END = re.compile(
+    r"(?<!\b[A-Z])(?<!\bDr)(?<!\bMr)(?<!\bSt)(?<!\bca)[.!?](?=[\"'”’)\]]?\s+[^a-z\s])[\"'”’)\]]?"
+    r"|[。！？।؟]|\n[ \t]*\n|\n(?=[ \t]*(?:[-*•|]|\d+[.)])[ \t])|\|"
+)
