@@ -74,7 +74,8 @@ def page(links: list[str]) -> str:
     """A page that lists links where a reader sees them."""
     items = ", ".join(f'<a href="{link}">part {n}</a>' for n, link in enumerate(links))
     words = "<p>Enough words that this counts as a page to be read. </p>" * 3
-    return f"<html><body><main><h1>Links</h1>{words}<p>Read on in {items} of it.</p></main></body></html>"
+    read_on = f"<p>Read on in {items} of it.</p>"
+    return f"<html><body><main><h1>Links</h1>{words}{read_on}</main></body></html>"
 
 
 def spelled(site: Site, mode: str | None) -> int:
