@@ -119,7 +119,7 @@ def create_fusion_graph(
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
-        joined = join(state["answers"], run["seed"])
+        joined = await asyncio.to_thread(join, state["answers"], run["seed"])
         settings = await settings_of(run)
         _need_an_answer(run, joined, settings)
         able = who_can_search(settings, stack.tools)
@@ -155,9 +155,9 @@ def create_fusion_graph(
                 _need_an_answer(run, joined, settings)
                 return _finish(run, joined, None, written, settings)
             answer = await direct(state["messages"], run, settings, stack, emit)
-        joined = join([answer], run["seed"])
+        joined = await asyncio.to_thread(join, [answer], run["seed"])
         _need_an_answer(run, joined, settings)
-        written = pass_on(joined["answers"][0], "", joined, _say, [], [])
+        written = await pass_on(joined["answers"][0], "", joined, _say, [], [])
         return _finish(run, joined, None, written, settings)
 
     graph = StoppableBuilder(

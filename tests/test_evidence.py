@@ -1,8 +1,7 @@
-"""Citations and sources: every `[n]` points at the page it was meant for, or is taken out."""
+"""Sources: one list of everybody's, and what is told of it."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -11,10 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from fusion_graph.evidence import (
-    cited_ids,
     merge_sources,
-    plain_citations,
-    rewrite_citations,
     source_list,
 )
 
@@ -32,95 +28,6 @@ def source(id: int, url: str, **fields: Any) -> Any:
         "quotes": [],
         **fields,
     }
-
-
-# Citations in a text
-
-
-@pytest.mark.parametrize(
-    ("text", "ids"),
-    [
-        ("Wet [1].", [1]),
-        ("Wet [2][1], very [2].", [2, 1]),
-        ("Wet [1, 3,2].", [1, 3, 2]),
-        ('It says [4: "water is wet"].', [4]),
-        ("A link [1](https://wet.example).", []),
-        ("[wet], [], [ 1 ], (1), [12345]", []),
-        ("", []),
-    ],
-)
-def test_citations_are_numbers_in_brackets(text, ids):
-    assert cited_ids(text) == ids
-
-
-@pytest.mark.parametrize(
-    ("text", "rewritten", "unknown"),
-    [
-        ("Wet [1].", "Wet [5].", []),
-        ("Wet [1][2].", "Wet [5][6].", []),
-        ("Wet [1, 2].", "Wet [5][6].", []),
-        ("Wet [1, 1].", "Wet [5].", []),
-        ("Wet [2, 9].", "Wet [6].", [9]),
-        ("Wet [9].", "Wet.", [9]),
-        ("Wet [9, 8, 9].", "Wet.", [9, 8]),
-        ("Wet [9] and dry [1].", "Wet and dry [5].", [9]),
-        ('It says [1: "water is wet"].', 'It says [5: "water is wet"].', []),
-        ("It says [1: “water is [very] wet”].", None, []),
-        ("A link [1](https://wet.example).", "A link [1](https://wet.example).", []),
-        ("Nothing cited.", "Nothing cited.", []),
-    ],
-)
-def test_citations_are_renumbered_and_unknown_ones_taken_out(text, rewritten, unknown):
-    new, lost = rewrite_citations(text, {1: 5, 2: 6})
-
-    if rewritten is not None:
-        assert new == rewritten
-    assert lost == unknown
-    assert 1 not in cited_ids(new)
-
-
-def test_numbers_that_change_places_do_not_collide():
-    assert rewrite_citations("[1] [2] [3]", {1: 2, 2: 3, 3: 1}) == ("[2] [3] [1]", [])
-
-
-def test_words_quoted_from_an_unknown_source_lose_only_its_number():
-    new, lost = rewrite_citations('It says [9: "water is wet"].', {})
-
-    assert "water is wet" in new
-    assert not re.search(r"\[\s*9", new)
-    assert lost == [9]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Take `items[0]` and `rows[1]`.",
-        "```python\nfirst = items[0]\nlast = items[9]\n```",
-        "~~~\nx[7] ? y : z\n~~~",
-    ],
-)
-def test_brackets_in_code_are_no_citations(text):
-    assert cited_ids(text) == []
-    assert rewrite_citations(text, {1: 5}) == (text, [])
-
-
-def test_taking_a_citation_out_leaves_the_rest_of_the_text_alone():
-    text = "Vraiment ? Oui : `a ? b : c`, a ; b."
-
-    assert rewrite_citations(f"{text} Dry [9].", {}) == (f"{text} Dry.", [9])
-
-
-@PROPERTY
-@given(st.lists(st.one_of(st.sampled_from(["wet", " ", ".", "\n"]), st.integers(1, 9))))
-def test_after_rewriting_only_known_sources_are_cited(parts):
-    text = "".join(f"[{part}]" if isinstance(part, int) else part for part in parts)
-    cited = [part for part in parts if isinstance(part, int)]
-    ids = {n: n + 10 for n in range(1, 6)}
-
-    new, lost = rewrite_citations(text, ids)
-
-    assert cited_ids(new) == list(dict.fromkeys(ids[n] for n in cited if n in ids))
-    assert lost == list(dict.fromkeys(n for n in cited if n not in ids))
 
 
 # One list of sources
@@ -225,17 +132,6 @@ def test_a_title_cannot_add_a_source_to_the_list():
     sources = [source(1, "https://wet.example/", title=title)]
 
     assert len(source_list(sources, "Wet [1].").splitlines()) == 2
-
-
-def test_words_the_text_has_just_said_are_not_quoted_again():
-    said = 'A panel costs four times as much [1: "A panel costs four times as much."]. Or "more".'
-
-    assert plain_citations(said, [1])[0] == 'A panel costs four times as much [1]. Or "more".'
-    assert plain_citations('It is dear [1: "costs four times"].', [1])[0] == (
-        'It is dear "costs four times" [1].'
-    )
-
-
 @pytest.mark.parametrize(
     "title",
     [

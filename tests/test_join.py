@@ -140,10 +140,10 @@ def test_tool_calls_point_at_the_joint_numbers():
         assert urls[id] == f"https://{a['index']}.example/"
 
 
-def test_a_citation_of_nothing_is_taken_out_and_told():
+def test_a_citation_of_nothing_stays_and_is_told():
     joined = join([answer(0, "Wet [1], dry [4].", sources=[source(1, "https://w.example")])], 0)
 
-    assert joined["answers"][0]["content"] == "Wet [1], dry."
+    assert joined["answers"][0]["content"] == "Wet [1], dry [4]."
     (loss,) = joined["degradations"]
     assert (loss["code"], "member 0" in loss["detail"], "4" in loss["detail"]) == (
         "unknown_citation",

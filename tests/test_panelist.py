@@ -932,7 +932,7 @@ async def test_what_a_tool_found_becomes_numbered_sources(models, panel_config):
 
     report = await ask(models, panel_config(), [page.tool])
 
-    assert report.answers[0].content == "It is wet [1], some say dry."
+    assert report.answers[0].content == "It is wet [1], some say dry [7]."
     (source,) = report.sources
     assert (source.id, source.url, source.cited_by) == (1, "https://water.example/wet", ["a"])
     assert report.answers[0].tool_calls[0].source_ids == [1]

@@ -109,14 +109,14 @@ def researched(models, *names: str) -> None:
 # Citations
 
 
-async def test_only_citations_of_known_sources_survive(models, panel_config):
+async def test_citations_of_unknown_sources_stay_and_are_told(models, panel_config):
     config = panel_config()
     researched(models, "a", "b")
     models.script("w", "It is wet [2], very wet [1, 7], and dry [9]. See [1](https://made.up).")
 
     report, content = await ask(models, config, [lookup])
 
-    assert report.answer == "It is wet [2], very wet [1], and dry. See [1](https://made.up)."
+    assert report.answer == "It is wet [2], very wet [1][7], and dry [9]. See [1](https://made.up)."
     (loss,) = report.degradations
     assert (loss.code, "7" in loss.detail, "9" in loss.detail) == ("unknown_citation", True, True)
     answer, _, listed = content.partition("\n\nSources:\n")

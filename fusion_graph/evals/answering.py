@@ -195,7 +195,7 @@ class Answering:
         """The answer, its sources, the writer's calls, what was lost, and seconds."""
         survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
         if arm.kind in ("solo", "best-of"):
-            written = pass_on(most_agreed(survivors, judgement), "", joined, _say, [], [])
+            written = await pass_on(most_agreed(survivors, judgement), "", joined, _say, [], [])
             return written.answer, source_list(joined["sources"], written.answer), [], [], 0.0
 
         async def write(journal: Journal) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from fusion_graph.evals.questions import Check
-from fusion_graph.evidence import CITATION
+from fusion_graph.evidence import ANY_SOURCE, read_citations
 from fusion_graph.evidence.quotes import normalised
 
 _NUMBER = re.compile(
@@ -46,7 +46,7 @@ def passes(check: Check, answer: str) -> tuple[bool, str]:
 
 def _without_marks(answer: str) -> str:
     """The answer without citation numbers: `[4]` is no four. Quoted words stay."""
-    return CITATION.sub(lambda match: match["quote"] or " ", answer)
+    return read_citations(answer, ANY_SOURCE).without(lambda mark: mark.words or " ")
 
 
 def _stands_in(words: str, text: str) -> bool:

@@ -1,31 +1,39 @@
 """Evidence: the numbered sources of a run, citations of them, and quotes checked on their pages."""
 
+from fusion_graph.evidence._citation_marks import Mark
+from fusion_graph.evidence.citations import (
+    ANY_SOURCE,
+    NO_SOURCE,
+    Reading,
+    cited,
+    quoted,
+    read_citations,
+    renumber,
+)
 from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.evidence.sources import (
-    CITATION,
     QuoteRecord,
     SourceRecord,
-    cited_ids,
     merge_sources,
-    plain_citations,
     quote_verdict,
-    quotes_in,
-    rewrite_citations,
     source_list,
     used_sources,
 )
 
 __all__ = [
-    "CITATION",
+    "ANY_SOURCE",
+    "NO_SOURCE",
+    "Mark",
     "QuoteRecord",
+    "Reading",
     "SourceRecord",
     "check_quote",
-    "cited_ids",
+    "cited",
     "merge_sources",
-    "plain_citations",
     "quote_verdict",
-    "quotes_in",
-    "rewrite_citations",
+    "quoted",
+    "read_citations",
+    "renumber",
     "source_list",
     "used_sources",
 ]

@@ -39,6 +39,7 @@ class Mark:
         kind: What it is held to be.
         parts: What it cites, in order.
         number: Where in the text its number stands, if it is a label or unreadable.
+        bare: Whether it is numbers in square brackets and no more.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Mark:
     kind: Kind
     parts: tuple[Part, ...]
     number: tuple[int, int] | None = None
+    bare: bool = False
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -110,11 +112,17 @@ _NEXT = re.compile(rf"[\[\u3010]\^?\d{{1,4}}\s?(?:[:,]|{_DASH})\s?{_OPEN_QUOTE}"
 _SUP = re.compile(
     r"<sup>\s?\[?(?P<ids>\d{1,4}(?:\s?[,;\u2013-]\s?\d{1,4}){0,9})\]?\s?</sup>", re.IGNORECASE
 )
-_RAISED = str.maketrans("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079", "0123456789")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _DEFINITION = re.compile(r"\[(?P<caret>\^?)(?P<n>\d{1,4})\]:(?=[ \t]|https?:|$)", re.MULTILINE)
 _FOOTNOTE = re.compile(r"^[ \t>]{0,12}\[\^(?P<n>\d{1,4})\]:(?P<rest>[^\n]{0,600})", re.MULTILINE)
 _OF_A_SOURCE = re.compile(rf"https?://|\bwww\.|\b{_NAMES}\b\W{{0,3}}\d", re.IGNORECASE)
-_NOTED = re.compile(rf"\[(?P<n>\d{{1,3}})\s?(?:[:,;]|{_DASH})\s{{1,3}}[^\W\d_]{{3}}[^\[\]\n]{{0,300}}\]")
+_NOTED = re.compile(
+    rf"\[(?P<n>\d{{1,3}})\s?(?::\s{{1,3}}|(?:[,;]|{_DASH})\s{{1,3}}(?=[^\W\d_]{{3}}))"
+    r"[^\W\d_][^\[\]\n]{0,300}\]"
+)
+_NOTHING = re.compile(r"\[\?(?::[^\[\]\n]{0,2000})?\]")
+"""What stands where a number pointed nowhere: other citations may stand beside it."""
+
 _NUMBER = re.compile(r"\d{1,4}")
 _BREAK = re.compile(r"\s*\n[\s>]*")
 
@@ -176,6 +184,9 @@ class _Reader:
             return self._raised(start)
         if definition := self._definition(start):
             return definition
+        if nothing := _NOTHING.match(self.text, start):
+            self.after = After(nothing.end(), cited=True)
+            return None
         if opener == "[" and self.text.startswith("[[", start):
             return self._doubled(start)
         read = _read(self.text, start + 1, self.block.end, _CLOSERS[opener])
@@ -191,7 +202,7 @@ class _Reader:
             kind = self._kind(start, read)
         numeric = read.bare and (len(ids) > 1 or kind is None)
         self.after = After(read.end, cited=kind == "cites", numbers=numeric and kind != "cites")
-        return Mark(start, read.end, kind, read.parts) if kind else None
+        return Mark(start, read.end, kind, read.parts, bare=read.bare) if kind else None
 
     def _placed(self, start: int, read: _Read) -> bool:
         if read.caret and any(n in self.footnotes for n in read.ids):
@@ -204,7 +215,7 @@ class _Reader:
         if read.bare and several:
             if self.after.numbers and reads_on(self.text, self.after.end, start):
                 return None
-            if not self.worded or reads_as_numbers(self.text, start, read.end, self.block, all(exist)):
+            if not self.worded or self._numeric(start, read.end, all(exist)):
                 return None if all(exist) else "doubtful"
         if all(exist):
             return "cites"
@@ -212,9 +223,12 @@ class _Reader:
             return "doubtful"
         if not read.bare:
             return "cites"
-        if not self.worded or reads_as_numbers(self.text, start, read.end, self.block, False):
+        if not self.worded or self._numeric(start, read.end, False):
             return "doubtful"
         return "cites"
+
+    def _numeric(self, start: int, end: int, exist: bool) -> bool:
+        return reads_as_numbers(self.text, start, end, self.block, exist)
 
     def _definition(self, start: int) -> Mark | None:
         line = self.text.rfind("\n", self.block.start, start) + 1 or self.block.start
@@ -355,9 +369,7 @@ def _numbers(item: re.Match[str]) -> list[int] | None:
     return list(range(first, last + 1))
 
 
-def _quote(
-    text: str, lead: re.Match[str], limit: int, closer: str
-) -> tuple[str, int, bool] | None:
+def _quote(text: str, lead: re.Match[str], limit: int, closer: str) -> tuple[str, int, bool] | None:
     """The words quoted, where they end, and whether the citation goes on or is closed there."""
     start = lead.end()
     limit = min(limit, start + LONGEST_QUOTE)

@@ -22,9 +22,9 @@ _SPACELESS = re.compile(
 )
 """Letters of scripts that put no space between words: a citation follows a word at once."""
 
-_OPERATORS = frozenset("=\u2260\u2248\u2208\u2209\u220b\u2282\u2283\u2286\u2287\u2264\u2265+\u00d7\u00b7\u222a\u2229\u2218\u22c5\u2297\u2295\u2211\u220f\u222b\u221a\u2202\u2192\u21a6\u2261\u223c\u00b1\u2216\u2223\u2212")
-_GLUED = frozenset("\\[{$@#/^_&~)]}=<|%") - {"|", "%"}
-_AFTER = frozenset("{^\u1d40=\u222a\u2229\u00d7\u2282\u2286\u2208\u2295\u2297\u00b7\u22c5\u2264\u2265\u00b2+")
+_OPERATORS = frozenset("=≠≈∈∉∋⊂⊃⊆⊇≤≥+×·∪∩∘⋅⊗⊕∑∏∫√∂→↦≡∼±∖∣−")
+_GLUED = frozenset("\\[{$@#/^_&~)]}=<")
+_AFTER = frozenset("^ᵀ=∪∩×⊂⊆∈⊕⊗·⋅≤≥²+")
 _SOURCES_SAID = re.compile(
     r"(?:sources?|references?|refs?|citations?|cf|see|quellen?|siehe|fuentes?|voir|links?|evidence"
     r"|according to|studies|reports?|papers?|cited)\W{0,4}$",
@@ -33,6 +33,8 @@ _SOURCES_SAID = re.compile(
 _KEY = re.compile(r"(?:^|\n)[ \t>]*(?:[-*+][ \t]+)?[\w.-]{1,40}$")
 _CALL = re.compile(r"\w\($")
 _MEMBER = re.compile(r"\.[a-z_]\w*")
+_PLACE = re.compile(r"\[(?:[^\W\d]|[\"']|0\])(?!\w{2,9}\W{1,2}\d)")
+"""Of a list or a table of links: `[x]`, `["key"]`, `[0]`; not `[source 1]`."""
 _QUANTIFIED = re.compile(r"[*+?]|\{\d")
 _CLAUSE_END = re.compile(
     r"[*_)\"'\u201d\u2019\u00bb]{0,3}\s{0,3}(?:$|[.,;:!?\u2026\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001)\u2014\u2013|\[\n<]|\s[-\u2013\u2014]\s)"
@@ -43,18 +45,22 @@ _STRONG = (
 )
 _WEAK = (
     r"ranges?|lists?|sets?|domain|points?|segments?|sequences?|scale|grid|box|bounds|between|rows?"
-    r"|columns?|values?|numbers?|weights?|input|output|inputs|outputs|pairs?|the|a|an|is|are|be"
-    r"|equals?|returns?|gives|yields|prints?|contains|becomes|get|gets|bereich|liste|menge"
+    r"|columns?|values?|numbers?|weights?|input|output|inputs|outputs|pairs?|becomes|gets?|bereich|liste|menge"
 )
+_SAYS = r"the|an?|is|are|be|equals?|returns?|gives|yields|prints?|contains"
 _PREPOSITIONS = r"in|on|over|from|to|of|within|for|with|by|at|auf|im|dans|sur|en"
-_CUE = re.compile(rf"(?:^|[^\w-])(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK})|(?P<prep>{_PREPOSITIONS}))[ \t]*$", re.IGNORECASE)
-_FUNCTIONS = frozenset("sin cos tan log exp sec csc cot sinh cosh tanh ln lim det".split())
+_CUE = re.compile(
+    rf"(?:^|[^\w-])(?:(?P<strong>{_STRONG})|(?P<says>{_SAYS})|(?P<weak>{_WEAK})"
+    rf"|(?P<prep>{_PREPOSITIONS}))[ \t]*$",
+    re.IGNORECASE,
+)
+_FUNCTIONS = frozenset(
+    ["sin", "cos", "tan", "log", "exp", "sec", "csc", "cot", "sinh", "cosh", "tanh"]
+)
 _WORD_BEFORE = re.compile(r"[^\W\d_]+$")
 
 
-def in_prose(
-    text: str, start: int, end: int, block: Block, after: After, *, loose: bool
-) -> bool:
+def in_prose(text: str, start: int, end: int, block: Block, after: After, *, loose: bool) -> bool:
     """Whether a bracket stands where prose has citations.
 
     Args:
@@ -69,7 +75,10 @@ def in_prose(
     if before == "\\":
         return False
     if loose:
-        return not (behind and (behind.isalnum() or behind in "+*{(_") and not _SPACELESS.match(behind))
+        # `x[^1]*` is a pattern; `*word[^1]*` is stressed.
+        line = text[max(block.start, start - 200) : start].rpartition("\n")[2]
+        pattern = behind == "*" and text[start + 1] == "^" and line.count("*") % 2 == 0
+        return not (pattern or behind in ("+", "(") or _runs_on(text, end, block))
     if start == after.end:
         left = after.cited
     elif before and start in block.closed:
@@ -82,6 +91,12 @@ def in_prose(
         and not _data_follows(text, end, block)
         and not _valued(text, start, end, block)
     )
+
+
+def glued(text: str, at: int) -> bool:
+    """Whether a bracket here would belong to the character before it."""
+    before = text[at - 1 : at] if at else ""
+    return bool(before) and (_holds(before) or before in _GLUED)
 
 
 def _holds(before: str) -> bool:
@@ -126,26 +141,27 @@ def _operated(text: str, start: int, block: Block) -> bool:
     return sign in _OPERATORS
 
 
-def _data_follows(text: str, end: int, block: Block) -> bool:
+def _runs_on(text: str, end: int, block: Block) -> bool:
+    """Whether a bracket runs into what follows, as in `[1]x`, `[1]_n`, `[1]{2}` and `[1][x]`."""
     follows = text[end : min(end + 24, block.end)]
-    if not follows:
-        return False
-    behind = follows[0]
-    if (behind.isalnum() and not _SPACELESS.match(behind)) or behind in "_{^":
+    if follows[:1] == "[":
+        return bool(_PLACE.match(follows))
+    if follows[:1] == "_":
+        # Emphasis ends so, too.
+        return follows[1:2].isalnum()
+    behind = follows[:1]
+    return behind in ("{", "^") or (behind.isalnum() and not _SPACELESS.match(behind))
+
+
+def _data_follows(text: str, end: int, block: Block) -> bool:
+    """Whether what follows a bracket takes it for a value: `[1].count`, `[1] = x`, `[1]|[2]`."""
+    follows = text[end : min(end + 24, block.end)]
+    if _runs_on(text, end, block) or _MEMBER.match(follows):
         return True
-    if behind == "[" and not re.compile(r"\[\s?(?:\^|[a-z]{3,9}\W{0,2})?\d", re.IGNORECASE).match(follows):
-        return True
-    if behind == "|" and not block.row:
-        return True
-    if _MEMBER.match(follows):
-        return True
-    if behind == "+":
+    if follows.startswith("+") or (follows.startswith("|") and not block.row):
         return True
     rest = follows.lstrip(" \t")
-    if rest[:1] == "]":
-        # The last of `[[1], [2]]`.
-        return False
-    return rest[:1] in _AFTER and bool(rest[:1])
+    return bool(rest) and rest[0] in _AFTER
 
 
 def _valued(text: str, start: int, end: int, block: Block) -> bool:
@@ -154,7 +170,8 @@ def _valued(text: str, start: int, end: int, block: Block) -> bool:
     if not lead.endswith((":", "\uff1a")):
         return False
     named = lead[:-1].rstrip(" \t")
-    if named.endswith(('"', "'", ":")) or (lead[-1:] == text[start - 1 : start] and named[-1:].isalnum()):
+    tight = text[start - 1] in ":\uff1a" and named[-1:].isalnum()
+    if tight or named.endswith(('"', "'", ":")):
         return True
     if _SOURCES_SAID.search(named):
         return False
@@ -184,9 +201,9 @@ def reads_as_numbers(text: str, start: int, end: int, block: Block, exist: bool)
         return False if exist else not closes
     if cue["strong"]:
         return several or not exist
-    if cue["weak"]:
-        said = cue["weak"].lower() in ("is", "are", "be", "the", "a", "an", "equals", "returns", "gives", "yields", "print", "prints", "contains")
-        return (several and (said or not closes)) or not (exist or closes)
+    if cue["says"] or cue["weak"]:
+        listed = several and (bool(cue["says"]) or not closes)
+        return listed or not (exist or closes)
     return not exist and several
 
 
@@ -210,7 +227,7 @@ def in_superscript_place(
         before = before.rstrip(" ")
     if text[end : end + 1].isalnum() or not before:
         return False
-    if before[-1] in ".,;:!?\u201d\"\u3002\u2019":
+    if before[-1] in '.,;:!?\u201d"\u3002\u2019':
         return not before[-2:-1].isdigit()
     word = _WORD_BEFORE.search(before)
     if word is None or before[: word.start()][-1:].isdigit():

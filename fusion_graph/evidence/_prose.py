@@ -25,12 +25,16 @@ _STEP = re.compile(
     re.DOTALL,
 )
 _TARGET = re.compile(
-    r"\([ \t]{0,9}(?:<[^<>\n]{0,2000}+>|[^\s()<]{0,2000}+(?:\([^\s()]{0,500}+\)[^\s()]{0,500}+){0,3})"
+    r"\([ \t]{0,9}"
+    r"(?:<[^<>\n]{0,2000}+>|[^\s()<]{0,2000}+(?:\([^\s()]{0,500}+\)[^\s()]{0,500}+){0,3})"
     r"(?:\s{1,9}(?:\"[^\"\n]{0,500}+\"|'[^'\n]{0,500}+'))?[ \t]{0,9}\)"
 )
-_TAG = re.compile(r"</?(?P<name>[a-zA-Z][a-zA-Z0-9-]{0,20})(?:[\s/][^<>]{0,2000}+)?>|<[a-z]{2,10}:[^\s<>]{0,2000}+>")
+_TAG = re.compile(
+    r"</?(?P<name>[a-zA-Z][a-zA-Z0-9-]{0,20})(?:[\s/][^<>]{0,2000}+)?>"
+    r"|<[a-z]{2,10}:[^\s<>]{0,2000}+>"
+)
 _SUP = re.compile(r"<sup>", re.IGNORECASE)
-_RAW = frozenset({"code", "pre", "math", "script", "style", "svg", "kbd", "samp", "tt", "textarea"})
+_RAW = frozenset({"code", "pre", "math", "script", "style", "svg", "kbd", "samp", "textarea"})
 """Elements whose text is none for readers, or not prose."""
 
 _DATA = re.compile(r"\{\s{0,99}(?:[\"'}]|[\w.-]{1,60}\s{0,5}:)")

@@ -8,12 +8,12 @@ data, a link or a subscript nothing is one. What is no citation is never changed
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from fusion_graph.evidence._citation_marks import Mark, Part, marks
+from fusion_graph.evidence._places import glued
 from fusion_graph.evidence.quotes import normalised
 
 ANY_SOURCE = range(1, 1000)
@@ -60,11 +60,14 @@ class Reading:
         ]
 
     @cached_property
+    def numbers(self) -> list[int]:
+        """All numbers cited, whether they exist or not, each once."""
+        return _once(n for mark in self.marks if mark.kind == "cites" for n in mark.ids)
+
+    @cached_property
     def unknown(self) -> list[int]:
         """Numbers that are cited and do not exist, each once."""
-        return _once(
-            n for mark in self.marks if mark.kind == "cites" for n in mark.ids if n not in self.known
-        )
+        return [n for n in self.numbers if n not in self.known]
 
     @cached_property
     def unreadable(self) -> list[str]:
@@ -144,7 +147,12 @@ class Reading:
     def _rewritten(self, write: Callable[[Mark], str]) -> str:
         pieces, at = [], 0
         for mark in self.marks:
-            pieces += [self.text[at : mark.start], write(mark)]
+            written = write(mark)
+            tight = written.startswith("[") and written != self.text[mark.start : mark.end]
+            if tight and mark.start != at and not mark.bare and glued(self.text, mark.start):
+                # `word[^1]` cites, `word[1]` is a place in a list.
+                written = f" {written}"
+            pieces += [self.text[at : mark.start], written]
             at = mark.end
         return "".join([*pieces, self.text[at:]])
 

@@ -1,32 +1,18 @@
-"""Sources and citations: one numbered list for the whole panel, and every `[n]` on it.
-
-Models cite `[n]` and quote `[n: "exact words"]`.
-"""
+"""Sources: one numbered list for the whole panel."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from typing_extensions import TypedDict
 
-from fusion_graph.evidence.quotes import Checked, Verdict, check_quotes, normalised
+from fusion_graph.evidence.citations import cited, read_citations
+from fusion_graph.evidence.quotes import Checked, Verdict, check_quotes
 from fusion_graph.text.markdown import as_address, as_text
 from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
-
-CITATION = re.compile(
-    r"\[(?P<ids>\d{1,4}(?:\s*,\s*\d{1,4})*)"
-    r"(?:\s*:\s*[\"\u201c\u201d\u201e\u00ab](?P<quote>[^\n]{1,2000}?)[\"\u201d\u201c\u00bb]\s*)?"
-    r"\](?!\()"
-)
-"""`[3]`, `[3, 5]` or `[3: "exact words"]`, but not the text of a Markdown link."""
-
-
-_CODE = r"(?P<code>^[ \t]*(?P<fence>`{3,}|~{3,})(?s:.*?)(?:^[ \t]*(?P=fence)|\Z)|`[^`\n]+`)"
-_CITED = re.compile(rf"{_CODE}|(?P<gap>[ \t]*){CITATION.pattern}", re.MULTILINE)
-"""Code, in which brackets are no citations, or a citation with the space before it."""
 
 
 _FORGES = re.compile(r"://|\bwww\.|\u2014|\(\s*(?:quotes?|search)\b", re.IGNORECASE)
@@ -58,22 +44,6 @@ class SourceRecord(TypedDict):
     quotes: list[QuoteRecord]
 
 
-def cited_ids(text: str) -> list[int]:
-    """The ids a text cites, each once, in order of first appearance."""
-    found = (n for match in _CITED.finditer(text) if match["ids"] for n in _ids(match))
-    return list(dict.fromkeys(found))
-
-
-def quotes_in(text: str) -> list[tuple[int, str]]:
-    """The quotes in a text, as `(id, words)`, in order."""
-    return [
-        (n, match["quote"].strip())
-        for match in _CITED.finditer(text)
-        if match["quote"]
-        for n in _ids(match)
-    ]
-
-
 def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[SourceRecord]:
     """What of a researcher's sources is kept: pages read, and whatever the answer cites.
 
@@ -84,11 +54,12 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
         text: Its answer.
         entries: All sources it met.
     """
-    cited = set(cited_ids(text))
-    quotes = quotes_in(text)
+    entries = list(entries)
+    reading = read_citations(text, [entry["id"] for entry in entries])
+    named, quotes = set(reading.cited), reading.quotes
     used: list[SourceRecord] = []
     for entry in entries:
-        if not entry["fetched"] and entry["id"] not in cited:
+        if not entry["fetched"] and entry["id"] not in named:
             continue
         words = list(dict.fromkeys(words for n, words in quotes if n == entry["id"]))
         checked = check_quotes(words, entry["text"])
@@ -99,7 +70,7 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
                 "title": entry["title"],
                 "retrieved_at": entry["retrieved_at"],
                 "fetched": entry["fetched"],
-                "cited_by": [name] if entry["id"] in cited else [],
+                "cited_by": [name] if entry["id"] in named else [],
                 "quotes": [
                     _record(quote, found, read=entry["fetched"])
                     for quote, found in zip(words, checked, strict=True)
@@ -153,40 +124,6 @@ def merge_sources(
     return list(merged.values()), maps
 
 
-def rewrite_citations(text: str, ids: Mapping[int, int]) -> tuple[str, list[int]]:
-    """The text with its citations renumbered, and the ids that stood for nothing.
-
-    A citation that `ids` does not know is taken out: a number that points nowhere (or, after
-    renumbering, at somebody else's page) is worse than none. Words quoted with it stay, as an
-    ordinary quotation.
-    """
-
-    def cite(known: list[int], quote: str | None, _before: str) -> str:
-        if quote and known:
-            return "".join(f'[{n}: "{quote}"]' for n in known)
-        return "".join(f"[{n}]" for n in known) or (f'"{quote}"' if quote else "")
-
-    return _rewritten(text, ids, cite)
-
-
-def plain_citations(text: str, known: Collection[int]) -> tuple[str, list[int]]:
-    """The text with `[n: "words"]` as `"words" [n]`, without citations of unknown sources.
-
-    Words that the text has just said itself are not said again.
-
-    Returns:
-        The text, and the ids that do not exist.
-    """
-
-    def cite(ids: list[int], quote: str | None, before: str) -> str:
-        marks = "".join(f"[{n}]" for n in ids)
-        if quote and normalised(quote).rstrip(".") not in normalised(before[-2 * len(quote) :]):
-            return f'"{quote}" {marks}'.strip()
-        return marks
-
-    return _rewritten(text, {n: n for n in known}, cite)
-
-
 def quote_verdict(sources: Sequence[SourceRecord], id: int, words: str) -> Verdict | None:
     """The verdict on a quote the panel made, or None for one nobody checked."""
     wanted = " ".join(words.split()).casefold()
@@ -204,8 +141,7 @@ def source_list(sources: Sequence[SourceRecord], text: str) -> str:
     lines = [
         f"[{n}] {_title(by_id[n]) or as_address(by_id[n]['url'])} — "
         f"{as_address(by_id[n]['url'])}{_checked(by_id[n])}"
-        for n in sorted(cited_ids(text))
-        if n in by_id
+        for n in sorted(cited(text, by_id.keys()))
     ]
     return "Sources:\n" + "\n".join(lines) if lines else ""
 
@@ -235,25 +171,3 @@ def _checked(source: SourceRecord) -> str:
         noun = "quote" if counts.total() == 1 else "quotes"
         return f" ({noun}: {', '.join(parts)})"
     return "" if source["fetched"] else " (search result, page not read)"
-
-
-def _ids(match: re.Match[str]) -> list[int]:
-    return [int(n) for n in match["ids"].split(",")]
-
-
-def _rewritten(
-    text: str, ids: Mapping[int, int], cite: Callable[[list[int], str | None, str], str]
-) -> tuple[str, list[int]]:
-    unknown: list[int] = []
-
-    def replace(match: re.Match[str]) -> str:
-        if match["code"]:
-            return match[0]
-        old = _ids(match)
-        unknown.extend(n for n in old if n not in ids)
-        known = list(dict.fromkeys(ids[n] for n in old if n in ids))
-        new = cite(known, match["quote"], text[: match.start()])
-        return match["gap"] + new if new else ""
-
-    rewritten = _CITED.sub(replace, text)
-    return rewritten, list(dict.fromkeys(unknown))

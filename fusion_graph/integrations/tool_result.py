@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fusion_graph.analysis import Analysis
@@ -14,7 +14,7 @@ from fusion_graph.errors import (
     EmptyQuestion,
     FusionRecursion,
 )
-from fusion_graph.evidence import cited_ids
+from fusion_graph.evidence import Reading, read_citations
 from fusion_graph.telling import shortened
 
 LEAST_CHARACTERS = 1_000
@@ -45,10 +45,16 @@ def tool_result(report: Mapping[str, Any], max_characters: int) -> str:
 
     analysis = report["analysis"]
     told = None if analysis is None else Analysis.model_validate(analysis).to_openrouter()
-    bare = _payload(report, told, 0)
+    known = [source["id"] for source in report["sources"]]
+    readings = [
+        read_citations(answer["content"], known)
+        for answer in report["answers"]
+        if answer["status"] == "ok"
+    ]
+    bare = _payload(report, told, 0, readings)
 
     def with_responses_cut(limit: int) -> str:
-        return _dump(_payload(report, told, limit))
+        return _dump(_payload(report, told, limit, readings))
 
     def with_texts_cut(limit: int) -> str:
         return _dump(_shrunk(bare, limit))
@@ -99,7 +105,10 @@ def refusal(error: str, failure_reason: str) -> str:
 
 
 def _payload(
-    report: Mapping[str, Any], analysis: dict[str, Any] | None, limit: int
+    report: Mapping[str, Any],
+    analysis: dict[str, Any] | None,
+    limit: int,
+    readings: Sequence[Reading],
 ) -> dict[str, Any]:
     """The result with every response cut to `limit` characters."""
     payload: dict[str, Any] = {"status": "ok"}
@@ -112,7 +121,14 @@ def _payload(
     ]
     if failures := report["failures"]:
         payload["failed_models"] = [_failed(failure) for failure in failures]
-    cited = {n for response in payload["responses"] for n in cited_ids(response["content"])}
+    shown = [len(r.text) if _cut(r.text, limit) == r.text else limit for r in readings]
+    cited = {
+        n
+        for reading, end in zip(readings, shown, strict=True)
+        for mark in reading.citations
+        if mark.end <= end
+        for n in mark.ids
+    }
     if sources := [_source(source) for source in report["sources"] if source["id"] in cited]:
         payload["sources"] = sources
     return payload

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from fusion_graph.errors import Degradation
-from fusion_graph.evidence import cited_ids, merge_sources, rewrite_citations
+from fusion_graph.evidence import (
+    ANY_SOURCE,
+    NO_SOURCE,
+    Reading,
+    cited,
+    merge_sources,
+    read_citations,
+)
 from fusion_graph.state import Joined, PanelAnswer
+from fusion_graph.telling import shortened
 
 LABELS = "ABCDEFGHIJKLMNOP"
 """As many as a panel may have members."""
@@ -32,16 +40,13 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
     order = [*reading_order, *rest]
     sources, maps = merge_sources([answer["sources"] for answer in order])
     joined: Joined = {"answers": [], "sources": sources, "degradations": []}
+    numbers = frozenset(source["id"] for source in sources)
     labelled: dict[int, PanelAnswer] = {}
     for position, (answer, ids) in enumerate(zip(order, maps, strict=True)):
-        content, unknown = rewrite_citations(answer["content"], ids)
-        if unknown:
-            joined["degradations"].append(
-                {
-                    "code": "unknown_citation",
-                    "detail": f"{answer['name']} cited sources that no tool gave: {unknown}.",
-                }
-            )
+        # Who found nothing has no numbers of its own: any it writes would be somebody else's.
+        reading = read_citations(answer["content"], ids or numbers)
+        content = reading.renumbered(ids, numbers)
+        joined["degradations"] += misread(answer["name"], reading, ids, numbers)
         for gone in answer["replaced"]:
             joined["degradations"].append(
                 {
@@ -74,6 +79,27 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
     return joined
 
 
+def misread(
+    name: str, reading: Reading, exist: Container[int], taken: Container[int]
+) -> list[Degradation]:
+    """What to tell of citations that lead nowhere.
+
+    Args:
+        name: Who wrote them.
+        reading: The text.
+        exist: The numbers that the writer of the text had.
+        taken: The numbers that mean something to readers of it.
+    """
+    told: list[str] = []
+    if unknown := [n for n in reading.numbers if n not in exist]:
+        shown = f" (shown as [{NO_SOURCE}])" if any(n in taken for n in unknown) else ""
+        told.append(f"{name} cited sources that no tool gave: {unknown}{shown}.")
+    if unreadable := reading.unreadable:
+        written = ", ".join(shortened(mark, 80) for mark in unreadable[:5])
+        told.append(f"{name} wrote what looks like citations and cannot be read: {written}.")
+    return [{"code": "unknown_citation", "detail": detail} for detail in told]
+
+
 def without_sources(answers: Sequence[PanelAnswer]) -> Degradation | None:
     """What to tell of members who could have searched, and whose answers all rest on nothing.
 
@@ -81,7 +107,7 @@ def without_sources(answers: Sequence[PanelAnswer]) -> Degradation | None:
         answers: Joined answers of those who could.
     """
     survivors = [answer for answer in answers if answer["status"] == "ok"]
-    if not survivors or any(cited_ids(answer["content"]) for answer in survivors):
+    if not survivors or any(cited(a["content"], ANY_SOURCE) for a in survivors):
         return None
     outcomes = [call["status"] for answer in survivors for call in answer["tool_calls"]]
     if "ok" in outcomes:

@@ -24,7 +24,7 @@ from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
-from fusion_graph.evidence import plain_citations, quote_verdict, quotes_in, source_list
+from fusion_graph.evidence import Reading, quote_verdict, read_citations, source_list
 from fusion_graph.journal import Journal
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
@@ -32,6 +32,7 @@ from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.text_calls import offered_in
 from fusion_graph.models.window import tools_tokens
+from fusion_graph.nodes.join import misread
 from fusion_graph.nodes.judge import relabelled
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.shortfalls import shortfalls
@@ -89,7 +90,7 @@ async def synthesis(
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
-        return pass_on(survivors[0], note, joined, say, [], [])
+        return await pass_on(survivors[0], note, joined, say, [], [])
     caller = Caller(
         "synthesis", "writer", run["started"], emit, journal=journal, nonce=run["nonce"]
     )
@@ -112,7 +113,7 @@ async def synthesis(
         return written
     best = most_agreed(survivors, judgement)
     losses = [*written.degradations, _NO_WRITER]
-    return pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
+    return await pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
 
 
 _NO_WRITER: Degradation = {"code": "synthesis_failed", "detail": "No writer answered."}
@@ -163,16 +164,13 @@ async def write(
             losses.append(_loss(model_name(ref), error, limit))
             draft.void(losses[-1]["detail"])
             continue
-        losses += _unchecked_quotes(reply.text, joined)
         # Brackets are lists in JSON, not citations.
-        answer, unknown = (reply.text, []) if formatted else plain_citations(reply.text, known)
+        reading, answer = await _read(reply.text, [] if formatted else known)
         if not formatted:
             answer = await asyncio.to_thread(loading_nothing, answer, pictures)
-        if unknown:
-            detail = f"The writer cited sources that do not exist, taken out: {unknown}."
-            losses.append({"code": "unknown_citation", "detail": detail})
+        losses += [*_unchecked_quotes(reading, joined), *misread("The writer", reading, known, ())]
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
-        listed = "" if formatted or calls_tools else source_list(joined["sources"], answer)
+        listed = "" if formatted or calls_tools else await _listed(joined, answer)
         losses += caller.fitting.losses
         return _finished(draft.message_id, note, answer, listed, say, caller.calls, losses, reply)
     return Written(AIMessage(""), "", caller.calls, [*losses, *caller.fitting.losses])
@@ -381,7 +379,7 @@ _LONE_SURVIVOR = (
 )
 
 
-def pass_on(
+async def pass_on(
     answer: PanelAnswer,
     note: str,
     joined: Joined,
@@ -400,22 +398,37 @@ def pass_on(
         losses: What was lost on the way.
     """
     message_id = f"fusion-{uuid4()}"
-    content, _ = plain_citations(answer["content"], [s["id"] for s in joined["sources"]])
-    content = loading_nothing(content, [s["url"] for s in joined["sources"]])
+    _, content = await _read(answer["content"], [s["id"] for s in joined["sources"]])
+    pictures = [s["url"] for s in joined["sources"]]
+    content = await asyncio.to_thread(loading_nothing, content, pictures)
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
     say(message_id, note + content)
-    listed = source_list(joined["sources"], content)
+    listed = await _listed(joined, content)
     return _finished(message_id, note, content, listed, say, calls, losses)
 
 
-def _unchecked_quotes(text: str, joined: Joined) -> list[Degradation]:
+async def _read(text: str, known: Sequence[int]) -> tuple[Reading, str]:
+    """A text's citations, and the text as readers get it, off the event loop."""
+
+    def read() -> tuple[Reading, str]:
+        reading = read_citations(text, known)
+        return reading, reading.plain()
+
+    return await asyncio.to_thread(read)
+
+
+async def _listed(joined: Joined, text: str) -> str:
+    return await asyncio.to_thread(source_list, joined["sources"], text)
+
+
+def _unchecked_quotes(reading: Reading, joined: Joined) -> list[Degradation]:
     """Words the writer put into a source's mouth that no check has found there."""
     return [
         {
             "code": "unverified_quote",
             "detail": f'The writer quotes [{n}] with words that were not verified: "{words[:200]}"',
         }
-        for n, words in quotes_in(text)
+        for n, words in reading.quotes
         if quote_verdict(joined["sources"], n, words) not in ("verified", "near")
     ]
 

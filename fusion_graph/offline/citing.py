@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fusion_graph.evidence import CITATION
+from fusion_graph.evidence import ANY_SOURCE, Mark, read_citations
 from fusion_graph.offline.quantities import quantities
 from fusion_graph.offline.text import LONGEST_TEXT, content_stems, sentences
 
 QUOTE_WORDS = (4, 14)
 """Fewest and most words of a quoted phrase: enough to be found again, short enough to read."""
 
-_AFTER_STOP = re.compile(r"([.!?\u3002])[ \t]*((?:\[\d[^\]\n]{0,400}\][ \t]*)+)")
+_AFTER_STOP = re.compile("([.!?\u3002])[ \t]{0,9}((?:\ue000\\d{1,9}\ue001[ \t]{0,9})+)")
 _FINAL = re.compile(r"[\s.!\u3002\u2026;,]+$")
 _MARKUP = re.compile(r"^[ \t]*(?:#{1,6}\s.*|[-*_=]{3,})$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+\u2022]|\d{1,3}[.)])\s+", re.MULTILINE)
@@ -83,23 +83,20 @@ def telling_phrase(sentence: str, page: str, terms: frozenset[str]) -> str:
 
 def claims(answer: str) -> list[Claim]:
     """The sentences of an answer with what each cites, markup and headings left out."""
-    text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", _MARKUP.sub("", answer))
     # A quote in a citation may hold full stops: citations wait outside while splitting.
-    cited_there: list[str] = []
+    cited_there: list[tuple[int, ...]] = []
 
-    def put_aside(match: re.Match[str]) -> str:
-        cited_there.append(match["ids"])
+    def put_aside(mark: Mark) -> str:
+        cited_there.append(mark.ids)
         return f"\ue000{len(cited_there) - 1}\ue001"
 
-    text = CITATION.sub(put_aside, text)
+    answer = re.sub("[\ue000\ue001]", "", answer)
+    text = _MARKUP.sub("", read_citations(answer, ANY_SOURCE).without(put_aside))
+    text = _AFTER_STOP.sub(lambda m: f" {m[2].strip()}{m[1]} ", text)
     found: list[Claim] = []
     for block in _BLOCK.split(text):
         for piece in sentences(" ".join(_BULLET.sub("", block).replace("**", "").split())):
-            ids = [
-                int(n)
-                for place in _PLACE.findall(piece)
-                for n in cited_there[int(place)].split(",")
-            ]
+            ids = [n for place in _PLACE.findall(piece) for n in cited_there[int(place)]]
             bare = _PLACE.sub("", piece).strip()
             if len(bare) <= LONGEST_TEXT and any(char.isalnum() for char in bare):
                 found.append(Claim(bare, tuple(dict.fromkeys(ids))))

@@ -77,6 +77,7 @@ def _render(report: FusionReport, *, framed: bool) -> str:
     from fusion_graph.page.timeline import lay_out
 
     citations = Citations(report.sources)
+    known = frozenset(source.id for source in report.sources)
     panel = Panel(report)
     page = template("report.html").render(
         report=report,
@@ -84,8 +85,8 @@ def _render(report: FusionReport, *, framed: bool) -> str:
         panel=panel,
         timeline=lay_out(report.timeline, panel.members, frozenset(report.usage.models)),
         cite=citations.with_cards,
-        prose=partial(markdown, cite=citations.with_cards, below=2),
-        answer_prose=partial(markdown, cite=citations.with_links, below=3),
+        prose=partial(markdown, cite=citations.with_cards, known=known, below=2),
+        answer_prose=partial(markdown, cite=citations.with_links, known=known, below=3),
         style=_style("report.css"),
         # In a frame, `#sources` would else be a place in the document around it.
         framed=framed,

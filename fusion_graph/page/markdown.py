@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,15 +12,19 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from fusion_graph.evidence import CITATION
+from fusion_graph.evidence import Mark, read_citations
 from fusion_graph.page.strangers import web_address
 
 Cite = Callable[[list[int], str | None], str]
 """`cite(ids, words)`: the HTML of a citation `[ids]` or `[ids: "words"]`."""
 
 LOWEST_HEADING = 6
+
+_PRIVATE = re.compile("[\ue000\ue001]")
+_PLACE = re.compile("\\[\ue000(\\d{1,9})\ue001\\]")
+"""Where a citation was put aside."""
 
 _TEXTS = frozenset({"paragraph_open", "heading_open", "th_open", "td_open"})
 """Blocks of text: a browser finds their writing direction."""
@@ -30,7 +35,7 @@ _CONTAINERS = frozenset(
 """Blocks of blocks: `dir="auto"` would not look into those, so their direction is found here."""
 
 
-def markdown(text: str, cite: Cite, *, below: int) -> Markup:
+def markdown(text: str, cite: Cite, *, known: Collection[int], below: int) -> Markup:
     """A model's Markdown as HTML.
 
     HTML in it is shown as text, images as their descriptions; links go to web addresses only.
@@ -40,9 +45,27 @@ def markdown(text: str, cite: Cite, *, below: int) -> Markup:
     Args:
         text: The Markdown.
         cite: Makes the citations.
+        known: The numbers that can be cited.
         below: Level of the heading the text stands under; its own headings are deeper.
     """
-    return Markup(_parser().render(text, {"cite": cite, "below": below}))  # noqa: S704
+    marks: list[Mark] = []
+
+    def put_aside(mark: Mark) -> str:
+        marks.append(mark)
+        return f"[\ue000{len(marks) - 1}\ue001]"
+
+    # Private characters of the text's own could pass for places.
+    reading = read_citations(_PRIVATE.sub("\ufffd", text), known)
+    written = reading.text
+
+    def as_written(place: re.Match[str]) -> str:
+        mark = marks[int(place[1])]
+        return str(escape(written[mark.start : mark.end]))
+
+    env = {"cite": cite, "below": below, "marks": marks, "known": known}
+    html = _parser().render(reading.without(put_aside), env)
+    # Where this parser sees code or a link that the reading did not, the text stands as written.
+    return Markup(_PLACE.sub(as_written, html))  # noqa: S704
 
 
 @lru_cache(maxsize=1)
@@ -66,15 +89,11 @@ def _read_citation(state: StateInline, silent: bool) -> bool:
     # the search for the end of a link's text: there too it is text.
     if state.src[state.pos] != "[" or state.linkLevel or silent:
         return False
-    match = CITATION.match(state.src, state.pos, state.posMax)
+    match = _PLACE.match(state.src, state.pos, state.posMax)
     if match is None:
         return False
     token = state.push("citation", "", 0)
-    words = match["quote"]
-    token.meta = {
-        "ids": list(dict.fromkeys(int(n) for n in match["ids"].split(","))),
-        "words": words.strip() if words else None,
-    }
+    token.meta = {"mark": state.env["marks"][int(match[1])]}
     state.pos = match.end()
     return True
 
@@ -112,8 +131,15 @@ def direction(text: str) -> str | None:
 
 
 def _write_citation(_self: Any, tokens: Sequence[Token], index: int, _: Any, env: Any) -> str:
-    meta = tokens[index].meta
-    return str(env["cite"](meta["ids"], meta["words"]))
+    written = []
+    for part in tokens[index].meta["mark"].parts:
+        ids = list(dict.fromkeys(part.ids))
+        if known := [n for n in ids if n in env["known"]]:
+            written.append(str(env["cite"](known, part.words)))
+        elif part.words:
+            written.append(str(Markup('"{}" ').format(part.words)))
+        written += [f"[{n}]" for n in ids if n not in known]
+    return "".join(written)
 
 
 def _write_image(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:

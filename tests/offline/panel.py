@@ -18,7 +18,7 @@ from langchain_core.messages import (
 )
 from langchain_core.tools import BaseTool
 
-from fusion_graph.evidence import SourceRecord, merge_sources, rewrite_citations, used_sources
+from fusion_graph.evidence import SourceRecord, merge_sources, renumber, used_sources
 from fusion_graph.offline import PANELISTS, offline_model
 from fusion_graph.prompts import (
     WRITER_SYSTEM,
@@ -157,7 +157,7 @@ def whole_run(question: str, folder: Path) -> Outcome:
     findings = {name: research(name, question, folder) for name in PANELISTS}
     sources, maps = merge_sources([f.sources for f in findings.values()])
     answers = [
-        (label, rewrite_citations(finding.text, ids)[0])
+        (label, renumber(finding.text, ids))
         for label, finding, ids in zip("ABC", findings.values(), maps, strict=True)
     ]
     verdict = judged(answers, question, sources)

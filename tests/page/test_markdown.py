@@ -14,7 +14,7 @@ def cite(ids: list[int], words: str | None) -> str:
 
 
 def html(text: str, below: int = 2) -> str:
-    return str(markdown(text, cite, below=below))
+    return str(markdown(text, cite, known=range(1, 10), below=below))
 
 
 def test_headings_go_below_the_heading_they_stand_under():
@@ -95,7 +95,7 @@ def test_a_models_link_definition_cannot_give_a_citation_an_address():
     page = html("Water is wet [1].\n\n[1]: https://evil.example")
 
     assert "href" not in page
-    assert page.count("<cite>[1]</cite>") == 2
+    assert page.count("<cite>[1]</cite>") == 1
 
 
 def test_words_of_a_citation_are_words_and_not_markdown():
