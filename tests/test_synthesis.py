@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from fusion_graph.evidence import cited
 from fusion_graph.visible import VisibleTokens, without_thinking
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
@@ -510,3 +511,46 @@ def test_a_note_is_not_said_alone():
     tokens.end()
 
     assert heard == []
+
+
+BRACKETS = (
+    "On [0, 1] it is bounded, so $x_{[1]}$ and x[1] = arr[2].\n\n"
+    '```json\n{"ids": [1, 2]}\n```\n\n'
+    'Sent {"ids": [1, 2, 3], "k": [1]} for the vector [1, 2]:\n\n'
+    "    y = [1]\n\n"
+    "- [ ] see [it [1]](https://wet.example)\n- [x] ^[1-2]+$\n\n"
+    r"\[ [1] \] and \(f([2])\), since [2024]."
+)
+
+
+@pytest.mark.parametrize("sourced", [True, False])
+async def test_brackets_that_cite_nothing_reach_the_reader_as_they_were_written(
+    sourced, models, panel_config
+):
+    if sourced:
+        researched(models, "b")
+        look = {"tool_calls": [{"name": "lookup", "args": {"query": "a"}}], "cost": 0.001}
+        models.script("a", look, {"text": BRACKETS})
+    else:
+        models.script("a", {"text": BRACKETS})
+    models.script("w", {"text": BRACKETS})
+
+    report, content = await ask(models, panel_config(), [lookup] if sourced else [])
+
+    assert report.answer == BRACKETS
+    assert content == BRACKETS
+    assert report.answers[0].content == BRACKETS
+    assert "unknown_citation" not in codes(report)
+
+
+async def test_a_panelists_own_number_never_points_at_what_another_read(models, panel_config):
+    researched(models, "a", "b")
+    models.script("b", {"text": "It is dry [2], as [1] and 【1†source】 say."})
+    models.script("w", {"text": "It is wet [1]."})
+
+    report, _ = await ask(models, panel_config(), [lookup])
+
+    urls = {source.id: source.url for source in report.sources}
+    told = next(a.content for a in report.answers if a.name == "b")
+    assert all("//b." in urls[n] for n in cited(told, urls))
+    assert "unknown_citation" in codes(report)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from fusion_graph.evidence import ANY_SOURCE
 from fusion_graph.page.panel import hue
 from fusion_graph.page.strangers import readable
 from fusion_graph.telling import answered, clean, counted, doing, failed, found, restarted
@@ -113,7 +114,9 @@ class LiveRun:
 
         return readable(
             template("live.html").render(
-                run=self, elapsed=int(elapsed), prose=partial(markdown, cite=_cited, below=4)
+                run=self,
+                elapsed=int(elapsed),
+                prose=partial(markdown, cite=_cited, known=ANY_SOURCE, below=4),
             )
         )
 
