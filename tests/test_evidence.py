@@ -132,6 +132,8 @@ def test_a_title_cannot_add_a_source_to_the_list():
     sources = [source(1, "https://wet.example/", title=title)]
 
     assert len(source_list(sources, "Wet [1].").splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     "title",
     [

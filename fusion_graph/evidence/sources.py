@@ -14,7 +14,6 @@ from fusion_graph.text.markdown import as_address, as_text
 from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
 
-
 _FORGES = re.compile(r"://|\bwww\.|\u2014|\(\s*(?:quotes?|search)\b", re.IGNORECASE)
 _VERDICT = re.compile(r"\(\s*((?:quotes?|search)\b[^()]*)\)?", re.IGNORECASE)
 
