@@ -123,7 +123,9 @@ def create_fusion_graph(
         settings = await settings_of(run)
         _need_an_answer(run, joined, settings)
         able = who_can_search(settings, stack.tools)
-        if lost := without_sources([a for a in joined["answers"] if a["index"] in able]):
+        could = [a for a in joined["answers"] if a["index"] in able]
+        known = [source["id"] for source in joined["sources"]]
+        if lost := await asyncio.to_thread(without_sources, could, known):
             joined["degradations"].append(lost)
         return {"joined": joined}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 
 from fusion_graph.errors import Degradation
 from fusion_graph.evidence import (
-    ANY_SOURCE,
     NO_SOURCE,
     Reading,
     cited,
@@ -100,14 +99,15 @@ def misread(
     return [{"code": "unknown_citation", "detail": detail} for detail in told]
 
 
-def without_sources(answers: Sequence[PanelAnswer]) -> Degradation | None:
+def without_sources(answers: Sequence[PanelAnswer], known: Collection[int]) -> Degradation | None:
     """What to tell of members who could have searched, and whose answers all rest on nothing.
 
     Args:
         answers: Joined answers of those who could.
+        known: The numbers of the run's sources.
     """
     survivors = [answer for answer in answers if answer["status"] == "ok"]
-    if not survivors or any(cited(a["content"], ANY_SOURCE) for a in survivors):
+    if not survivors or any(cited(answer["content"], known) for answer in survivors):
         return None
     outcomes = [call["status"] for answer in survivors for call in answer["tool_calls"]]
     if "ok" in outcomes:

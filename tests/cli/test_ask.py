@@ -95,30 +95,40 @@ def test_one_model_answers_when_the_panel_is_not_wanted(models, preset_file):
     assert [call.model for call in models.calls()] == ["w"]
 
 
-def test_on_a_pipe_a_void_draft_and_a_late_correction_are_said(models, preset_file):
+def sourced(models, preset_file, tmp_path: Path) -> tuple[str, ...]:
+    """Arguments of a run in which one panelist reads a page, and the writer breaks off once."""
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "water.md").write_text("# Water\n\nWater is wet.", "utf-8")
+    look = {"tool_calls": [{"name": "web_search", "args": {"query": "water"}}]}
+    models.script("a", look, {"text": "Water is wet [1]."})
     models.script(
-        "w", {"text": "One two three four.", "close_after": 3}, {"text": "Water is wet [9]."}
+        "w",
+        {"text": "One two three four.", "close_after": 3},
+        {"text": "Water is wet [Source 1], or dry [9]."},
     )
+    preset = preset_file(max_tool_calls=2)
+    return ("ask", "-p", preset, "--corpus", str(tmp_path / "notes"), QUESTION)
 
-    ended = run("ask", "-p", preset_file(), QUESTION)
+
+def test_on_a_pipe_a_void_draft_and_a_late_correction_are_said(models, preset_file, tmp_path):
+    ended = run(*sourced(models, preset_file, tmp_path))
 
     assert ended.code == 0
-    assert ended.out == f"One two three \n\n{SEPARATOR}\n\nWater is wet [9].\n"
+    assert ended.out.startswith(
+        f"One two three \n\n{SEPARATOR}\n\nWater is wet [Source 1], or dry [9]."
+    )
     assert "what it wrote does not count" in ended.err
     assert "unknown_citation" in ended.err
     assert "The text above was corrected" in ended.err
 
 
 def test_a_file_gets_the_final_text_only(models, preset_file, tmp_path):
-    models.script(
-        "w", {"text": "One two three four.", "close_after": 3}, {"text": "Water is wet [9]."}
-    )
-
     with (tmp_path / "answer.md").open("w") as file:
-        ended = run("ask", "-p", preset_file(), QUESTION, out=file)
+        ended = run(*sourced(models, preset_file, tmp_path), out=file)
 
     assert ended.code == 0
-    assert (tmp_path / "answer.md").read_text("utf-8") == "Water is wet.\n"
+    written = (tmp_path / "answer.md").read_text("utf-8")
+    assert written.startswith("Water is wet [1], or dry [9].\n\nSources:\n[1] ")
     assert "The text above was corrected" not in ended.err
 
 
