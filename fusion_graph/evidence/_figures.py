@@ -734,7 +734,7 @@ class FigureReader:
             return None
         dash = word.kind == "sign" and word.text == "-" and after.glued == word.glued
         between = word.text == "and" and self._says_between(figure)
-        if not dash and not between and word.text not in _TO:
+        if not dash and not between and (word.text not in _TO or self._says_from(figure)):
             return None
         start = at + 1
         start, currency = self._currency_before(start)
@@ -764,6 +764,11 @@ class FigureReader:
             end,
         )
 
+    def _says_from(self, figure: Figure) -> bool:
+        """Whether it is a change that is told, from one figure to another, and no range."""
+        before = self._text[max(0, figure.start - 6) : figure.start].casefold().rstrip(" $€£¥")
+        return before.endswith(_FROM)
+
     def _says_between(self, figure: Figure) -> bool:
         before = self._text[max(0, figure.start - 9) : figure.start].casefold()
         return before.rstrip(" $€£¥").endswith("between")
@@ -778,6 +783,7 @@ def _place(value: Decimal) -> Decimal:
     return Decimal(1) if value == value.to_integral_value() else Decimal("0.1")
 
 
+_FROM = ("from", "von", " de", "desde", " da", " od", "от", "från", "fra", "van")
 _TO = frozenset(["to", "bis", "à", "до", "til", "till", "-", "~", "至", "到"])
 _GLUED_SCALES = frozenset({"k", "K", "M", "B", "bn", "Bn", "T", "mn"})
 _HAN = {s: n for n, s in enumerate("〇一二三四五六七八九")} | {

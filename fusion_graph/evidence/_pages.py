@@ -22,7 +22,7 @@ _FOOTNOTE = re.compile(
 )
 """Marks of Wikipedia and of Markdown: [3], [^2], [note 4], [citation needed], [5]:12."""
 _LINK = re.compile(
-    r"!?\[([^\[\]\n]*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\)"
+    r"!?\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?:[^()\s]|\([^()\s]*\))*(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\)"
 )
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=\S)|(?<=\S)(\*{1,3})(?![\w*])|__(?=\S)|(?<=\S)__|`")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+)", re.MULTILINE)
@@ -45,11 +45,42 @@ def readable(text: str) -> str:
         text = _PRIVATE.sub("", text)
     if "&" in text:
         text = html.unescape(text)
-    if "[" in text:
-        text = _LINK.sub(r"\1", _LINK.sub(r"\1", _FOOTNOTE.sub("", text)))
+    text = text.replace("\\[", "[").replace("\\]", "]")
+    if "](" in text:
+        text = _LINK.sub(r"\1", text)
     if "*" in text or "_" in text or "`" in text:
         text = _EMPHASIS.sub("", text)
+    if "[" in text:
+        text = _FOOTNOTE.sub("", text)
+    if "<" in text:
+        text = _TAG.sub("", _RAISED.sub(_raised, text))
+    if not text.isascii():
+        text = _RAISED_SIGNS.sub(_power_or_note, text)
     return _RULE.sub("", _LINE_START.sub("", text)).replace("\\", "")
+
+
+_TAG = re.compile(
+    r"</?(?:su[bp]|small|[bius]|em|strong|br|span|mark|wbr|q|cite|kbd)\b[^<>\n]{0,200}>"
+)
+_RAISED = re.compile(r"<sup>\s*([^<>\n]{0,40}?)\s*</sup>", re.IGNORECASE)
+_POWERS = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_RAISED_SIGNS = re.compile(r"(?<=\S)[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}")
+_UNIT_BEFORE = re.compile(
+    r"(?:(?<![\d.,])10|(?<![^\W\d_])(?:[kcdmµn]?m|mi|ft|in|yd|s|[a-zA-Z]))[⁺⁻]?$"
+)
+
+
+def _raised(match: re.Match[str]) -> str:
+    """What is raised: a power as such, an ending as it is, a mark of a note as nothing."""
+    raised = match[1]
+    if re.fullmatch(r"[-+\u2212]?\d{1,3}", raised):
+        return raised.translate(_POWERS)
+    return "" if len(raised) == 1 or not raised.isalpha() else raised
+
+
+def _power_or_note(match: re.Match[str]) -> str:
+    before = match.string[max(0, match.start() - 8) : match.start()]
+    return match[0] if _UNIT_BEFORE.search(before) else ""
 
 
 def _joined(match: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from fusion_graph.evidence._items import Item, Reading, read
 from fusion_graph.evidence._pages import Page, index_words, readable
 from fusion_graph.evidence._surroundings import cut_out, hidden
+from fusion_graph.evidence._words import fold
 from fusion_graph.evidence.difference import Difference, between
 
 Verdict = Literal["verified", "near", "altered", "not_found", "unchecked"]
@@ -242,14 +243,22 @@ def _aligned(wanted: Reading, page: Page, first: int, last: int, after: int) -> 
     if not options:
         return None
     compared = [(between(wanted, window, target, option), option) for option in options]
-    found, chosen = min(compared, key=lambda one: len(one[0]))
-    like = len(target) - sum(1 for difference in found if difference.first)
-    if not measure and (like < LIKE * len(target) or (len(target) <= 2 and like < len(target))):
+    found, chosen = min(compared, key=lambda one: (len(one[0]), _missing(one[0])))
+    like = len(target) - _missing(found)
+    least = LIKE * len(target)
+    if len(target) <= 2:  # one word of two is no likeness, but for a figure beside it
+        least = 1 if any(item.figure for item in target) else len(target)
+    if not measure and like < least:
         return None
     at = begin + _left_edge(window, wanted, chosen)
     to = begin + _right_edge(window, wanted, chosen)
     reading = read(page.text[at:to], window.language)
     return _Passage(at, to, reading, found, _texts(reading) == _texts(wanted))
+
+
+def _missing(found: Sequence[Difference]) -> int:
+    """How many words of the quote the passage has not."""
+    return sum(1 for difference in found if difference.first)
 
 
 def _grown(text: str, at: int) -> int:
@@ -260,13 +269,13 @@ def _grown(text: str, at: int) -> int:
 
 
 def _texts(reading: Reading) -> list[str]:
-    return ["".join(c for c in item.text if c not in _UNHEARD) for item in reading.items]
+    return ["".join(c for c in fold(item.text) if c not in _UNHEARD) for item in reading.items]
 
 
 _UNHEARD = frozenset("-–—‐‑‒―−^ \u00a0\u202f\u2009\n\t.'’")
 
 
-MOST_OPTIONS = 6
+MOST_OPTIONS = 12
 """Spans of a passage, as near to the quote as one another, that are compared in full."""
 
 
@@ -354,7 +363,11 @@ def _judged(wanted: Reading, found: _Passage, page: Page) -> Checked:
 
 def _apart(wanted: Reading, found: _Passage) -> bool:
     """Whether a quote of a word or two has function words that do not stand beside them."""
-    return [item.text for item in found.reading.items] != [item.text for item in wanted.items]
+    return _weak(found.reading) != _weak(wanted)
+
+
+def _weak(reading: Reading) -> list[str]:
+    return [item.text for item in reading.items if item.group == "weak"]
 
 
 def _without_edges(wanted: Reading, found: _Passage, notes: list[str]) -> list[Difference]:

@@ -95,6 +95,9 @@ def page_title(tree: HtmlElement) -> str:
     return ""
 
 
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def plain_text(tree: HtmlElement) -> str:
     """All visible text, a line for each block. Menus and footers included."""
     parts: list[str] = []
@@ -106,6 +109,8 @@ def plain_text(tree: HtmlElement) -> str:
         if event == "start":
             silent_depth += tag in _SILENT
             text = element.text
+            if tag == "sup" and text and text.strip().isdecimal():
+                text = text.translate(_RAISED)  # 10⁶ is no 106
         else:
             silent_depth -= tag in _SILENT
             text = element.tail
