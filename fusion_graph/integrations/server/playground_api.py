@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fusion_graph.errors import MissingKey
+from fusion_graph.integrations.server.citation_spans import report_spans
 from fusion_graph.integrations.server.limits import Limits, run_context
 from fusion_graph.integrations.server.offer import PREFIX, Offer
 from fusion_graph.integrations.server.openai_errors import ApiError
@@ -63,7 +64,7 @@ class Playground:
         name = fusion.pop("preset", None)
         context, model = await asyncio.to_thread(self._context, name, fusion, self._limits)
         run = _runs(request).start([("user", question)], context, model=model, question=question)
-        return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
+        return json_response(await self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
     async def list(self, request: Request) -> Response:
         """The runs this server remembers, the newest first."""
@@ -75,13 +76,13 @@ class Playground:
 
     async def tell(self, request: Request) -> Response:
         """One run: how it stands, and its report once it has ended."""
-        return json_response(self._told(self.run(request)))
+        return json_response(await self._told(self.run(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop a run; of one that has ended nothing changes."""
         run = self.run(request)
         await _runs(request).cancel(run.id)
-        return json_response(self._told(run))
+        return json_response(await self._told(run))
 
     async def events(self, request: Request) -> Response:
         """A run's events from the beginning or after `Last-Event-ID`, live until `run.ended`."""
@@ -125,12 +126,13 @@ class Playground:
             raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
         return context, f"{PREFIX}{name}"
 
-    def _told(self, run: Run) -> dict[str, Any]:
+    async def _told(self, run: Run) -> dict[str, Any]:
         address = None if run.report is None else self._report_address(run)
         return {
             **_summary(run),
             "error": run.error,
             "report": run.report,
+            "citations": run.report and await asyncio.to_thread(report_spans, run.report),
             "report_url": address,
         }
 

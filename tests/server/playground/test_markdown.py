@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
+from fusion_graph.integrations.server.citation_spans import spans
 from tests.server.conftest import Server
 from tests.server.playground.visiting import Open
 
@@ -18,7 +19,7 @@ SHOW = """async (texts) => {
     return mark;
   };
   const markdown = new Markdown(place);
-  for (const text of texts) markdown.show(text, cite);
+  for (const [text, marks] of texts) markdown.show(text, cite, marks);
   return place.innerHTML;
 }"""
 
@@ -48,9 +49,13 @@ ELEMENTS = {
 
 CITATIONS = {
     "So it is [1].": "<p>So it is<sup>one</sup>.</p>",
-    "[1, 1]": "<p><sup>one</sup><sup>one</sup></p>",
+    "So [1][1].": "<p>So<sup>one</sup><sup>one</sup>.</p>",
     'He said [1: "very wet"].': "<p>He said “very wet”<sup>one</sup>.</p>",
-    "Unknown [7].": '<p>Unknown<sup class="cite">7</sup>.</p>',
+    "Unknown [7].": "<p>Unknown [7].</p>",
+    "Known [1], [1, 7].": "<p>Known<sup>one</sup>,<sup>one</sup>[7].</p>",
+    "\U0001f30a Waves [1: 'a *b* c'].": "<p>\U0001f30a Waves “a *b* c”<sup>one</sup>.</p>",
+    "x[1] of [0, 1] and $[1]$": "<p>x[1] of [0, 1] and $[1]$</p>",
+    "\ue0000\ue001 [1]": "<p>\ufffd0\ufffd<sup>one</sup></p>",
     "`[1]`": "<p><code>[1]</code></p>",
 }
 
@@ -65,7 +70,8 @@ async def page(server: Server, visit: Open) -> Page:
 
 async def shown(page: Page, *texts: str) -> str:
     """The HTML of the last of several texts shown in one place, where only source 1 exists."""
-    return str(await page.evaluate(SHOW, list(texts)))
+    marked = [[text, spans(text, [1])] for text in texts]
+    return str(await page.evaluate(SHOW, marked))
 
 
 async def test_what_answers_are_made_of(page: Page):
@@ -74,6 +80,20 @@ async def test_what_answers_are_made_of(page: Page):
 
 async def test_citations_become_marks(page: Page):
     assert {text: await shown(page, text) for text in CITATIONS} == CITATIONS
+
+
+async def test_what_the_page_takes_for_code_or_a_link_shows_a_citation_as_it_was_written(
+    page: Page,
+):
+    marked = [["So [1] is", [{"start": 3, "end": 6, "parts": [{"ids": [1], "words": None}]}]]]
+    for around, shown in {
+        "`%s`": "<p><code>So [1] is</code></p>",
+        "```\n%s\n```": '<pre tabindex="0"><code>So [1] is</code></pre>',
+    }.items():
+        start = around.index("%")
+        text, ((_, (mark,)),) = around % marked[0][0], marked
+        moved = {**mark, "start": mark["start"] + start, "end": mark["end"] + start}
+        assert await page.evaluate(SHOW, [[text, [moved]]]) == shown
 
 
 async def test_links_lead_to_the_web_or_nowhere(page: Page):

@@ -77,10 +77,11 @@ export class AnswerCard {
    * Show the finished answer.
    * @param {object} report
    * @param {ReturnType<typeof citing>} cite
+   * @param {object[]} marks where the answer cites
    */
-  report(report, cite) {
+  report(report, cite, marks) {
     this.text = report.answer;
-    this.markdown.show(this.text, cite);
+    this.markdown.show(this.text, cite, marks);
     this._set("done", facts(report));
     if (report.degradations.length) {
       const lost = (loss) => el("li", {}, loss.detail, " ", el("code", {}, loss.code));

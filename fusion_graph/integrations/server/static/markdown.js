@@ -1,7 +1,7 @@
 // Markdown as elements, for text that models wrote: nothing in it can become markup of its own.
 //
 // What answers are made of: headings, paragraphs, lists, quotes, code, tables, emphasis, links and
-// citations. Pictures and raw HTML stay text. Every search for a closing mark looks only so far
+// citations, whose places the server tells. Pictures and raw HTML stay text. Every search for a closing mark looks only so far
 // ahead, so no text, however odd, takes long.
 
 import { el, link } from "./elements.js";
@@ -15,7 +15,10 @@ const RULE = /^ {0,3}(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^(\s{0,12})([-*+]|\d{1,9}[.)])\s+(.*)$/;
 const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
-const CITATION = /^\[(\d{1,4}(?:\s*,\s*\d{1,4})*)(?:\s*:\s*["“”„«]([^\n]{1,2000}?)["”“»]\s*)?\](?!\()/;
+const PRIVATE = /[\ue000\ue001]/g;
+const PLACE = /^\ue000(\d{1,7})\ue001/;
+const PLACES = /\ue000(\d{1,7})\ue001/g;
+const NONE = [];
 
 /**
  * An element whose children show a Markdown text that may still be growing: what did not change
@@ -26,6 +29,7 @@ export class Markdown {
   constructor(element) {
     this.element = element;
     this.cite = () => null;
+    this.marks = NONE;
     this.shown = [];
   }
 
@@ -34,20 +38,55 @@ export class Markdown {
    * @param {string} text
    * @param {(n: number) => Node|null} cite makes the mark of a citation, or null for a number that
    *     leads nowhere; by default as before
+   * @param {{start: number, end: number, parts: {ids: number[], words: string|null}[]}[]} marks
+   *     the text's citations, in order; a text that is still being written has none
    */
-  show(text, cite = this.cite) {
-    const blocks = split(text);
+  show(text, cite = this.cite, marks = NONE) {
+    const places = new Places(text, cite, marks);
+    const blocks = split(places.text);
     let same = 0;
-    if (cite === this.cite) {
+    if (cite === this.cite && marks === this.marks) {
       while (same < this.shown.length && this.shown[same].source === blocks[same]) same += 1;
     }
     this.cite = cite;
+    this.marks = marks;
     for (const old of this.shown.splice(same)) old.node.remove();
     for (const source of blocks.slice(same)) {
-      const node = block(source, cite, 0);
+      const node = block(source, places, 0);
       this.element.append(node);
       this.shown.push({ source, node });
     }
+  }
+}
+
+/** A text whose citations are put aside, each with a place for it in the text. */
+class Places {
+  constructor(text, cite, marks) {
+    this.cite = cite;
+    this.marks = marks;
+    // Private characters of the text's own could pass for places.
+    const bare = text.replace(PRIVATE, "\ufffd");
+    this.written = marks.map(({ start, end }) => bare.slice(start, end));
+    const pieces = [];
+    let at = 0;
+    marks.forEach(({ start, end }, n) => {
+      pieces.push(bare.slice(at, start), `\ue000${n}\ue001`);
+      at = end;
+    });
+    this.text = pieces.join("") + bare.slice(at);
+  }
+
+  /** The nodes of the citation at a place. */
+  nodes(n) {
+    return this.marks[n].parts.flatMap(({ ids, words }) => [
+      ...(words ? [`“${words}”`] : []),
+      ...ids.map((id) => this.cite(id) ?? `[${id}]`),
+    ]);
+  }
+
+  /** A text with its citations as they were written. */
+  restored(text) {
+    return text.replace(PLACES, (_, n) => this.written[Number(n)] ?? "");
   }
 }
 
@@ -118,7 +157,7 @@ function block(source, cite, depth) {
   const fence = FENCE.exec(lines[0]);
   if (fence) {
     const body = closes(lines.at(-1), fence[1]) && lines.length > 1 ? lines.slice(1, -1) : lines.slice(1);
-    return el("pre", { tabindex: "0" }, el("code", {}, body.join("\n")));
+    return el("pre", { tabindex: "0" }, el("code", {}, cite.restored(body.join("\n"))));
   }
   const heading = HEADING.exec(lines[0]);
   // The page's own headings are the first three levels.
@@ -219,9 +258,10 @@ function mark(text, at, cite, depth) {
   if (character === "\\" && /[\\`*_[\]()#>~|!.+-]/.test(text[at + 1] ?? "")) {
     return { nodes: [text[at + 1]], length: 2 };
   }
-  if (character === "`") return code(text, at);
-  if (character === "!" && text[at + 1] === "[") return picture(text, at);
-  if (character === "[") return citation(text, at, cite) ?? hyperlink(text, at, cite, depth);
+  if (character === "\ue000") return citation(text, at, cite);
+  if (character === "`") return code(text, at, cite);
+  if (character === "!" && text[at + 1] === "[") return picture(text, at, cite);
+  if (character === "[") return hyperlink(text, at, cite, depth);
   if (character !== "*" && character !== "_" && character !== "~") return null;
   for (const [sign, tag] of [
     ["**", "strong"],
@@ -253,34 +293,33 @@ function closing(text, from, sign) {
   return -1;
 }
 
-function code(text, at) {
+function code(text, at, cite) {
   const ticks = /^`{1,8}/.exec(text.slice(at, at + 8))[0];
   const window = text.slice(at + ticks.length, at + ticks.length + FAR);
   const end = window.indexOf(ticks);
   if (end < 1) return null;
   const inner = window.slice(0, end);
-  return { nodes: [el("code", {}, inner.trim() || inner)], length: end + 2 * ticks.length };
+  return { nodes: [el("code", {}, cite.restored(inner.trim() || inner))], length: end + 2 * ticks.length };
 }
 
 function citation(text, at, cite) {
-  const match = CITATION.exec(text.slice(at, at + FAR + 50));
+  const match = PLACE.exec(text.slice(at, at + 10));
   if (!match) return null;
-  const marks = match[1].split(",").map((n) => cite(Number(n)) ?? el("sup", { class: "cite" }, n.trim()));
-  const nodes = match[2] ? [`“${match[2]}”`, ...marks] : marks;
-  return { nodes, length: match[0].length, raised: !match[2] };
+  const n = Number(match[1]);
+  return { nodes: cite.nodes(n), length: match[0].length, raised: !cite.marks[n].parts[0].words };
 }
 
 function hyperlink(text, at, cite, depth) {
   const parts = bracketed(text, at);
   if (!parts) return null;
-  return { nodes: [link(parts.address, ...inline(parts.words, cite, depth + 1))], length: parts.length };
+  return { nodes: [link(cite.restored(parts.address), ...inline(cite.restored(parts.words), cite, depth + 1))], length: parts.length };
 }
 
 /** A picture as its description: loading it would tell a stranger's server who reads this. */
-function picture(text, at) {
+function picture(text, at, cite) {
   const parts = bracketed(text, at + 1);
   if (!parts) return null;
-  return { nodes: [el("em", { title: parts.address }, `[image: ${parts.words}]`)], length: parts.length + 1 };
+  return { nodes: [el("em", { title: cite.restored(parts.address) }, cite.restored(`[image: ${parts.words}]`))], length: parts.length + 1 };
 }
 
 /** The parts of `[words](address)`; null where it is something else. */

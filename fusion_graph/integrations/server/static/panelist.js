@@ -110,10 +110,10 @@ export class PanelistCard {
   }
 
   /** Show the answer as the report has it: its citations are those of the list of sources. */
-  report(answer, cite) {
+  report(answer, cite, marks) {
     if (answer.status !== "ok") return;
     this.text = answer.content;
-    this.markdown.show(this.text, cite);
+    this.markdown.show(this.text, cite, marks);
   }
 
   _begin(event) {

@@ -213,12 +213,12 @@ export class RunView {
     if (wasRunning) this.on.changed();
   }
 
-  _report({ report, report_url: address, status: code }) {
+  _report({ report, citations, report_url: address, status: code }) {
     const cite = citing(report.sources);
-    report.answers.forEach((answer) => this._card(answer.name).report(answer, cite));
+    report.answers.forEach((answer) => this._card(answer.name).report(answer, cite, citations.answers[answer.name]));
     if (report.analysis) this.judge.show(report.analysis, cite);
     this._fold();
-    if (report.answer) this.answer.report(report, cite);
+    if (report.answer) this.answer.report(report, cite, citations.answer);
     else if (code !== "error") this.answer.stop("none: the writer called tools of the application that asked");
     this.answer.below(...reportButtons(address, this.reportPlace));
   }
