@@ -9,17 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
+from fusion_graph.evidence import SourceRecord, independent
 from fusion_graph.verdict import Verdict
 
 
 class Point(BaseModel):
-    """Something several panelists said. `models` are names, `sources` are the ids of `[n]`."""
+    """Something several panelists said. `models` are names, `sources` are the ids of `[n]`.
+
+    `independent` is how many sources independent of each other stand behind it: "3 of 3" who read
+    one page rest on one. None, and left out of the data, where there is nothing to count.
+    """
 
     point: str
     models: list[str]
     sources: list[int]
+    independent: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = whole(self)
+        if data.get("independent") is None:
+            data.pop("independent", None)
+        return data
 
 
 class Stance(BaseModel):
@@ -80,6 +93,19 @@ class Analysis(BaseModel):
     def counts(self) -> dict[str, int]:
         """How many items each list holds."""
         return {name: len(getattr(self, name)) for name in Analysis.model_fields}
+
+
+def with_independence(analysis: Analysis, sources: Sequence[SourceRecord]) -> Analysis:
+    """The analysis with the number of independent sources behind each point.
+
+    Args:
+        analysis: Over panelists' names.
+        sources: The run's sources.
+    """
+    copy = analysis.model_copy(deep=True)
+    for item in [*copy.consensus, *copy.partial_coverage]:
+        item.independent = independent(item.sources, sources) if item.sources else None
+    return copy
 
 
 EVERYBODY = frozenset({"ALL", "BOTH", "EVERYBODY", "EVERYONE", "EACH"})

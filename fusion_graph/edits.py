@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from fusion_graph.analysis import Analysis
+from fusion_graph.analysis import Analysis, with_independence
 from fusion_graph.errors import Degradation, FusionError
-from fusion_graph.state import CallRecord, Joined, Judgement
+from fusion_graph.evidence import SourceRecord, with_found
+from fusion_graph.state import CallRecord, Joined, Judgement, ToolRecord, found_by_judge
 
 
 class InvalidEdit(FusionError, ValueError):
@@ -36,6 +37,8 @@ class _Judgement(BaseModel):
     analysis: Analysis | None
     calls: list[CallRecord] = []
     degradations: list[Degradation] = []
+    sources: list[SourceRecord] = []
+    tool_calls: list[ToolRecord] = []
 
 
 def checked_judgement(value: Any, joined: Joined) -> Judgement:
@@ -55,7 +58,8 @@ def checked_judgement(value: Any, joined: Joined) -> Judgement:
         raise _in_words(error) from None
     if judgement.analysis is not None:
         names = [answer["name"] for answer in joined["answers"] if answer["status"] == "ok"]
-        known = sorted(source["id"] for source in joined["sources"])
+        there = with_found(joined["sources"], judgement.sources)
+        known = sorted(source["id"] for source in there)
         for where, models, sources in _references(judgement.analysis):
             for name in models:
                 if name and name not in names:
@@ -65,12 +69,15 @@ def checked_judgement(value: Any, joined: Joined) -> Judgement:
                 if n not in known:
                     told = f"there is no source [{n}]; there are {known or 'none'}"
                     raise InvalidEdit(where, told)
+        # An edit may have changed what a point rests on.
+        judgement.analysis = with_independence(judgement.analysis, there)
     checked = judgement.model_dump()
-    return {
+    whole: Judgement = {
         "analysis": checked["analysis"],
         "calls": checked["calls"],
         "degradations": checked["degradations"],
     }
+    return found_by_judge(whole, judgement.sources, judgement.tool_calls)
 
 
 def _in_words(error: ValidationError) -> InvalidEdit:

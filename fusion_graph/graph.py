@@ -24,6 +24,7 @@ from fusion_graph.continuing import earlier_fusion
 from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.events import Emit, emitter, never_silent
+from fusion_graph.evidence import Ledger, close_ledger, open_ledger
 from fusion_graph.first_search import who_can_search
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
@@ -113,13 +114,15 @@ def create_fusion_graph(
     async def ask_panelist(seat: Seat) -> dict[str, Any]:
         run, messages = _at_hand("run", "messages")
         settings = await settings_of(run)
+        _ledger(run)
         task = tasks(run, messages, settings)[seat["index"]]
         with inside_fusion(), _telling(run, "panel", seat["name"]) as (emit, _):
             return {"answers": [await panelist(task, settings, stack, emit)]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
-        joined = await asyncio.to_thread(join, state["answers"], run["seed"])
+        pages = _ledger(run).page
+        joined = await asyncio.to_thread(join, state["answers"], run["seed"], pages)
         settings = await settings_of(run)
         _need_an_answer(run, joined, settings)
         able = who_can_search(settings, stack.tools)
@@ -132,6 +135,7 @@ def create_fusion_graph(
     async def compare(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = await settings_of(run)
+        _ledger(run)
         with inside_fusion(), _telling(run, "judge", "judge") as (emit, _):
             judgement = await judge(state["messages"], run, state["joined"], settings, stack, emit)
         return {"judgement": judgement}
@@ -140,27 +144,30 @@ def create_fusion_graph(
         run, joined = state["run"], state["joined"]
         judgement = checked_judgement(state["judgement"], joined)
         settings = await settings_of(run)
+        _ledger(run)
         with inside_fusion(), _telling(run, "synthesis", "writer") as (emit, heard):
             written = await synthesis(
                 state["messages"], run, joined, judgement, settings, emit, _saying(heard)
             )
-        return _finish(run, joined, judgement, written, settings)
+        return await _finish(run, joined, judgement, written, settings)
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = await settings_of(run)
+        _ledger(run)
         with inside_fusion(), _telling(run, "direct", run["members"][0]) as (emit, heard):
             if settings.writer_is_bound:
                 written, joined = await direct_bound(
                     state["messages"], run, settings, emit, _saying(heard)
                 )
                 _need_an_answer(run, joined, settings)
-                return _finish(run, joined, None, written, settings)
+                return await _finish(run, joined, None, written, settings)
             answer = await direct(state["messages"], run, settings, stack, emit)
-        joined = await asyncio.to_thread(join, [answer], run["seed"])
+        pages = _ledger(run).page
+        joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
         _need_an_answer(run, joined, settings)
         written = await pass_on(joined["answers"][0], "", joined, _say, [], [])
-        return _finish(run, joined, None, written, settings)
+        return await _finish(run, joined, None, written, settings)
 
     graph = StoppableBuilder(
         FusionState,
@@ -228,17 +235,23 @@ def _say(message_id: str, text: str) -> None:
     push_message(AIMessageChunk(content=text, id=message_id), state_key=None)
 
 
+def _ledger(run: Run) -> Ledger:
+    """What the run has read, in this process or, where a checkpointer keeps it, before."""
+    return open_ledger(run["id"], resumable=_thread_id() is not None)
+
+
 def _need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
     if any(answer["status"] == "ok" for answer in joined["answers"]):
         return
     record = build_record(
         run, settings, joined, None, answer="", failed=True, thread_id=_thread_id()
     )
+    close_ledger(run["id"])
     failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]
     raise AllPanelistsFailed(failures, record)
 
 
-def _finish(
+async def _finish(
     run: Run,
     joined: Joined,
     judgement: Judgement | None,
@@ -265,6 +278,7 @@ def _finish(
         calls=total["calls"],
         seconds=round(time.time() - run["started"], 3),
     )
+    await asyncio.to_thread(close_ledger, run["id"])
     message = written.message
     message.response_metadata["fusion_status"] = record["status"]
     message.usage_metadata = {

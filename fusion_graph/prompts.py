@@ -243,6 +243,10 @@ contradict. Where panelists disagree on something that matters, say so and say w
 rests on: "two of three say …, one says …". Never call something certain because several models \
 said it. Name what nobody could establish.
 
+In the comparison "independent" is how many sources that do not depend on each other stand behind \
+a point: what several read on one page, or on copies of it, rests on one source; do not tell it as \
+if it were confirmed by several.
+
 Cite sources by number in brackets, as in [2], right after what they support, and only numbers \
 from the list. Do not use quotes that were altered or not found on their \
 page: go by the page's own words, which the list shows. Do not mention labels, \

@@ -11,6 +11,7 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.baseline import single_call_cost, times
 from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
+from fusion_graph.evidence import with_found
 from fusion_graph.models.strangers import served_names, strangers
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 
@@ -43,6 +44,7 @@ def build_record(
         failed: Whether the run ended without an answer.
         thread_id: The checkpointer's thread, if any.
     """
+    found = judgement.get("sources", []) if judgement else []
     paid = [*run["calls"], *(call for a in joined["answers"] for call in a["calls"])]
     paid += [*(judgement["calls"] if judgement else ()), *calls]
     lost = [*run["degradations"], *joined["degradations"]]
@@ -67,10 +69,10 @@ def build_record(
         "config": settings.public(),
         "analysis": judgement["analysis"] if judgement else None,
         "answers": [_answer(a) for a in joined["answers"]],
-        "sources": joined["sources"],
+        "sources": with_found(joined["sources"], found),
         "failures": [failure for a in joined["answers"] for failure in _failures(a)],
         "usage": usage,
-        "timeline": _timeline(joined, paid),
+        "timeline": _timeline(joined, judgement, paid),
         "seed": run["seed"],
         "versions": dict(versions()),
         "thread_id": thread_id,
@@ -127,7 +129,9 @@ def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
     ]
 
 
-def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any]]:
+def _timeline(
+    joined: Joined, judgement: Judgement | None, calls: Sequence[CallRecord]
+) -> list[dict[str, Any]]:
     """Every model and tool call by its start, seconds from the start of the run."""
     rows = [
         {
@@ -142,10 +146,12 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
         }
         for call in calls
     ]
+    by_whom = [("panel", a["name"], call) for a in joined["answers"] for call in a["tool_calls"]]
+    by_judge = judgement.get("tool_calls", []) if judgement else []
     rows += [
         {
-            "stage": "panel",
-            "name": answer["name"],
+            "stage": stage,
+            "name": name,
             "what": call["name"],
             "start": call["start"],
             "end": round(call["start"] + call["seconds"], 4),
@@ -153,8 +159,7 @@ def _timeline(joined: Joined, calls: Sequence[CallRecord]) -> list[dict[str, Any
             "served": None,
             "provider": None,
         }
-        for answer in joined["answers"]
-        for call in answer["tool_calls"]
+        for stage, name, call in [*by_whom, *(("judge", "judge", call) for call in by_judge)]
     ]
     return sorted(rows, key=lambda row: (row["start"], row["end"]))
 

@@ -99,7 +99,11 @@ class ReportedQuote(_Record):
 
 
 class ReportedSource(_Record):
-    """A source; `id` is the n of `[n]`. `retrieved_at` is None if the page was not fetched."""
+    """A source; `id` is the n of `[n]`. `retrieved_at` is None if the page was not fetched.
+
+    `content` is the hash of the text that was read; sources with one `origin` are not independent
+    of each other: they are of one site, or say the same in the same words.
+    """
 
     id: int
     url: str
@@ -108,6 +112,8 @@ class ReportedSource(_Record):
     fetched: bool
     cited_by: list[str]
     quotes: list[ReportedQuote]
+    content: str | None = None
+    origin: int | None = None
 
 
 class ReportedTotals(_Record):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
+from fusion_graph.evidence import Ledger, open_ledger
 from fusion_graph.journal import Journal
 from fusion_graph.state import CallRecord
 from fusion_graph.toolbox import Toolbox
@@ -102,10 +103,12 @@ class RunScope:
     Args:
         settings: The run's configuration.
         budget: What the run may spend.
+        ledger: What the run has read and followed.
     """
 
-    def __init__(self, settings: ResolvedConfig, budget: Budget) -> None:
+    def __init__(self, settings: ResolvedConfig, budget: Budget, ledger: Ledger) -> None:
         self._opening = asyncio.Lock()
+        self.ledger = ledger
         self._opened: Toolbox | None = None
         self.budget = budget
         self.members = 0
@@ -139,7 +142,9 @@ class RunScope:
         """Open the tools, once: it looks through folders, so it works off the event loop."""
         async with self._opening:
             if self._opened is None:
-                self._opened = await asyncio.to_thread(Toolbox.open, settings, own_tools, journal)
+                self._opened = await asyncio.to_thread(
+                    Toolbox.open, settings, own_tools, journal, self.ledger.followed
+                )
 
     @asynccontextmanager
     async def at_work(self, seconds: float) -> AsyncIterator[Turn]:
@@ -225,7 +230,7 @@ async def run_scope(
     key = (run_id, id(asyncio.get_running_loop()))
     scope = _open.get(key)
     if scope is None:
-        scope = _open[key] = RunScope(settings, Budget.of(settings, spent))
+        scope = _open[key] = RunScope(settings, Budget.of(settings, spent), open_ledger(run_id))
     scope.members += 1
     try:
         # The first thing that is waited for: so slots go to members in the panel's order.

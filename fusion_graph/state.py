@@ -135,11 +135,29 @@ class Joined(TypedDict):
 
 
 class Judgement(TypedDict):
-    """What the judge stage came to. `analysis` uses panelists' names; None if there is none."""
+    """What the judge stage came to. `analysis` uses panelists' names; None if there is none.
+
+    `sources` are those that the judge found itself, numbered after the panel's, and those of the
+    panel's that it read where nobody had; `tool_calls` are its own. Records of earlier versions
+    have neither.
+    """
 
     analysis: dict[str, Any] | None
     calls: list[CallRecord]
     degradations: list[Degradation]
+    sources: NotRequired[list[SourceRecord]]
+    tool_calls: NotRequired[list[ToolRecord]]
+
+
+def found_by_judge(
+    judgement: Judgement, sources: list[SourceRecord], tool_calls: list[ToolRecord]
+) -> Judgement:
+    """The judgement with what a judge with tools did; as it was for one that did nothing."""
+    if sources:
+        judgement["sources"] = sources
+    if tool_calls:
+        judgement["tool_calls"] = tool_calls
+    return judgement
 
 
 class Seat(TypedDict):

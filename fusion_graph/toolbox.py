@@ -49,6 +49,7 @@ class Toolbox:
         fetcher: What `web_fetch` reads with; None for no fetching.
         own: The caller's tools, used instead of both.
         follow_links: Which links of the pages that were read may be followed.
+        followed: The run's count of them.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Toolbox:
         fetcher: PageFetcher | None,
         own: Sequence[BaseTool] | None = None,
         follow_links: FollowLinks = "same_site",
+        followed: Followed | None = None,
     ) -> None:
         self._follow_links = follow_links
-        self._followed = Followed()
+        self._followed = followed if followed is not None else Followed()
         self._search = SharedSearch(search) if search is not None else None
         self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
         self._own = own
@@ -70,6 +72,7 @@ class Toolbox:
         settings: ResolvedConfig,
         own: Sequence[BaseTool] | None = None,
         journal: Journal | None = None,
+        followed: Followed | None = None,
     ) -> Toolbox:
         """The tools of a configuration.
 
@@ -77,6 +80,7 @@ class Toolbox:
             settings: The configuration.
             own: The caller's tools, used instead of the web tools.
             journal: Keeps what the web tools bring, and has what they brought before.
+            followed: The run's count of followed links.
 
         Raises:
             ConfigurationError: The search is not available here, or the folder cannot be read.
@@ -94,7 +98,11 @@ class Toolbox:
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
             fetcher = _web_fetcher(allowed, blocked)
-            return cls(*_kept(search, fetcher, journal), follow_links=settings.follow_links)
+            return cls(
+                *_kept(search, fetcher, journal),
+                follow_links=settings.follow_links,
+                followed=followed,
+            )
         except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
 

@@ -213,6 +213,25 @@ class Verdict(_Tolerant):
     unique_insights: Annotated[list[VerdictInsight], _kept(VerdictInsight, "insight")] = []
     blind_spots: Annotated[list[Text], BeforeValidator(_texts)] = []
 
+    def source_ids(self) -> set[int]:
+        """The numbers of all sources that it names."""
+        return {n for item in self._with_sources() for n in item.sources}
+
+    def renumbered(self, ids: Mapping[int, int]) -> Verdict:
+        """The verdict with new numbers for its sources; one without a new number stays.
+
+        Args:
+            ids: The new number of each old one.
+        """
+        copy = self.model_copy(deep=True)
+        for item in copy._with_sources():
+            item.sources = [ids.get(n, n) for n in item.sources]
+        return copy
+
+    def _with_sources(self) -> list[VerdictPoint | VerdictStance | VerdictInsight]:
+        stances = [side for clash in self.contradictions for side in clash.stances]
+        return [*self.consensus, *stances, *self.partial_coverage, *self.unique_insights]
+
 
 class Unreadable(Exception):
     """A judge's text that is not an analysis.

@@ -305,6 +305,6 @@ async def test_what_a_judge_finds_itself_is_numbered_after_the_panels_sources(
     seen = [m["content"] for m in models.calls("j")[-1].body["messages"] if m["role"] == "tool"]
     assert any("Source [2]." in text and "One strong judge" in text for text in seen)
     report = FusionReport.from_state(result)
-    assert [source.url for source in report.sources] == [pages[0]]
-    assert report.analysis.consensus[0].sources == [1]
-    assert "judge_unknown_reference" in [item.code for item in report.degradations]
+    assert [source.url for source in report.sources] == pages
+    assert report.analysis.consensus[0].sources == [1, 2]
+    assert report.status == "ok"

@@ -185,6 +185,8 @@ class Answering:
                 "analysis": stored["analysis"],
                 "calls": stored["calls"],
                 "degradations": stored["degradations"],
+                "sources": stored.get("sources", []),
+                "tool_calls": stored.get("tool_calls", []),
             },
             stored["seconds"],
         )

@@ -10,12 +10,16 @@ from fusion_graph.evidence.citations import (
     read_citations,
     renumber,
 )
+from fusion_graph.evidence.independence import independent, with_origins
+from fusion_graph.evidence.ledger import Ledger, Pages, close_ledger, no_pages, open_ledger
+from fusion_graph.evidence.merging import merge_sources, with_found
 from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.evidence.sources import (
     QuoteRecord,
     SourceRecord,
-    merge_sources,
     quote_verdict,
+    recheck,
+    record_of,
     source_list,
     used_sources,
 )
@@ -23,17 +27,27 @@ from fusion_graph.evidence.sources import (
 __all__ = [
     "ANY_SOURCE",
     "NO_SOURCE",
+    "Ledger",
     "Mark",
+    "Pages",
     "QuoteRecord",
     "Reading",
     "SourceRecord",
     "check_quote",
     "cited",
+    "close_ledger",
+    "independent",
     "merge_sources",
+    "no_pages",
+    "open_ledger",
     "quote_verdict",
     "quoted",
     "read_citations",
+    "recheck",
+    "record_of",
     "renumber",
     "source_list",
     "used_sources",
+    "with_found",
+    "with_origins",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from fusion_graph.evidence.citations import cited, read_citations
+from fusion_graph.evidence.ledger import Pages, no_pages
 from fusion_graph.evidence.quotes import Checked, Verdict, check_quotes
 from fusion_graph.text.markdown import as_address, as_text
-from fusion_tools.sites import source_key
 from fusion_tools.sources import SourceEntry
 
 _FORGES = re.compile(r"://|\bwww\.|\u2014|\(\s*(?:quotes?|search)\b", re.IGNORECASE)
@@ -32,7 +33,11 @@ class QuoteRecord(TypedDict):
 
 
 class SourceRecord(TypedDict):
-    """A numbered source. `cited_by` holds panelists' names; `fetched` tells a page from a hit."""
+    """A numbered source. `cited_by` holds panelists' names; `fetched` tells a page from a hit.
+
+    `content` is the hash of the text that was read (`ledger.content_of`), `origin` the lowest
+    number among the sources it is not independent of. Records of earlier versions have neither.
+    """
 
     id: int
     url: str
@@ -41,17 +46,22 @@ class SourceRecord(TypedDict):
     fetched: bool
     cited_by: list[str]
     quotes: list[QuoteRecord]
+    content: NotRequired[str | None]
+    origin: NotRequired[int | None]
 
 
-def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[SourceRecord]:
+def used_sources(
+    name: str, text: str, entries: Iterable[SourceEntry], keep: Callable[[str], str] | None = None
+) -> list[SourceRecord]:
     """What of a researcher's sources is kept: pages read, and whatever the answer cites.
 
-    Quotes are checked here, against the full text of the page; the text itself is not kept.
+    Quotes are checked here, against the full text of what this researcher has read.
 
     Args:
         name: The researcher.
         text: Its answer.
         entries: All sources it met.
+        keep: Keeps the text of a page that was read, and gives its hash.
     """
     entries = list(entries)
     reading = read_citations(text, [entry["id"] for entry in entries])
@@ -61,26 +71,57 @@ def used_sources(name: str, text: str, entries: Iterable[SourceEntry]) -> list[S
         if not entry["fetched"] and entry["id"] not in named:
             continue
         words = list(dict.fromkeys(words for n, words in quotes if n == entry["id"]))
-        checked = check_quotes(words, entry["text"])
-        used.append(
-            {
-                "id": entry["id"],
-                "url": entry["url"],
-                "title": entry["title"],
-                "retrieved_at": entry["retrieved_at"],
-                "fetched": entry["fetched"],
-                "cited_by": [name] if entry["id"] in named else [],
-                "quotes": [
-                    _record(quote, found, read=entry["fetched"])
-                    for quote, found in zip(words, checked, strict=True)
-                ],
-            }
-        )
+        record = record_of(entry, keep)
+        record["cited_by"] = [name] if entry["id"] in named else []
+        record["quotes"] = [
+            quote_record(quote, found, read=entry["fetched"])
+            for quote, found in zip(words, check_quotes(words, entry["text"]), strict=True)
+        ]
+        used.append(record)
     return used
 
 
-def _record(quote: str, checked: Checked, *, read: bool) -> QuoteRecord:
-    """A quote with its verdict; what no excerpt of an unread page shows is not thereby false."""
+def record_of(entry: SourceEntry, keep: Callable[[str], str] | None = None) -> SourceRecord:
+    """A source that nobody cites yet.
+
+    Args:
+        entry: The source as its researcher has it.
+        keep: Keeps the text of a page that was read, and gives its hash.
+    """
+    return {
+        "id": entry["id"],
+        "url": entry["url"],
+        "title": entry["title"],
+        "retrieved_at": entry["retrieved_at"],
+        "fetched": entry["fetched"],
+        "cited_by": [],
+        "quotes": [],
+        "content": keep(entry["text"]) if keep and entry["fetched"] and entry["text"] else None,
+    }
+
+
+def recheck(quotes: Sequence[QuoteRecord], page: str) -> list[QuoteRecord]:
+    """Quotes checked on a page that somebody else has read.
+
+    Args:
+        quotes: The quotes, whatever became of them before.
+        page: The full text of the page.
+    """
+    words = [quote["text"] for quote in quotes]
+    return [
+        quote_record(text, found, read=True)
+        for text, found in zip(words, check_quotes(words, page), strict=True)
+    ]
+
+
+def quote_record(quote: str, checked: Checked, *, read: bool) -> QuoteRecord:
+    """A quote with its verdict; what no excerpt of an unread page shows is not thereby false.
+
+    Args:
+        quote: The quoted words.
+        checked: What became of them on what was at hand.
+        read: Whether that was the page, and not a search's excerpt.
+    """
     if not read and checked.verdict not in ("verified", "near"):
         checked = Checked("unchecked", notes=("the page was not read",))
     return {
@@ -91,46 +132,26 @@ def _record(quote: str, checked: Checked, *, read: bool) -> QuoteRecord:
     }
 
 
-def merge_sources(
-    panel: Sequence[Sequence[SourceRecord]],
-) -> tuple[list[SourceRecord], list[dict[int, int]]]:
-    """One list of everybody's sources, and for each panelist its old id → the new one.
+def quote_verdict(
+    sources: Sequence[SourceRecord], id: int, words: str, pages: Pages = no_pages
+) -> Verdict | None:
+    """The verdict on a quote: the panel's, or that of the page; None where nobody can check it.
 
     Args:
-        panel: Each panelist's sources, in the order in which they are to be numbered.
-
-    Returns:
-        Sources numbered from 1 (one per address, whoever found it), and the id maps in the
-        order of `panel`.
+        sources: The numbered sources.
+        id: Whose words they are said to be.
+        words: The quoted words.
+        pages: The texts that were read.
     """
-    merged: dict[str, SourceRecord] = {}
-    maps: list[dict[int, int]] = []
-    for sources in panel:
-        renumbered: dict[int, int] = {}
-        for source in sources:
-            key = source_key(source["url"])
-            known = merged.get(key)
-            if known is None:
-                known = {**source, "id": len(merged) + 1, "cited_by": [], "quotes": []}
-                merged[key] = known
-            elif source["fetched"] and not known["fetched"]:
-                known["title"], known["fetched"] = source["title"], True
-                known["retrieved_at"] = source["retrieved_at"]
-            known["cited_by"] += [n for n in source["cited_by"] if n not in known["cited_by"]]
-            known["quotes"] += [q for q in source["quotes"] if q not in known["quotes"]]
-            renumbered[source["id"]] = known["id"]
-        maps.append(renumbered)
-    return list(merged.values()), maps
-
-
-def quote_verdict(sources: Sequence[SourceRecord], id: int, words: str) -> Verdict | None:
-    """The verdict on a quote the panel made, or None for one nobody checked."""
     wanted = " ".join(words.split()).casefold()
     for source in sources:
         if source["id"] == id:
             for quote in source["quotes"]:
                 if " ".join(quote["text"].split()).casefold() == wanted:
                     return quote["verdict"]
+            content = source.get("content")
+            page = pages(content) if content else None
+            return check_quotes([words], page)[0].verdict if page is not None else None
     return None
 
 

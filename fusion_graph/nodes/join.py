@@ -8,10 +8,13 @@ from collections.abc import Collection, Container, Sequence
 from fusion_graph.errors import Degradation
 from fusion_graph.evidence import (
     NO_SOURCE,
+    Pages,
     Reading,
     cited,
     merge_sources,
+    no_pages,
     read_citations,
+    with_origins,
 )
 from fusion_graph.state import Joined, PanelAnswer
 from fusion_graph.telling import shortened
@@ -20,8 +23,8 @@ LABELS = "ABCDEFGHIJKLMNOP"
 """As many as a panel may have members."""
 
 
-def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
-    """Bring the panel's work together. Pure: the same answers and seed give the same record.
+def join(answers: Sequence[PanelAnswer], seed: int, pages: Pages = no_pages) -> Joined:
+    """Bring the panel's work together. Pure: the same answers, seed and pages give the same record.
 
     Answers are labelled in a shuffled order, so that a judge can read nothing from their order;
     sources are numbered in that order too. Failed members keep their place in the panel, without
@@ -30,6 +33,7 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
     Args:
         answers: In any order; parallel nodes finish as they will.
         seed: Orders the labels.
+        pages: The texts that members have read; quotes are checked there, whoever read them.
     """
     panel = sorted(answers, key=lambda answer: answer["index"])
     reading_order = [answer for answer in panel if answer["status"] == "ok"]
@@ -37,7 +41,8 @@ def join(answers: Sequence[PanelAnswer], seed: int) -> Joined:
     # Failed members come last: what they had read is kept, but numbers follow the readable.
     rest = [answer for answer in panel if answer["status"] != "ok"]
     order = [*reading_order, *rest]
-    sources, maps = merge_sources([answer["sources"] for answer in order])
+    sources, maps = merge_sources([answer["sources"] for answer in order], pages)
+    sources = with_origins(sources, pages)
     joined: Joined = {"answers": [], "sources": sources, "degradations": []}
     numbers = frozenset(source["id"] for source in sources)
     labelled: dict[int, PanelAnswer] = {}

@@ -9,26 +9,24 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.analysis import Analysis, name_panelists
+from fusion_graph.analysis import Analysis, name_panelists, with_independence
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import own_words, told, transcript
 from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.events import Emit
-from fusion_graph.evidence import SourceRecord
+from fusion_graph.evidence import open_ledger, with_found, with_origins
 from fusion_graph.journal import Journal
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.strangers import served_names
+from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.prompts import judge_material, judge_system, repair, shorter
-from fusion_graph.research import research
-from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
-from fusion_graph.state import CallRecord, Joined, Judgement, Run
-from fusion_graph.tool_use import Researcher
+from fusion_graph.state import CallRecord, Joined, Judgement, Run, found_by_judge
 from fusion_graph.verdict import (
     Bounds,
     Unreadable,
@@ -37,7 +35,6 @@ from fusion_graph.verdict import (
     find_verdict,
     wire_schema,
 )
-from fusion_tools.sources import SourceBook
 
 RESEARCH_TOKENS = 1_500
 """What a judge that may search needs besides its material: the tools, and some of their results."""
@@ -103,6 +100,8 @@ async def judge(
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, joined)
     losses = list[Degradation]()
+    said = own_words(told(messages))
+    research = JudgeResearch(run, joined["sources"], said, settings, stack)
 
     def build(material: Material) -> list[BaseMessage]:
         said, answers, sources = transcript(material.said), material.answers, material.sources
@@ -132,27 +131,24 @@ async def judge(
                     bounds = bounds_for(room, len(survivors))
                     system = judge_system(settings.criteria, bounds.items, bounds.words)
                     prompt[0] = SystemMessage(system)
-                    verdict, cut = await _verdict(
-                        model,
-                        prompt,
-                        bounds,
-                        joined["sources"],
-                        own_words(told(messages)),
-                        caller,
-                        run,
-                        settings,
-                        stack,
-                    )
+                    verdict, cut = await _verdict(model, prompt, bounds, research, caller, settings)
                     if cut:
                         losses.append({"code": "judge_verdict_cut", "detail": _told_cut(ref, cut)})
                 except (Unreadable, ConfigurationError) as error:
                     losses.append(_loss(error, ref, emit))
                     continue
+                found, done, ids = await asyncio.to_thread(research.found, verdict.source_ids())
+                sources = with_found(joined["sources"], found)
+                if found:
+                    pages = open_ledger(run["id"]).page
+                    sources = await asyncio.to_thread(with_origins, sources, pages)
+                    found = [source for source in sources if source not in joined["sources"]]
                 analysis, unknown = name_panelists(
-                    verdict,
+                    verdict.renumbered(ids),
                     {str(a["label"]): a["name"] for a in survivors},
-                    [source["id"] for source in joined["sources"]],
+                    ids.values(),
                 )
+                analysis = with_independence(analysis, sources)
                 if unknown:
                     detail = f"The judge pointed at what does not exist: {', '.join(unknown)}."
                     losses.append({"code": "judge_unknown_reference", "detail": detail})
@@ -164,27 +160,27 @@ async def judge(
                     analysis=analysis.model_dump(),
                     **analysis.counts(),
                 )
-                return {
+                judgement: Judgement = {
                     "analysis": analysis.model_dump(),
                     "calls": caller.calls,
                     "degradations": [*losses, *caller.fitting.losses],
                 }
+                return found_by_judge(judgement, found, done)
     except TimeoutError:
         timeout = f"The judge took more than {limit}."
         losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
-    return _nothing(caller.calls, [*losses, *caller.fitting.losses])
+    found, done, _ = await asyncio.to_thread(research.found, ())
+    nothing = _nothing(caller.calls, [*losses, *caller.fitting.losses])
+    return found_by_judge(nothing, found, done)
 
 
 async def _verdict(
     model: Model,
     prompt: list[BaseMessage],
     bounds: Bounds,
-    sources: Sequence[SourceRecord],
-    said: str,
+    research: JudgeResearch,
     caller: Caller,
-    run: Run,
     settings: ResolvedConfig,
-    stack: Stack,
 ) -> tuple[Verdict, str]:
     """One judge's verdict, with one chance to mend what cannot be read; and what cut it, if so.
 
@@ -201,10 +197,8 @@ async def _verdict(
         max_tokens=settings.max_completion_tokens,
         response_formats=response_formats(model, bounds),
     )
-    if settings.judge_tools and settings.max_tool_calls:
-        reply = await _researched(
-            model, prompt, sources, said, caller, run, settings, stack, options
-        )
+    if research.wanted:
+        reply = await _researched(research, model, prompt, options, caller)
     else:
         reply = await _asked(model, prompt, caller, options)
     try:
@@ -268,33 +262,13 @@ async def _asked(
 
 
 async def _researched(
+    research: JudgeResearch,
     model: Model,
     prompt: list[BaseMessage],
-    sources: Sequence[SourceRecord],
-    said: str,
-    caller: Caller,
-    run: Run,
-    settings: ResolvedConfig,
-    stack: Stack,
     options: Options,
+    caller: Caller,
 ) -> _Said:
-    # The panel's sources keep their numbers; what the judge finds itself is numbered after them.
-    book = SourceBook()
-    book.note_results(
-        [{"url": s["url"], "title": s["title"], "snippet": "", "date": None} for s in sources]
-    )
-    async with run_scope(run["id"], settings, stack.tools, journal=caller.journal) as scope:
-        who = Researcher(
-            caller=caller,
-            model=model,
-            options=options,
-            # Not what the answers say: models wrote them, maybe at a page's bidding.
-            tools=scope.toolbox.tools(said, run["nonce"], book, [s["url"] for s in sources]),
-            cap=settings.max_tool_calls,
-            nonce=run["nonce"],
-            book=book,
-        )
-        finding = await research(who, prompt)  # type: ignore[arg-type]
+    finding = await research.ask(model, prompt, options, caller)
     if failure := finding["failure"]:
         if failure["reason"] == "empty_answer":
             return _Said("", "")

@@ -18,7 +18,7 @@ from fusion_graph.conversation import modalities, own_words
 from fusion_graph.cost.usage import total
 from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.events import Deltas, Emit
-from fusion_graph.evidence import used_sources
+from fusion_graph.evidence import Ledger, open_ledger, used_sources
 from fusion_graph.journal import Journal
 from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller, Options
@@ -86,9 +86,17 @@ async def panelist(
                 emit("panel.replaced", name=name, by=model_name(stand_in), **replaced[-1])
     except ConfigurationError as error:
         finding = _failed("invalid_model", with_remedy(_problem(error), "invalid_model"))
-    # Quotes are looked for in whole pages, which may hold the event loop for long.
+    # Quotes are looked for in whole pages, and pages may go to the disk.
     answer = await asyncio.to_thread(
-        _answer, task["index"], name, member, finding, caller, who, began - run["started"]
+        _answer,
+        task["index"],
+        name,
+        member,
+        finding,
+        caller,
+        who,
+        open_ledger(run["id"]),
+        began - run["started"],
     )
     answer["replaced"] = replaced
     _tell(emit, answer)
@@ -201,6 +209,7 @@ def _answer(
     finding: Finding,
     caller: Caller,
     who: Researcher | None,
+    ledger: Ledger,
     start: float,
 ) -> PanelAnswer:
     losses: list[Degradation] = []
@@ -225,7 +234,9 @@ def _answer(
         "content": finding["text"],
         "failure": finding["failure"],
         "tool_calls": list(who.done) if who else [],
-        "sources": used_sources(name, finding["text"], who.book.entries() if who else []),
+        "sources": used_sources(
+            name, finding["text"], who.book.entries() if who else [], ledger.keep
+        ),
         "calls": list(caller.calls),
         "degradations": losses,
         "replaced": [],

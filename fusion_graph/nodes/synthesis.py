@@ -24,7 +24,16 @@ from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
-from fusion_graph.evidence import Reading, quote_verdict, read_citations, source_list
+from fusion_graph.evidence import (
+    Pages,
+    Reading,
+    no_pages,
+    open_ledger,
+    quote_verdict,
+    read_citations,
+    source_list,
+    with_found,
+)
 from fusion_graph.journal import Journal
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
@@ -87,6 +96,10 @@ async def synthesis(
         say: Takes the answer as it is written.
         journal: Keeps its finished calls; None keeps only its answer.
     """
+    joined = {
+        **joined,
+        "sources": with_found(joined["sources"], judgement.get("sources", [])),
+    }
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
@@ -104,7 +117,8 @@ async def synthesis(
     note = ""
     if judgement["analysis"] is None and len(survivors) > 1:
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
-    written = await write(prompt, note, joined, settings, limit, caller, say)
+    pages = open_ledger(run["id"]).page
+    written = await write(prompt, note, joined, settings, limit, caller, say, pages)
     message = written.message
     if message.content or message.tool_calls or message.invalid_tool_calls:
         if not settings.writer_is_bound:
@@ -127,6 +141,7 @@ async def write(
     limit: Limit,
     caller: Caller,
     say: Say,
+    pages: Pages = no_pages,
 ) -> Written:
     """What the writer, or the first fallback that can, makes of a prompt.
 
@@ -138,6 +153,7 @@ async def write(
         limit: How long one attempt may take.
         caller: Calls the models and keeps the records.
         say: Takes the answer as it is written.
+        pages: The texts that the run has read: quotes of the writer's own are checked there.
 
     Returns:
         The answer; an empty message if nobody gave one.
@@ -168,7 +184,8 @@ async def write(
         reading, answer = await _read(reply.text, [] if formatted else known)
         if not formatted:
             answer = await asyncio.to_thread(loading_nothing, answer, pictures)
-        losses += [*_unchecked_quotes(reading, joined), *misread("The writer", reading, known, ())]
+        losses += await asyncio.to_thread(_unchecked_quotes, reading, joined, pages)
+        losses += misread("The writer", reading, known, ())
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
         listed = "" if formatted or calls_tools else await _listed(joined, answer)
         losses += caller.fitting.losses
@@ -421,7 +438,7 @@ async def _listed(joined: Joined, text: str) -> str:
     return await asyncio.to_thread(source_list, joined["sources"], text)
 
 
-def _unchecked_quotes(reading: Reading, joined: Joined) -> list[Degradation]:
+def _unchecked_quotes(reading: Reading, joined: Joined, pages: Pages) -> list[Degradation]:
     """Words the writer put into a source's mouth that no check has found there."""
     return [
         {
@@ -429,7 +446,7 @@ def _unchecked_quotes(reading: Reading, joined: Joined) -> list[Degradation]:
             "detail": f'The writer quotes [{n}] with words that were not verified: "{words[:200]}"',
         }
         for n, words in reading.quotes
-        if quote_verdict(joined["sources"], n, words) not in ("verified", "near")
+        if quote_verdict(joined["sources"], n, words, pages) not in ("verified", "near")
     ]
 
 

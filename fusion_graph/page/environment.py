@@ -7,7 +7,7 @@ from functools import lru_cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from fusion_graph.page.strangers import web_address
-from fusion_graph.page.wording import duration, moment, money, others, shown
+from fusion_graph.page.wording import duration, from_sources, moment, money, others, shown
 from fusion_graph.telling import counted, place
 
 
@@ -23,6 +23,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "counted": counted,
         "duration": duration,
+        "from_sources": from_sources,
         "moment": moment,
         "money": money,
         "others": others,

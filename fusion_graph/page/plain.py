@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fusion_graph.page.panel import Member, Panel
 from fusion_graph.page.strangers import readable
-from fusion_graph.page.wording import duration, moment, money, others
+from fusion_graph.page.wording import duration, from_sources, moment, money, others
 from fusion_graph.telling import clean, counted
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ def _run(report: FusionReport, panel: Panel) -> list[str]:
 
 def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
     yield from _points(
-        "Consensus", ((i.point, i.models, i.sources) for i in analysis.consensus), panel
+        "Consensus",
+        ((i.point, i.models, i.sources, i.independent) for i in analysis.consensus),
+        panel,
     )
     if analysis.contradictions:
         yield "Contradictions:"
@@ -84,11 +86,13 @@ def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
             for side in panel.sides(clash.stances):
                 yield f"    - {_who(side.members)}: {clean(side.stance)}{_marks(side.sources)}"
     yield from _points(
-        "Partly covered", ((i.point, i.models, i.sources) for i in analysis.partial_coverage), panel
+        "Partly covered",
+        ((i.point, i.models, i.sources, i.independent) for i in analysis.partial_coverage),
+        panel,
     )
     yield from _points(
         "Said by one alone",
-        ((i.insight, [i.model], i.sources) for i in analysis.unique_insights),
+        ((i.insight, [i.model], i.sources, None) for i in analysis.unique_insights),
         panel,
     )
     if analysis.blind_spots:
@@ -97,14 +101,14 @@ def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
 
 
 def _points(
-    title: str, points: Iterable[tuple[str, list[str], list[int]]], panel: Panel
+    title: str, points: Iterable[tuple[str, list[str], list[int], int | None]], panel: Panel
 ) -> Iterator[str]:
-    for number, (said, models, sources) in enumerate(points):
+    for number, (said, models, sources, origins) in enumerate(points):
         if number == 0:
             yield f"{title}:"
         members = panel.called(models)
         of = f"{len(members)} of {panel.answered}: " if members else ""
-        yield f"  * {clean(said)}{_marks(sources)} ({of}{_who(members)})"
+        yield f"  * {clean(said)}{_marks(sources)} ({of}{_who(members)}{from_sources(origins)})"
 
 
 def _who(members: Sequence[Member]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from fusion_graph.telling import counted
+
 MINUTE = 60
 
 
@@ -42,6 +44,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), MINUTE)
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def from_sources(independent: int | None) -> str:
+    """What to add to "3 of 3": `; from 1 independent source`. Empty where nobody counted."""
+    return f"; from {counted(independent, 'independent source')}" if independent else ""
 
 
 def moment(iso: str) -> str:

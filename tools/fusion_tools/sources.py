@@ -32,11 +32,16 @@ class SourceBook:
 
     Args:
         artifacts: Artifacts to note at once.
+        known: Sources that have their numbers already, from 1 and without a gap.
     """
 
-    def __init__(self, artifacts: Iterable[Artifact] = ()) -> None:
-        self._entries: list[SourceEntry] = []
+    def __init__(
+        self, artifacts: Iterable[Artifact] = (), known: Iterable[SourceEntry] = ()
+    ) -> None:
+        self._entries: list[SourceEntry] = [entry.copy() for entry in known]
         self._id_by_url: dict[str, int] = {}
+        for entry in self._entries:
+            self._id_by_url.setdefault(source_key(entry["url"]), entry["id"])
         for artifact in artifacts:
             self.note(artifact)
 
@@ -75,13 +80,29 @@ class SourceBook:
     def _note_page(self, page: PageArtifact) -> int:
         keys = [source_key(url) for url in (page["url"], page["final_url"]) if url]
         ids = [self._id_by_url[key] for key in keys if key in self._id_by_url]
+        text = visible(page["text"])
+        ids = [version for id in ids if (version := self._version(id, text, page["offset"]))]
         if not ids:
             ids = [self._add(keys[0], page["url"], "", "")]
+            self._id_by_url[keys[0]] = ids[0]
         for key in keys:
             self._id_by_url.setdefault(key, ids[0])
         for id in ids:  # two hits may turn out to be one page behind a redirect
-            self._fill(self._entries[id - 1], page)
+            self._fill(self._entries[id - 1], page, text)
         return ids[0]
+
+    def _version(self, id: int, text: str, offset: int) -> int | None:
+        """The source with this text at that source's address; None if it says something new."""
+        entry = self._entries[id - 1]
+        if not entry["fetched"] or not entry["text"] or offset > 0:
+            return id
+        key = source_key(entry["url"])
+        same = (
+            other["id"]
+            for other in self._entries
+            if other["fetched"] and other["text"] == text and source_key(other["url"]) == key
+        )
+        return next(same, None)
 
     def _add(self, key: str, url: str, title: str, text: str) -> int:
         id = len(self._entries) + 1
@@ -95,13 +116,15 @@ class SourceBook:
                 "fetched": False,
             }
         )
-        self._id_by_url[key] = id
+        self._id_by_url.setdefault(key, id)
         return id
 
     @staticmethod
-    def _fill(entry: SourceEntry, page: PageArtifact) -> None:
+    def _fill(entry: SourceEntry, page: PageArtifact, text: str) -> None:
+        if entry["fetched"] and entry["text"] and entry["text"] != text:
+            text = f"{entry['text']}\n\n{text}"  # it changed between two parts of one reading
         entry["url"] = page["final_url"] or page["url"]
         entry["title"] = visible(page["title"]) or entry["title"]
         entry["retrieved_at"] = page["retrieved_at"]
-        entry["text"] = visible(page["text"])
+        entry["text"] = text
         entry["fetched"] = True

@@ -124,7 +124,11 @@ const TELL = {
 
 function said(item, who, cite) {
   const marks = item.sources.map(cite).filter((mark) => mark !== null);
-  return [el("p", {}, item.point, ...marks), who(item.models)];
+  const { independent } = item;
+  const from = independent
+    ? el("p", { class: "quiet" }, `from ${counted(independent, "independent source")}`)
+    : null;
+  return [el("p", {}, item.point, ...marks), who(item.models), from];
 }
 
 /** The sides of a contradiction, those who say the same together. */

@@ -1,0 +1,111 @@
+"""What a judge with tools does and finds: its sources come after the panel's, and stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from langchain_core.messages import BaseMessage
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
+from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.open import Model
+from fusion_graph.research import Finding, research
+from fusion_graph.run_scope import run_scope
+from fusion_graph.stack import Stack
+from fusion_graph.state import Run, ToolRecord
+from fusion_graph.tool_use import Researcher
+from fusion_tools.sources import SourceBook, SourceEntry
+
+
+class JudgeResearch:
+    """The research of a judge, and of the fallbacks that judge in its place: all over one list.
+
+    Args:
+        run: The run.
+        sources: The panel's sources, which keep their numbers.
+        said: What the user and the application said; addresses in it may be fetched.
+        settings: The run's settings.
+        stack: What the graph was made with.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        sources: Sequence[SourceRecord],
+        said: str,
+        settings: ResolvedConfig,
+        stack: Stack,
+    ) -> None:
+        self._run, self._said, self._settings, self._stack = run, said, settings, stack
+        self._ledger = open_ledger(run["id"])
+        self._sources = list(sources)
+        self._book = SourceBook(known=[_entry(source, self._ledger) for source in sources])
+        self._done: list[ToolRecord] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the judge may search at all."""
+        return self._settings.judge_tools and self._settings.max_tool_calls > 0
+
+    async def ask(
+        self, model: Model, prompt: list[BaseMessage], options: Options, caller: Caller
+    ) -> Finding:
+        """Let a model work on the prompt with the panel's tools until it answers or fails."""
+        run, urls = self._run, [source["url"] for source in self._sources]
+        stack, journal = self._stack, caller.journal
+        async with run_scope(run["id"], self._settings, stack.tools, journal=journal) as scope:
+            who = Researcher(
+                caller=caller,
+                model=model,
+                options=options,
+                # Not what the answers say: models wrote them, maybe at a page's bidding.
+                tools=scope.toolbox.tools(self._said, run["nonce"], self._book, urls),
+                cap=self._settings.max_tool_calls,
+                nonce=run["nonce"],
+                book=self._book,
+                done=self._done,
+            )
+            return await research(who, prompt)  # type: ignore[arg-type]
+
+    def found(
+        self, cited: Collection[int]
+    ) -> tuple[list[SourceRecord], list[ToolRecord], dict[int, int]]:
+        """What is to be kept: pages it read, hits it cites, and its tool calls. Blocks.
+
+        Args:
+            cited: The numbers in its verdict.
+
+        Returns:
+            The sources under their numbers in the report (new ones, and those of the panel's that
+            it was the first to read), its tool calls, and every kept number → that number.
+        """
+        ids = {source["id"]: source["id"] for source in self._sources}
+        kept: list[SourceRecord] = []
+        for entry in self._book.entries():
+            before = next((s for s in self._sources if s["id"] == entry["id"]), None)
+            if before is not None:
+                if entry["fetched"] and not before["fetched"]:
+                    read = record_of(entry, self._ledger.keep)
+                    quotes = recheck(before["quotes"], entry["text"])
+                    kept.append({**read, "cited_by": before["cited_by"], "quotes": quotes})
+            elif entry["fetched"] or entry["id"] in cited:
+                ids[entry["id"]] = len(ids) + 1
+                kept.append({**record_of(entry, self._ledger.keep), "id": ids[entry["id"]]})
+        done: list[ToolRecord] = [
+            {**call, "source_ids": [ids[n] for n in call["source_ids"] if n in ids]}
+            for call in self._done
+        ]
+        return kept, done, ids
+
+
+def _entry(source: SourceRecord, ledger: Ledger) -> SourceEntry:
+    content = source.get("content")
+    return {
+        "id": source["id"],
+        "url": source["url"],
+        "title": source["title"],
+        "retrieved_at": source["retrieved_at"],
+        "text": (ledger.page(content) or "") if content else "",
+        "fetched": source["fetched"],
+    }
