@@ -126,7 +126,7 @@ def _bare(word: str) -> str:
         if word.endswith(ending) and len(stem) >= 3 and _VOWELS & set(stem):
             return _undoubled(stem)
         if word.endswith(ending) and len(stem) == 2 and _VOWELS & set(stem) and ending == "ed":
-            return stem if stem[0] in _VOWELS else word  # used, added
+            return stem + "e" if stem[0] in _VOWELS else word  # used, aged; no red, bed
     if len(word) > 3 and word.endswith("e"):
         return _undoubled(word[:-1])
     return _undoubled(word)

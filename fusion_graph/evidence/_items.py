@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from fusion_graph.evidence import _english as english
 from fusion_graph.evidence._dates import Date, date_at
-from fusion_graph.evidence._figures import Figure, FigureReader
+from fusion_graph.evidence._figure_reader import FigureReader
+from fusion_graph.evidence._figures import Figure
 from fusion_graph.evidence._forms import english_form, stemmed
 from fusion_graph.evidence._measures import months_of
 from fusion_graph.evidence._negations import negation_languages, weak_languages
@@ -53,7 +54,7 @@ def language_of(read: Sequence[Word]) -> str:
     """The language most function words are of; empty where there is none, as for a name alone."""
     votes: Counter[str] = Counter()
     for word in read:
-        if word.kind != "word":
+        if word.kind != "word" or len(word.text) == 1:  # the I of I/O is Polish, and its O Czech
             continue
         if word.text in _ENGLISH_MARKERS:
             votes["en"] += 1
@@ -89,10 +90,10 @@ class _Reader:
         self._text = text
         self._language = language
         self._english = language in ("en", "")  # names and numbers alone tell no language
-        self._figures = FigureReader(read, text, language)
         capital = sum(word.capital for word in read if word.kind == "word")
         letters = sum(word.kind == "word" for word in read)
         self._shouts = letters > 3 and capital > 0.6 * letters
+        self._figures = FigureReader(read, text, language, shouts=capital == letters > 3)
 
     def items(self) -> list[Item]:
         found: list[Item] = []

@@ -59,6 +59,8 @@ def unit_of(raw: str, folded: str) -> str | None:
         folded: The same in lower case.
     """
     found = _SYMBOLS.get(raw) or _NAMES.get(folded) or _OTHER_NAMES.get(folded)
+    if not found and raw.isupper() and len(raw) > 1:
+        found = _SYMBOLS.get(folded)  # A TITLE OF 54 KM
     if found:
         return found
     other = _cldr()["units"].get(folded)

@@ -29,8 +29,8 @@ _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+)", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|?)+[ \t]*$", re.MULTILINE)
 _HYPHENATED = re.compile(r"[-\u2010\u00ad][ \t]*\n[ \t]*(?=[^\W\d_])")
 _PAGE_NUMBER = re.compile(
-    r"(?:[-–—|• ]*(?:page|p\.|seite|página|pagina|strana|стр\.|s\.)?\s*\d{1,4}"
-    r"(?:\s*(?:of|/|von|de|sur|di|z)\s*\d{1,4})?[-–—|• ]*)",
+    r"(?:(?:[-–—|•]\s+)?(?:page|p\.|seite|página|pagina|strana|стр\.|s\.)?\s*\d{1,4}"
+    r"(?:\s*(?:of|/|von|de|sur|di|z)\s*\d{1,4})?(?:\s+[-–—|•])?)",
     re.IGNORECASE,
 )
 
@@ -89,6 +89,10 @@ def _joined(match: re.Match[str]) -> str:
     return "" if before.isalpha() else match[0]
 
 
+LINES_OF_A_PAGE = 8
+"""Fewer lines between two bare numbers make no page of a PDF."""
+
+
 def without_headers(text: str) -> str:
     """The text without lines that only number a page, and what repeats beside them.
 
@@ -97,10 +101,11 @@ def without_headers(text: str) -> str:
     """
     lines = text.split("\n")
     bare = [line.strip() for line in lines]
+    lone = {int(line): n for n, line in enumerate(bare) if line.isdecimal() and len(line) < 5}
     numbered = [
         n
         for n, line in enumerate(bare)
-        if line and len(line) < 24 and _PAGE_NUMBER.fullmatch(line) and _within(bare, n)
+        if line and len(line) < 24 and _PAGE_NUMBER.fullmatch(line) and _within(bare, n, lone)
     ]
     if not numbered:
         return text
@@ -113,10 +118,17 @@ def without_headers(text: str) -> str:
     return "\n".join(line for n, line in enumerate(lines) if n not in dropped)
 
 
-def _within(lines: list[str], at: int) -> bool:
-    """Whether a bare number parts a sentence, or a line says itself that it counts pages."""
+def _within(lines: list[str], at: int, lone: dict[int, int]) -> bool:
+    """Whether a bare number parts a sentence, or a line says itself that it counts pages.
+
+    A bare number counts pages only where the next or the last page has its number too.
+    """
     if re.search(r"[^\W\d]", lines[at]):
         return True
+    number = re.search(r"\d+", lines[at])
+    beside = [lone.get(int(number[0]) + step) for step in (-1, 1)] if number else []
+    if not any(line is not None and abs(line - at) >= LINES_OF_A_PAGE for line in beside):
+        return False
     before = next((line for line in reversed(lines[max(0, at - 3) : at]) if line), "")
     after = next((line for line in lines[at + 1 : at + 4] if line), "")
     ended = before[-1:] in ".!?:|" or before[-1:].isdigit()

@@ -244,6 +244,8 @@ def _aligned(wanted: Reading, page: Page, first: int, last: int, after: int) -> 
         return None
     compared = [(between(wanted, window, target, option), option) for option in options]
     found, chosen = min(compared, key=lambda one: (len(one[0]), _missing(one[0])))
+    if not found:
+        found, chosen = _with_what_stands_before(wanted, window, target, chosen)
     like = len(target) - _missing(found)
     least = LIKE * len(target)
     if len(target) <= 2:  # one word of two is no likeness, but for a figure beside it
@@ -254,6 +256,24 @@ def _aligned(wanted: Reading, page: Page, first: int, last: int, after: int) -> 
     to = begin + _right_edge(window, wanted, chosen)
     reading = read(page.text[at:to], window.language)
     return _Passage(at, to, reading, found, _texts(reading) == _texts(wanted))
+
+
+_TURNING = frozenset({"negation", "negating", "quantifier", "modal", "hedge"})
+
+
+def _with_what_stands_before(
+    wanted: Reading, window: Reading, target: list[Item], chosen: list[Item]
+) -> tuple[list[Difference], list[Item]]:
+    """What differs where a quote begins with a function word and its page with a telling one.
+
+    "It defines" is no quote of "it only defines", nor "the dose" of "no dose".
+    """
+    at = window.items.index(chosen[0])
+    leading = wanted.items.index(target[0])
+    if not at or not leading or window.items[at - 1].group not in _TURNING or chosen[0].breaks:
+        return [], chosen
+    longer = [window.items[at - 1], *chosen]
+    return between(wanted, window, target, longer), longer
 
 
 def _missing(found: Sequence[Difference]) -> int:
