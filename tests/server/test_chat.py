@@ -223,10 +223,13 @@ def test_a_writer_that_breaks_off_is_told_inline(client, models, offer):
 
 
 def test_a_correction_at_the_end_is_in_the_last_chunk(client, models, offer):
-    model = offer()
-    models.script("w", {"text": "Water is wet [7]."})
+    model = offer(search="corpus", max_tool_calls=2)
+    search = {"tool_calls": [{"name": "web_search", "args": {"query": "panels of models"}}]}
+    models.script("a", search, {"text": "Panels [1]."})
+    models.script("w", {"text": "Panels, says [Source 1]."})
     chunks = list(client.chat.completions.create(model=model, messages=MESSAGES, stream=True))
-    assert chunks[-1].fusion["content"] == "Water is wet."
+    assert text_of(chunks).startswith("Panels, says [Source 1].")
+    assert chunks[-1].fusion["content"].startswith("Panels, says [1].")
 
 
 @pytest.mark.parametrize(
