@@ -45,6 +45,7 @@ def _checked(provisions: Provisions, only: str) -> tuple[list[Row], list[str]]:
     for check in CHECKS:
         if only not in check.__name__:
             continue
+        print(f"{check.__name__} …", file=sys.stderr, flush=True)
         with TemporaryDirectory() as folder:
             try:
                 rows.append(asyncio.run(check(provisions, Path(folder))))
@@ -59,7 +60,7 @@ def _table(rows: list[Row]) -> str:
         "",
         "Written by `python -m tests.real_models --write`: "
         f"{WEIGHTS[0]} (SmolLM2 135M, Q4_1) on {SERVER[0]}, "
-        f"Python {platform.python_version()}, 2 threads. Tokens are the server's own counts, and "
+        f"Python {platform.python_version()}, 1 thread. Tokens are the server's own counts, and "
         "where the run ended by itself equal to the report's.",
         "",
         "| run | outcome | seconds | model calls | tool calls | tokens read (of cache) | written "

@@ -74,8 +74,11 @@ def expect(right: bool, words: object) -> None:
 
 async def whole_panel(provisions: Provisions, folder: Path) -> Row:
     """Three members search by code and answer, one judges, one writes, streaming; all counted."""
-    with Server(provisions, 4096, slots=3) as server:
-        config = server.preset(folder, research="first", max_completion_tokens=300)
+    # One at a time: the same pages are read once, and come out of the server's cache after that.
+    with Server(provisions, 2048) as server:
+        config = server.preset(
+            folder, research="first", max_concurrency=1, max_completion_tokens=300
+        )
         began, before, seen, text = time.monotonic(), server.counted(), [], ""
         graph = create_fusion_graph(str(config))
         state: dict[str, Any] = {}
@@ -104,7 +107,7 @@ async def whole_panel(provisions: Provisions, folder: Path) -> Row:
 
 async def calls_as_text(provisions: Provisions, folder: Path) -> Row:
     """A member that can only write calls, as bare JSON: they run, capped, and are no answer."""
-    with Server(provisions, 4096, slots=2) as server:
+    with Server(provisions, 2048, slots=2) as server:
         # The grammar is the server's own: it holds for every reply of this member.
         caller = ChatOpenAI(
             model="smollm2",
@@ -139,9 +142,13 @@ async def small_window(provisions: Provisions, folder: Path) -> Row:
     for topic in ("panels", "judges", "writers"):
         line = f"A panel of models has {topic}, and {topic} are compared one by one. "
         (documents / f"{topic}.md").write_text(f"# {topic}\n\n" + line * (PAGE // len(line)))
-    with Server(provisions, 4096, slots=3) as server:
+    with Server(provisions, 4096) as server:
         preset = server.preset(
-            folder, research="first", corpus=str(documents), max_completion_tokens=200
+            folder,
+            research="first",
+            corpus=str(documents),
+            max_concurrency=1,
+            max_completion_tokens=200,
         )
         began, before = time.monotonic(), server.counted()
         report = await _report(str(preset), "How are the panels of models compared?")
@@ -186,7 +193,7 @@ async def cancelled(provisions: Provisions, folder: Path) -> Row:
 
 async def killed(provisions: Provisions, folder: Path) -> Row:
     """A process killed when one member had answered: resumed, that member is not asked again."""
-    with Server(provisions, 4096, slots=1) as server:
+    with Server(provisions, 2048) as server:
         began, before = time.monotonic(), server.counted()
         preset = server.preset(folder, research="first", max_concurrency=1)
         homes = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}

@@ -18,9 +18,8 @@ def main() -> None:
     params.n_ctx, params.n_parallel = int(context), int(slots)
     params.use_jinja, params.endpoint_metrics = True, True
     params.ui, params.offline = False, True
-    for threads in (params.cpuparams, params.cpuparams_batch):
-        # Threads that spin while they wait make a busy machine a hundred times slower.
-        threads.n_threads, threads.poll = 2, 0
+    # Threads that wait for each other make a busy machine a hundred times slower.
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(params)
     print("ready", flush=True)
     sys.stdin.read()
