@@ -45,6 +45,7 @@ a low of −11 °C | a low of -11°C
 a low of minus 11 degrees Celsius | a low of -11 °C
 about a quarter of the votes | about one quarter of the votes
 a force of 10⁵ N | a force of 10^5 N
+It opened in Dec. 1998 | It opened in December 1998
 She wrote “the end” | She wrote "the end"
 the soft­ware | the software
 the ﬁrst oﬃce | the first office
@@ -66,6 +67,7 @@ figure | a low of -11 °C | a low of 11 °C
 figure | a growth of 0.4 % | a growth of 4 %
 figure | the second attempt | the third attempt
 figure | in two weeks | in six weeks
+content | The sum is 4*5 | The sum is 4+5
 scale | The fund raised $7.2 million | The fund raised $7.2 billion
 scale | 30 thousand people | 30 million people
 currency | The fund raised $7.2 million | The fund raised £7.2 million

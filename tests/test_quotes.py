@@ -129,6 +129,10 @@ def test_figures_at_the_ends_of_a_quote_are_whole(quote, page, verdict):
         ("run on petrol", "These buses no longer run on petrol."),
         ("helps old patients", "The drug may helps old patients."),
         ("批准了这项计划", "委员会没有批准了这项计划。"),
+        ("complained of the noise", "Few tenants complained of the noise."),
+        ("proved that tea heals", "No doctor in Ghent proved that tea heals."),
+        ("the boats were lost at sea", "Some of the boats were lost at sea."),
+        ("aprobó la ley", "El senado no aprobó la ley."),
     ],
 )
 def test_words_cut_out_of_a_denial_or_a_hedge_are_altered_and_told_as_such(quote, page):
@@ -197,6 +201,7 @@ TABLE = """| Port | Ships | Cranes |
         ("Porto 310", False),
         ("310 120", False),
         ("24 Porto 120", False),
+        ("310 | 24 Porto", False),
     ],
 )
 def test_a_table_is_quoted_by_its_cells(quote, right):

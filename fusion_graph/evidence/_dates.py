@@ -150,11 +150,8 @@ def _month_first(words: Sequence[Word], at: int, text: str) -> tuple[Date, int] 
     after = at + 1
     if words[after].text == "the":
         after += 1
-    if (
-        after < len(words)
-        and words[after].breaks
-        and text[words[at].end : words[at].end + 1] != "."
-    ):
+    full = text[words[at].end : words[at].end + 1] != "."
+    if after < len(words) and words[after].breaks and full:
         return None
     day = _whole(words, after, 31)
     if day is not None:
@@ -162,6 +159,9 @@ def _month_first(words: Sequence[Word], at: int, text: str) -> tuple[Date, int] 
         if after < len(words) and words[after].text in _ORDINAL and words[after].glued:
             after += 1
         return _with_year(words, at, after, month, day)
+    year = _year(words, at + 1)
+    if year is not None and not full and words[at].text in _SHORT:  # Dec. 2019
+        return _date(words, at, at + 2, year, month, None)
     found, end = _with_year(words, at, at + 1, month, None)
     return (found, end) if found.year is not None else None
 

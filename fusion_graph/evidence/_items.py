@@ -125,6 +125,9 @@ class _Reader:
         if word.kind == "number":
             found.append(self._item("figure", word.text, at, at + 1))
             return at + 1
+        if word.text in ("+", "*", "×") and self._counts(at):
+            found.append(self._item("content", word.text, at, at + 1))
+            return at + 1
         if word.kind == "sign":
             if word.text == "±":
                 found.append(self._item("figure", "±", at, at + 1))
@@ -142,6 +145,13 @@ class _Reader:
             return end
         self._word(at, found)
         return at + 1
+
+    def _counts(self, at: int) -> bool:
+        """Whether a sign stands between two numbers: 2*3 is no 2+3."""
+        if not 0 < at < len(self._words) - 1:
+            return False
+        before, sign, after = self._words[at - 1 : at + 2]
+        return before.kind == after.kind == "number" and sign.glued == after.glued
 
     def _item(
         self,

@@ -186,6 +186,11 @@ class Page:
         """Where a word ends, in characters."""
         return self._match(word).end() if self._matches else 0
 
+    def lines(self, start: int, end: int) -> str:
+        """The whole lines that a passage touches."""
+        after = self.text.find("\n", end)
+        return self.text[self.text.rfind("\n", 0, start) + 1 : after if after >= 0 else None]
+
     def sentence_before(self, at: int, most: int = 600) -> str:
         """What of a sentence stands before a character."""
         low = max(0, at - most)

@@ -44,9 +44,10 @@ def cut_out(wanted: Reading, page: Page, start: int, end: int) -> Cut | None:
     clause = _last_clause(before)
     if _LEADING_AND.search(clause) and _SUBJECT.match(wanted.text):
         return None
-    items = read(clause, wanted.language).items
+    language = read(before + page.text[start:end]).language  # a few words alone may mislead
+    items = read(clause, language).items
     for distance, item in enumerate(reversed(items)):
-        cut = _cut_by(item, items[len(items) - distance :], wanted)
+        cut = _cut_by(item, items[len(items) - distance :], wanted, distance == len(items) - 1)
         if cut is not None:
             return cut
     if _denied_after(page.text[end : end + 6], wanted):
@@ -57,7 +58,7 @@ def cut_out(wanted: Reading, page: Page, start: int, end: int) -> Cut | None:
     return None
 
 
-def _cut_by(item: Item, between: Sequence[Item], wanted: Reading) -> Cut | None:
+def _cut_by(item: Item, between: Sequence[Item], wanted: Reading, opens: bool) -> Cut | None:
     """What one word before a quote makes of it.
 
     A denial changes what is quoted where the quote is what is denied ("did not | approve the
@@ -68,7 +69,10 @@ def _cut_by(item: Item, between: Sequence[Item], wanted: Reading) -> Cut | None:
     if item.group == "negation":
         if _spaceless(item.text):
             return Cut(DENIAL, True) if len(between) <= 3 else None
-        return Cut(DENIAL, (near or _tells(between, wanted)) and _says_something(wanted))
+        denied = near or _tells(between, wanted) or _denies_subject(item, between, wanted)
+        return Cut(DENIAL, denied and _says_something(wanted))
+    if item.text == "few" and _denies_subject(item, between, wanted):
+        return Cut(DENIAL, _says_something(wanted))
     if item.group == "negating" and (near or _tells(between, wanted)):
         return Cut(DENIAL, _says_something(wanted))
     if not near:
@@ -77,9 +81,21 @@ def _cut_by(item: Item, between: Sequence[Item], wanted: Reading) -> Cut | None:
         return Cut(DENIAL, _says_something(wanted))
     if item.text in _DOUBTING:
         return Cut(HEDGE, True)
-    if item.group == "quantifier" and item.text in _PARTS and wanted.text[:1].islower():
+    if item.group == "quantifier" and item.text in _PARTS and opens:
         return Cut(HEDGE, len(wanted.items) > 3)
     return None
+
+
+def _denies_subject(item: Item, between: Sequence[Item], wanted: Reading) -> bool:
+    """Whether a quote is what nobody is said to do: "no customers | complained about it"."""
+    if item.text not in _OF_NONE or not wanted.items:
+        return False
+    first = wanted.items[0]
+    telling = [other for other in between if other.group != "weak"]
+    return len(telling) <= 3 and first.text not in _DETERMINERS and first.group == "content"
+
+
+_OF_NONE = frozenset(("no", "few", "none", "neither", "nobody", "nothing"))
 
 
 def _tells(between: Sequence[Item], wanted: Reading) -> bool:

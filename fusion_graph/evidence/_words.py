@@ -58,7 +58,7 @@ _TOKEN = re.compile(
     rf"\u102b-\u103e\u17b4-\u17d3\u3099\u309a]|[{IGNORABLE}])*)"
     rf"|(?P<word>{_LETTER}(?:{_LETTER}|{_INSIDE}|\d)*(?:['’ʼ]{_LETTER}(?:{_LETTER}|{_INSIDE}|\d)*)*)"
     r"|(?P<sign>[-\u2010-\u2015\u2212+±])"
-    r"|(?P<mark>[%‰°℃℉$€£¥₹₽₩₺₴₪₫฿¢^×<>=≤≥≠≈~]|[()\[\]]|[|\n.!?。！？;؟।]|…)"
+    r"|(?P<mark>[%‰°℃℉$€£¥₹₽₩₺₴₪₫฿¢^×*<>=≤≥≠≈~]|[()\[\]]|[|\n.!?。！？;؟।]|…)"
 )
 _BREAKING = frozenset("|\n.!?。！？;؟।…")
 _BRACKETS = frozenset("()[]")

@@ -363,7 +363,7 @@ def _judged(wanted: Reading, found: _Passage, page: Page) -> Checked:
     differing = _without_edges(wanted, found, notes)
     if differing:
         return Checked("altered", says, tuple(notes))
-    if "\n" in says and _crosses_rows(wanted, page.text[found.start : found.end]):
+    if "\n" in says and _crosses_rows(wanted, page.lines(found.start, found.end)):
         return Checked("altered", says, ("words of several rows of a table",))
     cut = cut_out(wanted, page, found.start, found.end)
     if cut is not None:
@@ -413,7 +413,7 @@ def _whole_numeral(number: str, measured: str) -> bool:
 
 
 def _crosses_rows(wanted: Reading, passage: str) -> bool:
-    """Whether a passage goes over rows of a table where the quote shows none."""
+    """Whether lines are rows of a table where the quote shows none."""
     rows = passage.split("\n")
     return len(rows) > 1 and sum("|" in row for row in rows) > 1 and "\n" not in wanted.text
 
