@@ -57,7 +57,7 @@ class ReportedToolCall(_Record):
     status: str
     seconds: float
     source_ids: list[int]
-    by: Literal["model", "code"] = "model"
+    by: str = "model"
 
 
 class AnswerUsage(_Record):

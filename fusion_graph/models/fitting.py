@@ -295,8 +295,9 @@ def too_long_detail(model: str, window: Window, error: TooLong) -> str:
 CONTEXT = "the context length"
 """How what `ended_by` says begins where the context was full."""
 
-SMALLEST_CONTEXT = 512
-"""No server is run with fewer tokens of context: a reply that ended below met another limit."""
+SMALLEST_CONTEXT = 2_048
+"""Tokens; no server's default is lower (Ollama's was this, llama.cpp's and Ollama's are 4,096): a
+reply that ended below, at a server that tells no size, met another limit."""
 
 
 def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMessage) -> str:

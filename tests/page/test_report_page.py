@@ -115,7 +115,7 @@ async def test_a_hovered_citation_shows_its_source_and_what_was_checked(
     assert report.sources[1].title in shown
     assert "Words verified. ✓ on the page" in shown
     assert "Words near. ≈ on the page in nearly these words" in shown
-    assert "Words not_found. ✗ not found on the page" in shown
+    assert "Words altered. ✗ altered: the page says something else" in shown
     # The pointer can go to the card without losing it.
     await link.hover()
     assert await card.is_visible()

@@ -107,7 +107,7 @@ async def test_the_work_is_seen_while_it_is_done(
         await expect(seen.progress).to_have_text("The answer is being written")
         assert "last words" not in await seen.answer.inner_text()
         writer_may_go_on.set()
-        await seen.ended("ok")
+        await seen.ended("degraded")
         await expect(seen.answer).to_contain_text("And the last words.")
         await expect(seen.answer).to_have_attribute("aria-busy", "false")
     seen.assert_quiet()
@@ -156,7 +156,7 @@ async def test_a_reload_in_the_middle_of_a_run_loses_nothing(
         await expect(seen.answer).to_contain_text("The first words.")
         await expect(seen.answer).to_have_attribute("aria-busy", "true")
         writer_may_go_on.set()
-        await seen.ended("ok")
+        await seen.ended("degraded")
         await expect(seen.answer).to_contain_text("And the last words.")
         assert len(await asyncio.to_thread(models.calls, "w")) == 1
     seen.assert_quiet()

@@ -34,7 +34,7 @@ async def test_what_models_write_stays_text(
     models.script("w", HOSTILE)
     seen = await visit(server)
     await seen.ask(HOSTILE, preset)
-    await seen.ended("ok")
+    await seen.ended("degraded")
     await expect(seen.panelist(name)).to_have_attribute("data-state", "done")
     await expect(seen.answer.locator(".prose")).to_contain_text(
         "<script>window.hacked = 1</script>"
