@@ -93,6 +93,7 @@ def _read_citation(state: StateInline, silent: bool) -> bool:
     if match is None:
         return False
     token = state.push("citation", "", 0)
+    token.content = match[0]
     token.meta = {"mark": state.env["marks"][int(match[1])]}
     state.pos = match.end()
     return True
@@ -143,9 +144,21 @@ def _write_citation(_self: Any, tokens: Sequence[Token], index: int, _: Any, env
 
 
 def _write_image(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
-    described = tokens[index].content.strip()
+    described = _words_of(tokens[index].children or ()).strip()
     shown = f"image: {described}" if described else "image"
     return str(Markup('<span class="image">{}</span>').format(shown))
+
+
+def _words_of(tokens: Sequence[Token]) -> str:
+    """What is to be read of inline tokens, with the places of citations."""
+    return "".join(
+        _words_of(token.children) if token.children else token.content or " " * _breaks(token)
+        for token in tokens
+    )
+
+
+def _breaks(token: Token) -> bool:
+    return token.type in ("softbreak", "hardbreak")
 
 
 def _write_table_open(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:

@@ -72,6 +72,22 @@ def test_a_picture_is_told_in_words():
     )
 
 
+REFERENCES = {
+    "&lt;b&gt; &amp; &#60;i&#x3C; &eacute;": "&lt;b&gt; &amp; &lt;i&lt; é",
+    "&#42;a&#42; &#91;1&#93;": "*a* [1]",
+    "&nosuch; &lt &amp;lt;": "&amp;nosuch; &amp;lt &amp;lt;",
+    "`&lt;`": "<code>&amp;lt;</code>",
+    "![a &lt; *b*](https://e.org/x)": '<span class="image">image: a &lt; b</span>',
+    "![see [1] `x`](https://e.org/x)": '<span class="image">image: see [1] x</span>',
+}
+
+
+def test_character_references_are_the_text_that_they_stand_for():
+    assert {text: html(text) for text in REFERENCES} == {
+        text: f'<p dir="auto">{shown}</p>\n' for text, shown in REFERENCES.items()
+    }
+
+
 def test_citations_are_made_wherever_text_is():
     page = html('# Title [1]\n\n- wet [2, 3]\n- **dry [4: "very dry"]**\n\n|a [5]|\n|--|\n|b [5]|')
 

@@ -47,6 +47,23 @@ ELEMENTS = {
     ),
 }
 
+REFERENCES = {
+    "&lt;b&gt; &amp; &#60;i&#x3C; &eacute;": "<p>&lt;b&gt; &amp; &lt;i&lt; é</p>",
+    "&#42;a&#42; &#91;1&#93; &#96;b&#96;": "<p>*a* [1] `b`</p>",
+    "&nosuch; &lt &amp;lt; &notit;": "<p>&amp;nosuch; &amp;lt &amp;lt; &amp;notit;</p>",
+    "&#0; &#xd800; &#x110000; &#99999999;": "<p>\ufffd \ufffd \ufffd &amp;#99999999;</p>",
+    "&#xe000;0&#xe001; [1]": "<p>\ue0000\ue001<sup>one</sup></p>",
+    "`&lt;`": "<p><code>&amp;lt;</code></p>",
+    "```\n&lt;\n```": '<pre tabindex="0"><code>&amp;lt;</code></pre>',
+    "![a &lt;b&gt;](x&amp;y)": '<p><em title="x&amp;y">[image: a &lt;b&gt;]</em></p>',
+    "[a &lt;](java&#115;cript:x)": '<p><span title="javascript:x">a &lt;</span></p>',
+    "&lt;img src=x onerror=alert(1)>": "<p>&lt;img src=x onerror=alert(1)&gt;</p>",
+    "| &lt; |\n|---|\n| &#124; |": (
+        '<div class="table" tabindex="0"><table><thead><tr><th>&lt;</th></tr></thead>'
+        "<tbody><tr><td>|</td></tr></tbody></table></div>"
+    ),
+}
+
 CITATIONS = {
     "So it is [1].": "<p>So it is<sup>one</sup>.</p>",
     "So [1][1].": "<p>So<sup>one</sup><sup>one</sup>.</p>",
@@ -59,7 +76,7 @@ CITATIONS = {
     "`[1]`": "<p><code>[1]</code></p>",
 }
 
-BOMBS = ("*", "_", "`", "[", "![", "[a](", "> ", "- ", "**a ", "| ", "~~", "\\", "*a**b_c")
+BOMBS = ("*", "_", "`", "[", "![", "[a](", "> ", "- ", "**a ", "| ", "~~", "\\", "*a**b_c", "&", "&lt;")
 
 
 @pytest.fixture
@@ -76,6 +93,10 @@ async def shown(page: Page, *texts: str) -> str:
 
 async def test_what_answers_are_made_of(page: Page):
     assert {text: await shown(page, text) for text in ELEMENTS} == ELEMENTS
+
+
+async def test_character_references_are_the_text_that_they_stand_for(page: Page):
+    assert {text: await shown(page, text) for text in REFERENCES} == REFERENCES
 
 
 async def test_citations_become_marks(page: Page):

@@ -1,8 +1,8 @@
 // Markdown as elements, for text that models wrote: nothing in it can become markup of its own.
 //
-// What answers are made of: headings, paragraphs, lists, quotes, code, tables, emphasis, links and
-// citations, whose places the server tells. Pictures and raw HTML stay text. Every search for a closing mark looks only so far
-// ahead, so no text, however odd, takes long.
+// What answers are made of: headings, paragraphs, lists, quotes, code, tables, emphasis, links,
+// character references and citations, whose places the server tells. Pictures and raw HTML stay
+// text. Every search for a closing mark looks only so far ahead, so no text, however odd, takes long.
 
 import { el, link } from "./elements.js";
 
@@ -18,6 +18,9 @@ const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
 const PRIVATE = /[\ue000\ue001]/g;
 const PLACE = /^\ue000(\d{1,7})\ue001/;
 const PLACES = /\ue000(\d{1,7})\ue001/g;
+const REFERENCE = /^&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|([a-zA-Z][a-zA-Z\d]{1,31}));/;
+const REFERENCES = /&#?[a-zA-Z\d]{1,32};/g;
+const LONGEST_REFERENCE = 34; // characters, `&` and `;` included
 const NONE = [];
 
 /**
@@ -258,6 +261,7 @@ function mark(text, at, cite, depth) {
   if (character === "\\" && /[\\`*_[\]()#>~|!.+-]/.test(text[at + 1] ?? "")) {
     return { nodes: [text[at + 1]], length: 2 };
   }
+  if (character === "&") return reference(text, at);
   if (character === "\ue000") return citation(text, at, cite);
   if (character === "`") return code(text, at, cite);
   if (character === "!" && text[at + 1] === "[") return picture(text, at, cite);
@@ -279,6 +283,31 @@ function mark(text, at, cite, depth) {
     return { nodes: [el(tag, {}, ...inline(inner, cite, depth + 1))], length: end + sign.length - at };
   }
   return null;
+}
+
+/** A character reference (`&lt;`, `&#60;`, `&#x3c;`) as the text that it stands for, never as a mark. */
+function reference(text, at) {
+  const match = REFERENCE.exec(text.slice(at, at + LONGEST_REFERENCE));
+  const meant = match && (match[3] ? named(match[0]) : numbered(match[1], match[2]));
+  return meant ? { nodes: [meant], length: match[0].length } : null;
+}
+
+function numbered(decimal, hexadecimal) {
+  const code = decimal ? parseInt(decimal, 10) : parseInt(hexadecimal, 16);
+  const none = code === 0 || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff);
+  return none ? "\ufffd" : String.fromCodePoint(code);
+}
+
+/** What a named reference stands for, as the browser's own list has it; null if it is no name. */
+function named(written) {
+  const meant = new DOMParser().parseFromString(written, "text/html").documentElement.textContent;
+  // A name is one or two characters. What the browser read in part (`&notit;`) is longer.
+  return [...meant].length <= 2 ? meant : null;
+}
+
+/** A text without marks of its own, such as an address, with its character references read. */
+function dereferenced(text) {
+  return text.replace(REFERENCES, (written) => reference(written, 0)?.nodes[0] ?? written);
 }
 
 /** Where the closing sign of an emphasis stands, or -1. */
@@ -312,14 +341,17 @@ function citation(text, at, cite) {
 function hyperlink(text, at, cite, depth) {
   const parts = bracketed(text, at);
   if (!parts) return null;
-  return { nodes: [link(cite.restored(parts.address), ...inline(cite.restored(parts.words), cite, depth + 1))], length: parts.length };
+  const words = inline(cite.restored(parts.words), cite, depth + 1);
+  return { nodes: [link(dereferenced(cite.restored(parts.address)), ...words)], length: parts.length };
 }
 
 /** A picture as its description: loading it would tell a stranger's server who reads this. */
 function picture(text, at, cite) {
   const parts = bracketed(text, at + 1);
   if (!parts) return null;
-  return { nodes: [el("em", { title: cite.restored(parts.address) }, cite.restored(`[image: ${parts.words}]`))], length: parts.length + 1 };
+  const words = dereferenced(cite.restored(`[image: ${parts.words}]`));
+  const title = dereferenced(cite.restored(parts.address));
+  return { nodes: [el("em", { title }, words)], length: parts.length + 1 };
 }
 
 /** The parts of `[words](address)`; null where it is something else. */
