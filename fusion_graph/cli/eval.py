@@ -139,7 +139,9 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
     policy = POLICIES[request.policy]
     given: dict[str, Any] = {"model": request.grader, "passes": request.passes}
     grader = GraderSettings(
-        rereads=policy.rereads, **{k: v for k, v in given.items() if v is not None}
+        rereads=policy.rereads,
+        bare_json=policy.bare_json,
+        **{k: v for k, v in given.items() if v is not None},
     )
     arms = open_arms(request.arms, draco=dataset.draco)
     plan = Plan(questions, arms, grader, request.concurrency)

@@ -47,6 +47,8 @@ class GraderSettings:
         reasoning_effort: Of the grader.
         max_tokens: Most tokens of a verdict, reasoning included.
         rereads: How often a grader whose reply cannot be read is asked again.
+        bare_json: Whether only a reply that is one JSON object is read. No part of the identity:
+            the replies are the same.
         seconds: Time for one verdict, retries included.
         concurrency: Verdicts asked for at the same time.
     """
@@ -57,6 +59,7 @@ class GraderSettings:
     reasoning_effort: str | None = "low"
     max_tokens: int = 4096
     rereads: int = 0
+    bare_json: bool = False
     seconds: float = 300.0
     concurrency: int = 10
 

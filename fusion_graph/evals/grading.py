@@ -133,7 +133,7 @@ async def _verdict(
             reason = f"{reply.failure['reason']}: {reply.failure['detail']}"
             break
         try:
-            met, reason = read_verdict(reply.text, _SAYS[kind])
+            met, reason = read_verdict(reply.text, _SAYS[kind], bare=settings.bare_json)
         except Unreadable as error:
             reason = f"unreadable: {error}"
             said = ("assistant", reply.text or "(empty)")

@@ -48,22 +48,25 @@ class QuestionScore:
 def score(question: Question, grade: Grade, policy: Policy) -> QuestionScore:
     """The figures of one answer.
 
-    A failed answer scores 0, on every axis on which something good was possible. An answer that
-    could not be marked has no score.
+    A failed answer scores 0, on every axis on which something good was possible; so does one
+    without a single readable verdict. An answer whose tests cannot be run has no score.
     """
     criteria = question.criteria
-    axes = by_axis(criteria)
     if grade.status == "failed":
-        nothing = {
-            axis: 0.0 if any(item.weight > 0 for item in items) else None
-            for axis, items in axes.items()
-        }
-        return QuestionScore(
-            question.id, question.domain, "failed", 0.0, None, 0.0, (), nothing, 0, 0
-        )
+        return _nothing(question, "failed", (), 0)
     tallies = [tally(criteria, one, policy) for one in grade.passes]
-    passes = tuple(one.normalised for one in tallies)
+    unread = sum(one.unread for one in tallies)
+    verdicts = len(criteria) * len(tallies)
+    # A pass without any verdict is left out of the mean; one that found errors only counts 0.
+    passes = tuple(
+        None
+        if one.unread == len(criteria) and policy.unread == "dropped"
+        else one.normalised or 0.0
+        for one in tallies
+    )
     mean = _mean(passes)
+    if mean is None and tallies:
+        return _nothing(question, "graded", passes, verdicts)
     return QuestionScore(
         question=question.id,
         domain=question.domain,
@@ -74,10 +77,23 @@ def score(question: Question, grade: Grade, policy: Policy) -> QuestionScore:
         passes=passes,
         axes={
             axis: _mean(tally(items, one, policy).normalised for one in grade.passes)
-            for axis, items in axes.items()
+            for axis, items in by_axis(criteria).items()
         },
-        unread=sum(one.unread for one in tallies),
-        verdicts=len(criteria) * len(tallies),
+        unread=unread,
+        verdicts=verdicts,
+    )
+
+
+def _nothing(
+    question: Question, status: GradeStatus, passes: tuple[float | None, ...], unread: int
+) -> QuestionScore:
+    """The figures of an answer that counts 0."""
+    axes = {
+        axis: 0.0 if any(item.weight > 0 for item in items) else None
+        for axis, items in by_axis(question.criteria).items()
+    }
+    return QuestionScore(
+        question.id, question.domain, status, 0.0, None, 0.0, passes, axes, unread, unread
     )
 
 
@@ -107,6 +123,7 @@ class RunScore:
         domains: By domain.
         failed: Ids of questions without an answer, scored 0.
         ungraded: Ids of answers that could not be marked, left out.
+        unreadable: Ids of answers without a single readable verdict, scored 0.
         leaked: Ids of answers with signs of contamination.
         unread: Verdicts missing.
         verdicts: Verdicts asked for.
@@ -125,6 +142,7 @@ class RunScore:
     domains: dict[str, Mean]
     failed: tuple[str, ...]
     ungraded: tuple[str, ...]
+    unreadable: tuple[str, ...]
     leaked: tuple[str, ...]
     unread: int
     verdicts: int
@@ -163,6 +181,7 @@ def score_run(marked: Sequence[tuple[Question, Grade]], policy: Policy) -> RunSc
         domains=_grouped(scored, lambda one: [(one.domain, one.score)] if one.domain else []),
         failed=tuple(one.question for one in scores if one.status == "failed"),
         ungraded=tuple(one.question for one in scores if one.status == "ungraded"),
+        unreadable=tuple(one.question for one in scores if one.unread == one.verdicts > 0),
         leaked=tuple(grade.question for _, grade in marked if grade.leaks),
         unread=sum(one.unread for one in scores),
         verdicts=sum(one.verdicts for one in scores),
@@ -171,7 +190,7 @@ def score_run(marked: Sequence[tuple[Question, Grade]], policy: Policy) -> RunSc
 
 def _in_pass(one: QuestionScore, number: int) -> float | None:
     """A question's score in one pass; what was marked once only is the same in all."""
-    if one.status == "failed":
+    if one.status == "failed" or one.unread == one.verdicts > 0:
         return 0.0
     if len(one.passes) == 1:
         return one.passes[0]

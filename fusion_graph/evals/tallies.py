@@ -24,31 +24,43 @@ class Policy:
         name: Named in every output.
         unread: `dropped`: the criterion is left out of the sum and of what was possible;
             `against`: it counts as it would worst for the answer.
+        weightless: `counted`: a criterion of weight 0 is one of those that the pass rate is a
+            share of, and never on the favourable side; `left_out`: it is none of them.
         rereads: How often the grader is asked again first; for `GraderSettings.rereads`.
+        bare_json: Whether only a reply that is one JSON object is read; for
+            `GraderSettings.bare_json`.
         text: In one sentence.
     """
 
     name: str
     unread: Literal["dropped", "against"]
+    weightless: Literal["counted", "left_out"]
     rereads: int
+    bare_json: bool
     text: str
 
 
 OPENROUTER = Policy(
     "openrouter",
     "dropped",
+    "counted",
     0,
-    "A verdict that cannot be read is left out of the sum and of the possible sum; an answer that "
-    "failed scores 0.",
+    True,
+    "Only a reply that is one JSON object is read. A verdict that cannot be read is left out of "
+    "the sum and of the possible sum; an answer that failed, or without a single readable "
+    "verdict, scores 0.",
 )
-"""As OpenRouter's harness does: a missing verdict on a criterion not met raises the score."""
+"""As OpenRouter's harness does (github.com/OpenRouterTeam/benchmark-harness, its scorer's tests): a
+missing verdict on a criterion not met raises the score, and no verdict at all is a 0."""
 
 STRICT = Policy(
     "strict",
     "against",
+    "left_out",
     1,
-    "A verdict that cannot be read is asked for once more and then counted against the answer; an "
-    "answer that failed scores 0.",
+    False,
+    "A verdict is read in JSON or plain prose; one that cannot be read is asked for once more and "
+    "then counted against the answer; an answer that failed scores 0.",
 )
 """No figure is better for something missing."""
 
@@ -101,17 +113,18 @@ def tally(criteria: Iterable[Criterion], verdicts: Pass, policy: Policy) -> Tall
     met = favourable = counted = unread = 0
     for item in criteria:
         good = item.weight >= 0
+        weighs = item.weight != 0
         present = said.get(item.id)
         if present is None:
             unread += 1
             if policy.unread == "dropped":
                 continue
             present = not good
-        counted += 1
+        counted += weighs or policy.weightless == "counted"
         possible += item.weight if good else 0
         raw += item.weight if present else 0
         met += present
-        favourable += present == good
+        favourable += weighs and present == good
     return Tally(raw, possible, met, favourable, counted, unread)
 
 

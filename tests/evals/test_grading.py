@@ -198,8 +198,21 @@ async def test_what_cannot_be_read_is_no_verdict_and_is_not_asked_for_again(mode
     assert met(result) == [[None, None, None]]
     assert "unreadable" in result.passes[0][0].reason
     assert len(models.calls("grader")) == 3
-    assert score(QUESTION, result, OPENROUTER).score is None
+    assert score(QUESTION, result, OPENROUTER).score == 0.0
     assert score(QUESTION, result, STRICT).score == 0.0
+
+
+async def test_the_openrouter_policy_reads_bare_json_only_and_the_strict_one_plain_prose(
+    models, mark
+):
+    models.script("grader", "The requirement is MET.")
+
+    by_openrouter = await mark(bare_json=OPENROUTER.bare_json)
+    by_strict = await mark(bare_json=STRICT.bare_json)
+
+    assert met(by_openrouter) == [[None, None, None]]
+    assert "not one JSON object" in by_openrouter.passes[0][0].reason
+    assert met(by_strict) == [[True, True, True]]
 
 
 async def test_the_strict_policy_asks_once_more_and_says_what_it_wants(models, mark):

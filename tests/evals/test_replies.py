@@ -78,6 +78,84 @@ def test_what_does_not_say_or_says_both_is_no_verdict(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("Overall, I find that the criterion is MET.", True),
+        ("The response gives the year, so the requirement is MET.", True),
+        ("MET, since the third paragraph gives the year.", True),
+        ("- **Verdict**: MET\n- **Justification**: It names both rivers, not one.", True),
+        ("The answer leaves out the unit. It could be clearer.\n\nMET", True),
+        ("The requirement is not MET.", False),
+        ("So it isn\u2019t MET.", False),
+        ("UNMET. The response does not name a river.", False),
+        ("The requirement is UNMET because no river is named.", False),
+        ('It doesn\'t name one.\n```json\n{"verdict": "UNMET"}\n```\nNo river is named.', False),
+    ],
+)
+def test_prose_is_read_where_it_states_a_verdict_plainly(text, met):
+    assert read_verdict(text, RUBRIC_WORDS)[0] is met
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The requirement is scarcely MET.",
+        "The requirement is partly MET.",
+        "MET in the first half.",
+        "MET, but without the year.",
+        "This is far from MET.",
+        "Anything but MET.",
+        "MET would be too kind.",
+        "Nobody would call this MET.",
+        "It fails to be MET.",
+        "MET? Hardly.",
+        "Is the requirement MET? No, it is missing.",
+        "MET. On second thoughts, no.",
+        "MET\nWait, that was another river.",
+        "I would not call this\nMET",
+        "Verdict: perhaps MET",
+        "Verdict: MET (though I am not sure)",
+        "If it named a river, the requirement is MET.",
+        "Das ist nicht MET.",
+        "Ce n'est pas MET.",
+        'Reply with {"verdict": "MET" or "UNMET", "justification": "why"}',
+        'To say {"verdict": "MET"} would be wrong.',
+        '{"verdict": "MET"} No, I take that back.',
+        '{"verdict": "MET?"}',
+        '{"verdict": "!MET"}',
+        '{"verdict": "hardly MET"}',
+    ],
+)
+def test_a_verdict_that_its_own_words_deny_hedge_or_take_back_is_never_met(text):
+    with pytest.raises(Unreadable):
+        read_verdict(text, RUBRIC_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ('{"verdict": "MET", "justification": "x"}', True),
+        ('\n {"criterion_status": "UNMET", "explanation": "x"} \n', False),
+        ('```json\n{"verdict": "MET"}\n```', None),
+        ('So: {"verdict": "MET"}', None),
+        ('{"verdict": "MET"} {"verdict": "MET"}', None),
+        ('[{"verdict": "MET"}]', None),
+        ('{"verdict": "met"}', None),
+        ('{"verdict": "MET", "justification": "cut', None),
+        ("MET", None),
+        ('"MET"', None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_bare_json_is_one_object_with_the_verdict_spelt_as_asked(text, met):
+    if met is None:
+        with pytest.raises(Unreadable):
+            read_verdict(text, RUBRIC_WORDS, bare=True)
+    else:
+        assert read_verdict(text, RUBRIC_WORDS, bare=True)[0] is met
+
+
+@pytest.mark.parametrize(
     ("text", "right"),
     [
         ('{"verdict": "CORRECT", "justification": "Same."}', True),

@@ -151,12 +151,44 @@ def test_a_failed_answer_scores_nothing_on_every_axis(policy):
     assert one.axes == {"facts": 0.0, "citations": 0.0}
 
 
-def test_an_answer_that_could_not_be_marked_has_no_score():
-    by_policy = score(QUESTION, graded("?????"), OPENROUTER)
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=str)
+def test_an_answer_without_a_single_readable_verdict_scores_nothing_and_stays_in_the_mean(policy):
+    silent = graded("?????", "?????", "?????")
+
+    one = score(QUESTION, silent, policy)
+    assert (one.score, one.pass_rate, one.status) == (0.0, 0.0, "graded")
+    assert one.axes == {"facts": 0.0, "citations": 0.0}
+    assert (one.unread, one.verdicts) == (15, 15)
+
+    run = score_run([(QUESTION, silent), (question("r", "UX"), graded("++-+-"))], policy)
+    assert run.pass_scores == (50.0,) * 3
+    assert (run.score, run.pass_rate, run.questions) == (50.0, 50.0, 2)
+    assert (run.unreadable, run.ungraded, run.failed) == (("q",), (), ())
+
+
+def test_code_that_cannot_be_tested_has_no_score():
     untestable = score(QUESTION, Grade("q", "ungraded"), STRICT)
 
-    assert (by_policy.score, by_policy.status) == (None, "ungraded")
     assert (untestable.score, untestable.status) == (None, "ungraded")
+
+
+def test_a_pass_in_which_only_errors_could_be_read_counts_as_nothing():
+    one = score(QUESTION, graded("??- ??", "++- +-"), OPENROUTER)
+
+    assert (one.passes, one.score) == ((0.0, 100.0), 50.0)
+    assert one.pass_rate == 100.0
+
+
+def test_a_criterion_of_no_weight_is_asked_for_and_never_favourable_or_is_left_out():
+    criteria = (Criterion("a", "A.", 10), Criterion("b", "B.", 0), Criterion("c", "Errs.", -4))
+    for signs in ("++-", "+--"):
+        theirs, ours = (tally(criteria, marked(signs, criteria), p) for p in (OPENROUTER, STRICT))
+        assert (theirs.raw, theirs.possible, theirs.normalised) == (10, 10, 100.0)
+        assert theirs.pass_rate == pytest.approx(200 / 3)
+        assert (ours.normalised, ours.pass_rate) == (100.0, 100.0)
+    only = (Criterion("b", "B.", 0),)
+    assert tally(only, marked("+", only), OPENROUTER).pass_rate == 0.0
+    assert tally(only, marked("+", only), STRICT).pass_rate is None
 
 
 def test_a_pass_without_any_verdict_is_left_out_of_the_mean():
@@ -194,21 +226,21 @@ def test_a_run_has_means_noise_axes_domains_and_what_is_missing():
 
     assert run.policy == "openrouter"
     assert run.grader == GRADER
-    assert run.questions == 3
-    assert run.score == pytest.approx((75 + 50 + 0) / 3)
-    # Population deviation of 75, 50, 0 around 125/3.
-    assert run.deviation == pytest.approx(31.180478223116176)
+    assert run.questions == 4
+    assert run.score == pytest.approx((75 + 50 + 0 + 0) / 4)
+    # Population deviation of 75, 50, 0, 0 around 125/4.
+    assert run.deviation == pytest.approx(32.4759526419)
     assert run.judge_noise == pytest.approx((25 + 0) / 2)
-    assert run.pass_scores == (pytest.approx(50.0), pytest.approx(100 / 3))
-    assert run.pass_deviation == pytest.approx(25 / 3)
+    assert run.pass_scores == (pytest.approx(37.5), pytest.approx(25.0))
+    assert run.pass_deviation == pytest.approx(6.25)
     assert run.domains == {
         "Law": Mean(pytest.approx(62.5), 2),
-        "UX": Mean(0.0, 1),
+        "UX": Mean(0.0, 2),
     }
-    # facts: a (100 + 62.5) / 2, b 62.5, c 0; citations: a (100 + 0) / 2, b 0, c 0.
-    assert run.axes["facts"] == Mean(pytest.approx((81.25 + 62.5 + 0) / 3), 3)
-    assert run.axes["citations"] == Mean(pytest.approx(50 / 3), 3)
-    assert (run.failed, run.ungraded, run.leaked) == (("c",), ("d",), ("d",))
+    # facts: a (100 + 62.5) / 2, b 62.5, c 0, d 0; citations: a (100 + 0) / 2, b 0, c 0, d 0.
+    assert run.axes["facts"] == Mean(pytest.approx((81.25 + 62.5 + 0 + 0) / 4), 4)
+    assert run.axes["citations"] == Mean(pytest.approx(50 / 4), 4)
+    assert (run.failed, run.unreadable, run.leaked) == (("c",), ("d",), ("d",))
     assert (run.unread, run.verdicts) == (11, 30)
 
 

@@ -176,6 +176,8 @@ def _losses(evaluation: Evaluation) -> list[str]:
             lost.append(f"{len(score.failed)} without an answer (scored 0)")
         if score.ungraded:
             lost.append(f"{len(score.ungraded)} that could not be marked (left out)")
+        if score.unreadable:
+            lost.append(f"{len(score.unreadable)} without a readable verdict (scored 0)")
         if score.unread:
             lost.append(f"{score.unread} of {score.verdicts} verdicts missing")
         if score.leaked and evaluation.dataset.draco:
@@ -184,6 +186,10 @@ def _losses(evaluation: Evaluation) -> list[str]:
             lost.append(f"{arm.degraded} degraded")
         if lost:
             found.append(f"{arm.name}: {_listed(lost)}.")
+    if evaluation.policy.bare_json and any(arm.score.unread for arm in evaluation.results.arms):
+        found.append(
+            "Verdicts are missing: --policy strict also reads them in prose, and asks once more."
+        )
     if evaluation.dataset.draco and not evaluation.dataset.as_published:
         found.append("The file is not DRACO's as it was published.")
     return found
