@@ -1,4 +1,4 @@
-"""Evidence: the numbered sources of a run, citations of them, and quotes checked on their pages."""
+"""Evidence: the numbered sources of a run, citations of them, and words checked on their pages."""
 
 from fusion_graph.evidence._citation_marks import Mark
 from fusion_graph.evidence.citations import (
@@ -10,6 +10,7 @@ from fusion_graph.evidence.citations import (
     read_citations,
     renumber,
 )
+from fusion_graph.evidence.claims import Claim, ClaimVerdict, check_claims, passages
 from fusion_graph.evidence.independence import independent, with_origins
 from fusion_graph.evidence.ledger import Ledger, Pages, close_ledger, no_pages, open_ledger
 from fusion_graph.evidence.merging import merge_sources, with_found
@@ -27,12 +28,15 @@ from fusion_graph.evidence.sources import (
 __all__ = [
     "ANY_SOURCE",
     "NO_SOURCE",
+    "Claim",
+    "ClaimVerdict",
     "Ledger",
     "Mark",
     "Pages",
     "QuoteRecord",
     "Reading",
     "SourceRecord",
+    "check_claims",
     "check_quote",
     "cited",
     "close_ledger",
@@ -40,6 +44,7 @@ __all__ = [
     "merge_sources",
     "no_pages",
     "open_ledger",
+    "passages",
     "quote_verdict",
     "quoted",
     "read_citations",

@@ -134,13 +134,19 @@ def marks(text: str, known: Collection[int]) -> Iterator[Mark]:
         text: Markdown.
         known: The numbers that exist.
     """
+    for _, found in marked_blocks(text, known):
+        yield from found
+
+
+def marked_blocks(text: str, known: Collection[int]) -> Iterator[tuple[Block, Iterator[Mark]]]:
+    """Every paragraph, heading and row of a text, each with its marks, to be read in order."""
     footnotes = {
         int(match["n"])
         for match in _FOOTNOTE.finditer(text)
         if not _OF_A_SOURCE.search(match["rest"])
     }
     for block in prose(text):
-        yield from _Reader(text, block, known, footnotes).marks()
+        yield block, _Reader(text, block, known, footnotes).marks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,7 @@ def _aligned(wanted: Reading, page: Page, first: int, last: int, after: int) -> 
     if measure:  # a bare number, maybe of a measure: any figure may hold it
         options = [[word] for word in words if target[0].text in word.text]
     else:
-        options = [words[start:stop] for start, stop in _closest(target, words)]
+        options = [words[start:stop] for start, stop in closest(target, words)]
     if not options:
         return None
     compared = [(between(wanted, window, target, option), option) for option in options]
@@ -299,7 +299,7 @@ MOST_OPTIONS = 12
 """Spans of a passage, as near to the quote as one another, that are compared in full."""
 
 
-def _closest(target: list[Item], words: list[Item]) -> list[tuple[int, int]]:
+def closest(target: list[Item], words: list[Item]) -> list[tuple[int, int]]:
     """The parts of a passage nearest to the quote, as spans of its items."""
     numbers: dict[object, int] = {}
     one = [numbers.setdefault(item.key, len(numbers)) for item in target]

@@ -1,0 +1,312 @@
+"""One sentence held against the passages of its pages that are nearest to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+from fusion_graph.evidence._cited_sentences import CitedSentence
+from fusion_graph.evidence._claim_facts import Context, missing_facts
+from fusion_graph.evidence._items import Item, Reading, read
+from fusion_graph.evidence._pages import readable
+from fusion_graph.evidence._passages import PageIndex, Passage, keys, telling_keys
+from fusion_graph.evidence.difference import Difference, between
+from fusion_graph.evidence.quotes import closest
+
+MOST_PASSAGES = 4
+"""Sentences of a page that are compared word by word."""
+
+RESTATED = 0.6
+"""Least share of a sentence's telling words in a passage, in order, that restates it."""
+
+COVERED = 0.7
+"""Least share of its words near a passage, for a sentence whose facts all stand there."""
+
+REACH = 2
+"""Sentences beside a passage that are about the same."""
+
+MOST_SHOWN = 600
+
+Verdict = Literal["supported", "contradicted", "unsupported", "not_checkable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of a sentence."""
+
+    verdict: Verdict
+    missing: tuple[str, ...] = ()
+    passage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A sentence beside a passage: what differs, and the share of its words that are there."""
+
+    passage: Passage
+    index: PageIndex
+    differences: list[Difference]
+    share: float
+    reading: Reading
+
+
+def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Found:
+    """What code can tell of a sentence and the pages it cites.
+
+    Args:
+        sentence: A sentence of an answer.
+        indexes: The pages that were read.
+    """
+    text = readable(sentence.text)
+    words = telling_keys(text)
+    candidates = [
+        (index, passage) for index in indexes for passage in index.nearest(words, MOST_PASSAGES)
+    ]
+    wanted = read(text)
+    if not wanted.telling:
+        return Found("not_checkable")
+    compared = sorted(
+        (_compare(wanted, index, passage) for index, passage in candidates),
+        key=lambda one: (-one.share, len(one.differences)),
+    )
+    context = Context.of(indexes, [one.passage for one in compared], REACH)
+    best_doubt: Found | None = None
+    for one in compared:
+        told = _judged(wanted, one, context)
+        if told is not None and told.verdict == "supported":
+            return told
+        if told is not None and best_doubt is None and one is compared[0]:
+            best_doubt = told
+    if best_doubt is not None:
+        return best_doubt
+    return _by_facts(wanted, compared, context)
+
+
+def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
+    window = _read(passage.text)
+    if window.language != wanted.language and len(wanted.items) <= len(window.items):
+        wanted = read(wanted.text, window.language)
+    elif window.language != wanted.language:
+        window = read(window.text, wanted.language)
+    target, there = wanted.telling, window.telling
+    if not target or not there:
+        return _Compared(passage, index, [], 0.0, window)
+    options = [there[start:stop] for start, stop in closest(target, there)][:4] or [there]
+    found = min(
+        (between(wanted, window, target, option) for option in options),
+        key=lambda differing: (sum(1 for d in differing if d.first), len(differing)),
+    )
+    lost = sum(1 for d in found if d.first)
+    return _Compared(passage, index, found, 1 - lost / len(target), window)
+
+
+@lru_cache(maxsize=2048)
+def _read(text: str) -> Reading:
+    return read(text)
+
+
+# --- judging a sentence that a passage restates
+
+
+def _judged(wanted: Reading, one: _Compared, context: Context) -> Found | None:
+    """What a passage decides of a sentence; None where it decides nothing."""
+    telling = len(wanted.telling)
+    lost = sum(1 for d in one.differences if d.first)
+    restated = one.share >= RESTATED or (lost == 1 and telling == 2)
+    if not restated:
+        return None
+    passage = _shown(one.passage)
+    differing = [d for d in one.differences if not _is_none(d, wanted, one, context)]
+    if not differing:
+        return Found("supported", passage=passage)
+    wrong = _wrong(differing, wanted, one, context)
+    if wrong:
+        missing = tuple(dict.fromkeys(d.first for d in wrong if d.first))
+        return Found("contradicted", missing, passage)
+    return None
+
+
+_OMITTED = frozenset({"content", "name", "figure", "unit", "date", "currency", "scale", "antonym"})
+"""What a sentence may leave out of a passage and still be said by it."""
+
+
+def _is_none(d: Difference, wanted: Reading, one: _Compared, context: Context) -> bool:
+    """Whether a difference is none: left out, rounded, reckoned, or told beside the passage."""
+    if not d.first:
+        return d.kind in _OMITTED or (d.kind == "comparative" and d.second in ("or", "and"))
+    if d.kind in ("figure", "unit", "currency", "scale", "date", "quantifier", "hedge"):
+        return context.fact_agrees(d, wanted, one.reading, one.passage)
+    if d.kind in ("content", "name", "order") and not d.second:
+        return d.kind != "order" and context.near(d.first, one.passage, one.index)
+    return False
+
+
+_MEASURED = frozenset({"figure", "unit", "currency", "scale", "date"})
+_DENYING = frozenset({"negation", "negating"})
+
+
+def _wrong(
+    differing: Sequence[Difference], wanted: Reading, one: _Compared, context: Context
+) -> list[Difference]:
+    """The differences that make a sentence say something else than a passage about the same."""
+    loose = sum(1 for d in differing if d.kind == "content" and d.first)
+    here = len(wanted.telling)
+    found: list[Difference] = []
+    most = 0 if here < 5 else max(1, here // 6)
+    if loose > most:
+        # Two may speak of different things: only what stands in the other's place decides.
+        return []
+    for d in differing:
+        both = bool(d.first and d.second)
+        if d.kind in _MEASURED and both:
+            if not context.stands_in(d, wanted, one.reading):
+                found.append(d)
+        elif d.kind == "name" and both:
+            if not context.near(d.first, one.passage, one.index) and _is_name(d):
+                found.append(d)
+        elif d.kind in ("quantifier", "comparative", "antonym"):
+            if both or (not loose and d.kind == "quantifier"):
+                found.append(d)
+        elif d.kind == "modal" and both and not loose:
+            found.append(d)
+    if _denies_otherwise(differing) and not _named_beside(differing):
+        found += [d for d in differing if d.kind == "negation"]
+    if not loose:
+        found += _swapped(differing, wanted, one.reading)
+    return found
+
+
+def _is_name(d: Difference) -> bool:
+    return d.second[:1].isupper() or d.first[:1].isupper()
+
+
+def _denies_otherwise(differing: Sequence[Difference]) -> bool:
+    return sum(1 for d in differing if d.kind == "negation" and _odd(d)) % 2 == 1
+
+
+def _odd(d: Difference) -> bool:
+    """Whether one side denies and the other does not."""
+    if not d.first or not d.second:
+        return True
+    one, two = (
+        any(item.group in _DENYING for item in read(text).items) for text in (d.first, d.second)
+    )
+    return one != two or not one
+
+
+def _named_beside(differing: Sequence[Difference]) -> bool:
+    """Whether what is denied is itself left out: "the plan, which was not cheap, was approved"."""
+    for one, two in pairwise(differing):
+        if one.kind == "negation" and not one.first and not two.first:
+            gap = two.second_at[0] - one.second_at[1]
+            if two.kind == "content" and 0 <= gap <= 4:
+                return True
+        if one.kind == "negation" and not one.second and not two.second:
+            gap = two.first_at[0] - one.first_at[1]
+            if two.kind == "content" and 0 <= gap <= 4:
+                return True
+    return False
+
+
+_PASSIVE = frozenset(
+    ["by", "von", "vom", "durch", "par", "por", "da", "przez", "door", "av", "af", "od"]
+)
+
+
+def _swapped(differing: Sequence[Difference], one: Reading, two: Reading) -> list[Difference]:
+    """Words in each other's place: who did what to whom, unless the verb was turned too."""
+    moved = [d for d in differing if d.kind == "order" and d.first and d.second]
+    pairs = {(d.first.casefold(), d.second.casefold()) for d in moved}
+    crossed = [d for d in moved if (d.second.casefold(), d.first.casefold()) in pairs]
+    if not crossed or _passives(one) != _passives(two):
+        return []
+    if len(crossed) == 2 and all(_listed(crossed, r, side) for r, side in ((one, 0), (two, 1))):
+        return []
+    return crossed
+
+
+def _passives(reading: Reading) -> int:
+    return sum(1 for item in reading.items if item.text in _PASSIVE)
+
+
+_AND = frozenset(
+    [
+        "and",
+        "or",
+        "und",
+        "oder",
+        "et",
+        "ou",
+        "y",
+        "o",
+        "e",
+        "i",
+        "a",
+        "lub",
+        "oraz",
+        "и",
+        "или",
+        "nor",
+    ]
+)
+
+
+def _listed(crossed: Sequence[Difference], reading: Reading, side: int) -> bool:
+    """Whether two words stand side by side in a list."""
+    places = sorted((d.first_at, d.second_at)[side] for d in crossed)
+    gap = reading.text[places[0][1] : places[1][0]].casefold()
+    words = [word for word in gap.replace(",", " , ").split() if word not in ("the", ",")]
+    return len(words) <= 1 and (not words or words[0] in _AND)
+
+
+# --- the facts of any other sentence
+
+
+def _by_facts(wanted: Reading, compared: Sequence[_Compared], context: Context) -> Found:
+    missing = missing_facts(wanted, context)
+    passage = _shown(compared[0].passage) if compared else ""
+    if missing:
+        return Found("unsupported", missing, passage)
+    facts = context.facts_of(wanted)
+    for one in compared[:MOST_PASSAGES]:
+        if facts and _told_beside(wanted, one, context):
+            return Found("supported", passage=_shown(one.passage))
+    return Found("not_checkable", passage=passage)
+
+
+_DECIDING = ("negation", "negating", "quantifier", "comparative", "modal", "hedge", "condition")
+
+
+def _told_beside(wanted: Reading, one: _Compared, context: Context) -> bool:
+    """Whether nearly all words of a sentence stand beside a passage, and none that turns it."""
+    around = context.beside(one.passage, one.index)
+    there: set[str] = set()
+    for passage in around:
+        there |= passage.words
+    content = [item for item in wanted.telling if item.group in ("content", "negating")]
+    if not content:
+        return False
+    covered = sum(1 for item in content if keys(item.text) <= there)
+    if covered < COVERED * len(content) or not context.all_in(wanted, around):
+        return False
+    said = _deciding(wanted.items)
+    told = _deciding(item for p in around for item in _read(p.text).items)
+    here = _deciding(one.reading.items)
+    if any(told[key] < count for key, count in said.items()):
+        return False
+    return not any(key[0] in ("negation", "quantifier") and key not in said for key in here)
+
+
+def _deciding(items: Iterable[Item]) -> Counter[tuple[str, object]]:
+    return Counter((item.group, item.key) for item in items if item.group in _DECIDING)
+
+
+def _shown(passage: Passage) -> str:
+    text = passage.text
+    if passage.header and passage.header != text:
+        text = f"{passage.header}\n{text}"
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"

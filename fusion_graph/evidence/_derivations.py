@@ -1,0 +1,151 @@
+"""Figures that follow from others: rounded, converted, added up, subtracted or compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, DivisionByZero, InvalidOperation
+from itertools import combinations
+
+from fusion_graph.evidence._dates import Date
+from fusion_graph.evidence._figures import Figure, agrees
+
+MOST_FIGURES = 24
+"""Figures of a passage that are reckoned with: their pairs are looked at."""
+
+_SUM = re.compile(
+    r"\b(?:total|totals|totalling|totaling|together|combined|sum|altogether|in all|overall|jointly"
+    r"|insgesamt|zusammen|gesamt|summe|au total|ensemble|somme|en total|juntos|suma|sumados"
+    r"|w sumie|łącznie|razem|celkem|dohromady|totale|complessivamente|totaal|samen)\b"
+    r"|всего|вместе|итого|合計|合计|总共|共",
+    re.IGNORECASE,
+)
+_DIFFERENCE = re.compile(
+    r"\b(?:more|less|fewer|difference|gap|apart|longer|shorter|later|earlier|after|before|between"
+    r"|over|years?|decades?|days?|months?|hours?|minutes?|increase[ds]?|decrease[ds]?|r[io]se|rises"
+    r"|rising|grew|grow|growth|gain(?:ed)?|gr\w+|fell|falls?|drop(?:ped)?|lost|up|down|by|span\w*"
+    r"|lasted|taller|higher|lower|heavier|lighter|older|younger|ahead|behind|remaining|left|rest"
+    r"|mehr|weniger|unterschied|später|früher|nach|jahre|jahren|tage|länger|kürzer|um|stieg|sank"
+    r"|de plus|de moins|plus|moins|ans|années|après|avant|différence|años|más|menos|después|antes"
+    r"|diferencia|lat|lata|więcej|mniej|później|różnica|anni|più|meno|dopo|jaar|meer|minder|let|více)\b"
+    r"|лет|года|больше|меньше|на",
+    re.IGNORECASE,
+)
+_RATIO = re.compile(
+    r"\b(?:times|fold|twice|thrice|triple[ds]?|double[ds]?|ratio|share|part|mal|fach|fache|fachen|"
+    r"fois|veces|razy|raza|volte|keer|krát|proportion|quota|anteil)\b|-fold|×|раз|раза|倍|fach\b",
+    re.IGNORECASE,
+)
+_SPAN_UNITS = frozenset({"year", "decade", "century", ""})
+
+
+def years(dates: Iterable[Date]) -> list[Figure]:
+    """The years of dates, as figures."""
+    return [
+        Figure(Decimal(date.year), Decimal(date.year), date.start, date.end)
+        for date in dates
+        if date.year is not None
+    ]
+
+
+def holds(figure: Figure, others: Sequence[Figure]) -> bool:
+    """Whether one of the figures is this one, rounded or in another unit at most."""
+    return any(agrees(figure, other) or _century(figure, other) for other in others)
+
+
+def follows(figure: Figure, sentence: str, others: Sequence[Figure]) -> bool:
+    """Whether a figure can be reckoned from others that stand near one another.
+
+    Sums, differences and ratios are reckoned only where the sentence speaks of one: among twenty
+    figures some two always make a third.
+
+    Args:
+        figure: A figure of a sentence.
+        sentence: The sentence.
+        others: The figures of a passage about the same.
+    """
+    if figure.ordinal:
+        return False
+    near = [other for other in others if not other.ordinal and not other.decade][:MOST_FIGURES]
+    ends = [*near, *(end for other in near if other.first != other.last for end in _ends(other))]
+    if _SUM.search(sentence) and any(agrees(figure, total) for total in _sums(near)):
+        return True
+    if _DIFFERENCE.search(sentence) and any(agrees(figure, d) for d in _gaps(figure, ends)):
+        return True
+    relative = figure.unit in ("%", "pp", "times") or (figure.worded and figure.first < 1)
+    if relative or (not figure.unit and _RATIO.search(sentence)):
+        return any(agrees(figure, ratio) for ratio in _ratios(figure, ends))
+    return False
+
+
+def _century(figure: Figure, other: Figure) -> bool:
+    """19th century of 1853."""
+    century, year = (figure, other) if figure.ordinal else (other, figure)
+    if not century.ordinal or year.ordinal or year.unit or year.first < 100:
+        return False
+    return 10 <= century.first <= 21 and (year.first - 1) // 100 + 1 == century.first
+
+
+def _ends(figure: Figure) -> tuple[Figure, Figure]:
+    return _figure(figure.first, figure), _figure(figure.last, figure)
+
+
+def _figure(value: Decimal, like: Figure, unit: str | None = None) -> Figure:
+    return Figure(
+        value,
+        value,
+        like.start,
+        like.end,
+        unit=like.unit if unit is None else unit,
+        currency="" if unit is not None else like.currency,
+        step=Decimal("0.000001"),
+    )
+
+
+def _sums(figures: Sequence[Figure]) -> Iterable[Figure]:
+    by_unit: dict[tuple[str, str], list[Figure]] = {}
+    for figure in figures:
+        if figure.first == figure.last:
+            by_unit.setdefault((figure.unit, figure.currency), []).append(figure)
+    for alike in by_unit.values():
+        for size in (2, 3, 4):
+            if len(alike) <= (24, 12, 8)[size - 2]:
+                for some in combinations(alike, size):
+                    yield _figure(sum((one.first for one in some), Decimal(0)), some[0])
+        yield _figure(sum((one.first for one in alike), Decimal(0)), alike[0])
+
+
+def _gaps(figure: Figure, figures: Sequence[Figure]) -> Iterable[Figure]:
+    for one, two in combinations([f for f in figures if f.first == f.last], 2):
+        if one.unit != two.unit or one.currency != two.currency:
+            continue
+        gap = abs(one.first - two.first)
+        if _is_year(one) and _is_year(two):
+            yield _figure(gap, one, "year")
+            if figure.unit in _SPAN_UNITS:
+                yield _figure(gap, one)
+            yield _figure(gap / 10, one, "decade")
+        else:
+            yield _figure(gap, one)
+            if one.unit == "%":
+                yield _figure(gap, one, "pp")
+
+
+def _is_year(figure: Figure) -> bool:
+    return not figure.unit and not figure.currency and 1000 <= figure.first <= 2100
+
+
+def _ratios(figure: Figure, figures: Sequence[Figure]) -> Iterable[Figure]:
+    for one, two in combinations([f for f in figures if f.first == f.last], 2):
+        if one.unit != two.unit or one.currency != two.currency:
+            continue
+        for above, below in ((one.first, two.first), (two.first, one.first)):
+            try:
+                ratio = above / below
+            except (DivisionByZero, InvalidOperation):
+                continue
+            if figure.unit == "%":
+                yield _figure(ratio * 100, one, "%")
+                yield _figure(abs(ratio - 1) * 100, one, "%")
+            elif figure.unit != "pp":
+                yield _figure(ratio, one, figure.unit)
