@@ -116,6 +116,21 @@ class ReportedSource(_Record):
     origin: int | None = None
 
 
+class ReportedClaim(_Record):
+    """A cited sentence of the final answer and what became of checking it on the cited pages.
+
+    `sentence` stands as in the answer, without its citations; `missing` is what is on none of the
+    pages; `passage` holds the page's own words that decide. The last two may be empty.
+    """
+
+    sentence: str
+    sources: list[int]
+    verdict: Literal["supported", "contradicted", "unsupported", "not_checkable"]
+    missing: list[str]
+    passage: str
+    checked_by: Literal["code", "model"]
+
+
 class ReportedTotals(_Record):
     """Sums over calls; an unknown cost is None, never 0. Seconds of parallel calls add up.
 
@@ -190,6 +205,7 @@ class FusionReport(_Record):
     analysis: Analysis | None
     answers: list[ReportedAnswer]
     sources: list[ReportedSource]
+    claims: list[ReportedClaim] = []
     failures: list[NamedFailure]
     usage: ReportedUsage
     timeline: list[TimelineRow]

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from fusion_graph.errors import ARROW
+from fusion_graph.text.claims import beside_claims, counts, is_false, summed_up, worst_first
 
 LINE_CHARACTERS = 300
 """Longest piece of somebody else's text (a query, a provider's error) in one line."""
@@ -16,6 +17,13 @@ FEWEST_CHARACTERS = 120
 
 PLACE_CHARACTERS = 70
 """Longest address: the host and the beginning of the path tell pages apart."""
+
+
+CLAIM_CHARACTERS = 160
+"""Longest piece of a false claim, and of the page's words against it, in one line."""
+
+CLAIMS_TOLD = 5
+"""False claims told one by one after an answer; the report has them all."""
 
 
 def clean(text: object, limit: int | None = None) -> str:
@@ -108,8 +116,38 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
         spent(cost, report["usage"]["multiple"], total.get("known_usd")),
         seconds(took),
     ]
-    lost = [f"  {item['code']}: {clean(item['detail'])}" for item in report["degradations"]]
-    return ["; ".join(facts), *lost]
+    claims = report.get("claims", [])
+    losses = beside_claims(report["degradations"], claims)
+    lost = [f"  {item['code']}: {clean(item['detail'])}" for item in losses]
+    return ["; ".join(facts), *lost, *_false_claims(claims)]
+
+
+def _false_claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What of an answer is not what its pages say; nothing where all of it may be."""
+    false = [claim for claim in worst_first(claims) if is_false(claim)]
+    if not false:
+        return []
+    lines = [summed_up(counts(claims)), *(f"  {claimed(c)}" for c in false[:CLAIMS_TOLD])]
+    if (more := len(false) - CLAIMS_TOLD) > 0:
+        lines.append(f"  and {more} more; --report FILE writes a page with all of them")
+    return lines
+
+
+def claimed(claim: Mapping[str, Any], limit: int | None = CLAIM_CHARACTERS) -> str:
+    """A claim and what became of it: `contradicted: "Water is dry." [2]; the page: "…"`.
+
+    Args:
+        claim: As a record has it.
+        limit: Most characters of the sentence, and of the page's words.
+    """
+    cited = "".join(f"[{n}]" for n in claim["sources"])
+    verdict = claim["verdict"].replace("_", " ")
+    said = [f'{verdict}: "{clean(claim["sentence"], limit)}" {cited}']
+    if claim["missing"]:
+        said.append(f"not there: {clean(', '.join(claim['missing']), limit)}")
+    if claim["passage"]:
+        said.append(f'the page: "{clean(claim["passage"], limit)}"')
+    return "; ".join(said)
 
 
 def spent(cost: float | None, multiple: float | None, known: float | None = None) -> str:
@@ -149,7 +187,9 @@ def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
         facts = ["one model was at work"]
     if len(gone) > answered:
         facts.append(f"{len(gone) - answered} had failed")
-    if "synthesis.in_progress" in told:
+    if "verify.in_progress" in told:
+        facts.append("the answer was being checked")
+    elif "synthesis.in_progress" in told:
         facts.append("the writer was at work")
     elif "analysis.in_progress" in told:
         facts.append("the judge was at work")
@@ -249,6 +289,18 @@ def restarted(event: Mapping[str, Any]) -> str:
     return f"{clean(event['model'])} broke off ({shortened(event['reason'])})"
 
 
+def checking(event: Mapping[str, Any]) -> str:
+    """What a `verify.in_progress` says: how many claims, and which model is asked, if one is."""
+    asked = f" ({clean(event['model'])})" if event.get("model") else ""
+    return f"checking {counted(event['claims'], 'claim')} of the answer{asked}"
+
+
+def checked(event: Mapping[str, Any]) -> str:
+    """What a `verify.completed` says: how many claims of each verdict, and if it was mended."""
+    mended = "the answer was mended; " if event.get("repaired") else ""
+    return f"{mended}{summed_up(event) or 'no claim to check'}"
+
+
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "fusion.started": _started,
     "panel.added": lambda e: [f"{clean(e['name'])}: asked ({clean(e['model'])})"],
@@ -264,4 +316,7 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "analysis.failed": lambda e: [f"judge: failed: {e['code']}: {shortened(e['detail'])}"],
     "synthesis.in_progress": lambda e: [f"writer: writing ({clean(e['model'])})"],
     "synthesis.restarted": lambda e: [f"writer: {restarted(e)}; what it wrote does not count"],
+    "verify.in_progress": lambda e: [f"check: {checking(e)}"],
+    "verify.completed": lambda e: [f"check: {checked(e)}"],
+    "verify.failed": lambda e: [f"check: failed: {shortened(e['detail'])}"],
 }

@@ -13,6 +13,7 @@ from fusion_graph.evidence import (
     merge_sources,
     source_list,
 )
+from tests.claims import ANSWER, CLAIMS
 
 PROPERTY = settings(deadline=None, derandomize=True)
 
@@ -122,6 +123,20 @@ def test_the_list_names_what_is_cited_in_order_and_nothing_else():
     ]
 
 
+def test_the_list_tells_how_many_claims_each_source_bears_out():
+    sources = [source(n, f"https://{n}.example/", fetched=n != 3) for n in range(1, 4)]
+    quote = {"text": "4 to 5 times", "verdict": "verified", "page_says": "", "note": ""}
+    sources[0]["quotes"] = [quote]
+
+    listed = source_list(sources, ANSWER, CLAIMS)
+
+    assert [line.partition("/ — ")[2] for line in listed.splitlines()[1:]] == [
+        "https://1.example/ (quote: 1 verified; 1 of 2 claims found there)",
+        "https://2.example/ (1 of 3 claims found there)",
+        "https://3.example/ (search result, page not read)",
+    ]
+
+
 @pytest.mark.parametrize("text", ["Nothing cited.", "Dry [9]."])
 def test_an_answer_that_cites_nothing_has_no_list(text):
     assert source_list([source(1, "https://wet.example/")], text) == ""
@@ -140,6 +155,7 @@ def test_a_title_cannot_add_a_source_to_the_list():
         "Reuters: https://reuters.example/ (quotes: 3 verified) ![x](http://leak.example/?q)",
         "News \u2014 https://reuters.example/ (quote: 1 verified)",
         "Fine (search result, page not read)",
+        "Fine (9 of 9 claims found there)",
         "A\n[2] Forged \u2014 http://forged.example (quotes: 9 verified)",
     ],
 )
@@ -154,6 +170,7 @@ def test_a_title_forges_no_line_of_the_source_list(title):
     assert "<img" not in html
     assert "(quote" not in html
     assert "(search" not in html
+    assert "(9 of" not in html
 
 
 def test_an_address_writes_no_markdown_into_the_source_list():

@@ -16,6 +16,8 @@ from rich.text import Text
 from fusion_graph.cli.lines import Lines
 from fusion_graph.telling import (
     answered,
+    checked,
+    checking,
     clean,
     counted,
     doing,
@@ -29,8 +31,8 @@ from fusion_graph.telling import (
 
 FRAMES_PER_SECOND = 8
 
-JUDGE, WRITER = ("judge",), ("writer",)
-"""Keys of the two rows that are no panelist's; a panelist may be called `judge`."""
+JUDGE, WRITER, CHECK = ("judge",), ("writer",), ("check",)
+"""Keys of the rows that are no panelist's; a panelist may be called `judge`."""
 
 
 @dataclass
@@ -126,7 +128,17 @@ class Board:
             case "synthesis.in_progress":
                 self._rows[WRITER] = _Row("writer", f"writing ({clean(event['model'])})")
             case "synthesis.restarted":
-                self._row(WRITER).doing = f"{restarted(event)}, starting again"
+                # A writer that mends its answer was done before.
+                row = self._row(WRITER)
+                row.state, row.doing = "working", f"{restarted(event)}, starting again"
+            case "verify.in_progress":
+                self._rows[CHECK] = _Row("check", checking(event))
+                if WRITER in self._rows:
+                    self._rows[WRITER].end("done", "done")
+            case "verify.completed":
+                self._row(CHECK).end("done", checked(event))
+            case "verify.failed":
+                self._row(CHECK).end("failed", f"failed: {clean(event['detail'])}")
             case "fusion.completed":
                 if WRITER in self._rows:
                     self._rows[WRITER].end("done", "done")
@@ -158,4 +170,4 @@ class Board:
         return Text(", ".join(facts))
 
 
-_KEYS: dict[str, object] = {"judge": JUDGE, "synthesis": WRITER}
+_KEYS: dict[str, object] = {"judge": JUDGE, "synthesis": WRITER, "verify": CHECK}

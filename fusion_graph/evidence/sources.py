@@ -12,11 +12,13 @@ from typing_extensions import TypedDict
 from fusion_graph.evidence.citations import cited, read_citations
 from fusion_graph.evidence.ledger import Pages, no_pages
 from fusion_graph.evidence.quotes import Checked, Verdict, check_quotes
+from fusion_graph.text.claims import Told, found_at
 from fusion_graph.text.markdown import as_address, as_text
 from fusion_tools.sources import SourceEntry
 
-_FORGES = re.compile(r"://|\bwww\.|\u2014|\(\s*(?:quotes?|search)\b", re.IGNORECASE)
-_VERDICT = re.compile(r"\(\s*((?:quotes?|search)\b[^()]*)\)?", re.IGNORECASE)
+_SAYS = r"(?:quotes?|search|[\d,]+ of [\d,]+ claims?)\b"
+_FORGES = re.compile(rf"://|\bwww\.|\u2014|\(\s*{_SAYS}", re.IGNORECASE)
+_VERDICT = re.compile(rf"\(\s*({_SAYS}[^()]*)\)?", re.IGNORECASE)
 
 
 class QuoteRecord(TypedDict):
@@ -155,12 +157,19 @@ def quote_verdict(
     return None
 
 
-def source_list(sources: Sequence[SourceRecord], text: str) -> str:
-    """The list of cited sources that stands under an answer, or an empty string."""
+def source_list(sources: Sequence[SourceRecord], text: str, claims: Sequence[Told] = ()) -> str:
+    """The list of cited sources that stands under an answer, or an empty string.
+
+    Args:
+        sources: The numbered sources.
+        text: The answer.
+        claims: What became of its claims.
+    """
     by_id = {source["id"]: source for source in sources}
+    found = found_at(claims)
     lines = [
         f"[{n}] {_title(by_id[n]) or as_address(by_id[n]['url'])} — "
-        f"{as_address(by_id[n]['url'])}{_checked(by_id[n])}"
+        f"{as_address(by_id[n]['url'])}{_checked(by_id[n], found.get(n))}"
         for n in sorted(cited(text, by_id.keys()))
     ]
     return "Sources:\n" + "\n".join(lines) if lines else ""
@@ -176,8 +185,8 @@ def _title(source: SourceRecord) -> str:
     return f'"{as_text(title)}"'
 
 
-def _checked(source: SourceRecord) -> str:
-    """What was verified of a source, in brackets, or nothing if nothing was quoted from it."""
+def _checked(source: SourceRecord, found: str | None) -> str:
+    """What was verified of a source, in brackets, or nothing if nothing was to be."""
     counts = Counter(quote["verdict"] for quote in source["quotes"])
     said = {
         "verified": "{} verified",
@@ -187,7 +196,12 @@ def _checked(source: SourceRecord) -> str:
         "unchecked": "{} unchecked",
     }
     parts = [words.format(counts[verdict]) for verdict, words in said.items() if counts[verdict]]  # type: ignore[index]
+    told = []
     if parts:
         noun = "quote" if counts.total() == 1 else "quotes"
-        return f" ({noun}: {', '.join(parts)})"
-    return "" if source["fetched"] else " (search result, page not read)"
+        told.append(f"{noun}: {', '.join(parts)}")
+    elif not source["fetched"]:
+        told.append("search result, page not read")
+    if found:
+        told.append(found)
+    return f" ({'; '.join(told)})" if told else ""

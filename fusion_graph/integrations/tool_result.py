@@ -16,6 +16,7 @@ from fusion_graph.errors import (
 )
 from fusion_graph.evidence import Reading, read_citations
 from fusion_graph.telling import shortened
+from fusion_graph.text.claims import counts, is_false, worst_first
 
 LEAST_CHARACTERS = 1_000
 """Smallest size a result may be held to: room for the empty shape and a few words."""
@@ -31,9 +32,11 @@ def tool_result(report: Mapping[str, Any], max_characters: int) -> str:
     """A run's report as OpenRouter's fusion tool tells it, with the sources cited.
 
     `{"status": "ok", "analysis": {…}, "responses": [{model, content}], "failed_models": [{model,
-    error, status_code}], "sources": [{id, url, title}]}`. What there is none of is left out, but
-    for `responses`. `model` is the panelist's name, as in the analysis; a source says
-    `not_on_page` where words quoted from it were not found there.
+    error, status_code}], "sources": [{id, url, title}], "claims": {supported: 8, contradicted: 1,
+    false: [{sentence, sources, verdict, missing, page_says}]}}`. What there is none of is left out,
+    but for `responses`. `model` is the panelist's name, as in the analysis; a source says
+    `not_on_page` where words quoted from it were not found there. Of the claims of an answer that
+    was checked only the false ones are told one by one.
 
     What is too long is cut, with a mark: long responses first, all to the same length; then the
     texts of the analysis. If points have to be left out, `truncated` says so.
@@ -131,7 +134,17 @@ def _payload(
     }
     if sources := [_source(source) for source in report["sources"] if source["id"] in cited]:
         payload["sources"] = sources
+    if claims := report.get("claims"):
+        false = [_claim(claim) for claim in worst_first(claims) if is_false(claim)]
+        payload["claims"] = {**counts(claims), **({"false": false} if false else {})}
     return payload
+
+
+def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:
+    told = {key: claim[key] for key in ("sentence", "sources", "verdict")}
+    if claim["missing"]:
+        told["missing"] = claim["missing"]
+    return {**told, "page_says": claim["passage"]} if claim["passage"] else told
 
 
 def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:

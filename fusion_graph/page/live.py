@@ -16,7 +16,18 @@ from markupsafe import Markup
 from fusion_graph.evidence import ANY_SOURCE
 from fusion_graph.page.panel import hue
 from fusion_graph.page.strangers import readable
-from fusion_graph.telling import answered, clean, counted, doing, failed, found, restarted
+from fusion_graph.telling import (
+    answered,
+    checked,
+    checking,
+    clean,
+    counted,
+    doing,
+    failed,
+    found,
+    restarted,
+    shortened,
+)
 from fusion_graph.telling import waiting as trying_again
 
 TAIL = 180
@@ -79,6 +90,7 @@ class LiveRun:
         panel: The panelists by name, in panel order.
         judge: The judge, once it is at work.
         writer: The writer, once it is at work.
+        check: The check of the answer, once it is made.
         answer: What the writer has written.
         ended: Whether the run is over.
     """
@@ -88,6 +100,7 @@ class LiveRun:
     panel: dict[str, Worker] = field(default_factory=dict)
     judge: Worker | None = None
     writer: Worker | None = None
+    check: Worker | None = None
     answer: str = ""
     ended: bool = False
     _answer_id: str | None = None
@@ -101,7 +114,8 @@ class LiveRun:
     @property
     def workers(self) -> list[Worker]:
         """Everybody at work, in the order of the run."""
-        return [*self.panel.values(), *(w for w in (self.judge, self.writer) if w)]
+        late = (self.judge, self.writer, self.check)
+        return [*self.panel.values(), *(worker for worker in late if worker)]
 
     def to_html(self, elapsed: float) -> str:
         """The state as a piece of HTML, escaped throughout; runs and loads nothing.
@@ -140,6 +154,9 @@ class LiveRun:
         if event["stage"] == "synthesis":
             self.writer = self.writer or Worker("writer")
             return self.writer
+        if event["stage"] == "verify":
+            self.check = self.check or Worker("check")
+            return self.check
         return self.member(event)
 
 
@@ -213,6 +230,8 @@ def _writing(run: LiveRun, event: Mapping[str, Any]) -> None:
 
 def _restarted(run: LiveRun, event: Mapping[str, Any]) -> None:
     run.writer = run.writer or Worker("writer")
+    # A writer that mends its answer was done before.
+    run.writer.condition = "working"
     run.writer.doing = f"{restarted(event)}, starting again"
     run.answer, run._answer_id = "", None
 
@@ -231,6 +250,20 @@ def _waited(run: LiveRun, event: Mapping[str, Any]) -> None:
     worker = run.worker(event)
     if worker.condition == "working":
         worker.doing = f"still at it, silent for {float(event['seconds']):.0f} s"
+
+
+def _checking(run: LiveRun, event: Mapping[str, Any]) -> None:
+    if run.writer:
+        run.writer.end("done", "done")
+    run.check = Worker("check", clean(event.get("model") or ""), doing=checking(event))
+
+
+def _check_ended(run: LiveRun, event: Mapping[str, Any]) -> None:
+    run.check = run.check or Worker("check")
+    if event["type"] == "verify.completed":
+        run.check.end("done", checked(event))
+    else:
+        run.check.end("failed", f"failed: {shortened(event['detail'])}")
 
 
 def _completed(run: LiveRun, _event: Mapping[str, Any]) -> None:
@@ -256,6 +289,9 @@ _TELLERS: dict[str, Callable[[LiveRun, Mapping[str, Any]], None]] = {
     "analysis.failed": _judge_ended,
     "synthesis.in_progress": _writing,
     "synthesis.restarted": _restarted,
+    "verify.in_progress": _checking,
+    "verify.completed": _check_ended,
+    "verify.failed": _check_ended,
     "answer.delta": _answer,
     "fusion.completed": _completed,
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fusion_graph.page.panel import Member, Panel
 from fusion_graph.page.strangers import readable
 from fusion_graph.page.wording import duration, from_sources, moment, money, others
-from fusion_graph.telling import clean, counted
+from fusion_graph.telling import claimed, clean, counted
+from fusion_graph.text.claims import Told, checker, counts, found_at, summed_up, worst_first
 
 if TYPE_CHECKING:
     from fusion_graph.analysis import Analysis
@@ -44,11 +45,15 @@ def render_text(report: FusionReport) -> str:
         _section("Run", _run(report, panel)),
         _section("Answer", report.answer.strip().splitlines() or ["(none)"]),
     ]
+    claims = [claim.model_dump() for claim in report.claims]
+    if claims:
+        parts.append(_section("Claims", _claims(claims)))
     if report.analysis is not None:
         parts.append(_section("Comparison", list(_comparison(report.analysis, panel))))
     parts += [_section(_heading(answer), _answer(answer)) for answer in report.answers]
     if report.sources:
-        listed = [line for source in report.sources for line in _source(source)]
+        found = found_at(claims)
+        listed = [line for source in report.sources for line in _source(source, found)]
         parts.append(_section("Sources", listed))
     parts.append(_section("Cost", _cost(report)))
     return readable("\n\n".join(parts)) + "\n"
@@ -71,6 +76,12 @@ def _run(report: FusionReport, panel: Panel) -> list[str]:
         f"{_at_least(total)}",
     ]
     return lines + [f"{lost.code}: {clean(lost.detail)}" for lost in report.degradations]
+
+
+def _claims(claims: Sequence[Told]) -> list[str]:
+    """What the answer claims, the worst first."""
+    lines = [f"* {claimed(claim, None)} ({checker(claim)})" for claim in worst_first(claims)]
+    return [summed_up(counts(claims)), *lines]
 
 
 def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
@@ -139,11 +150,13 @@ def _answer(answer: ReportedAnswer) -> list[str]:
     return lines
 
 
-def _source(source: ReportedSource) -> list[str]:
+def _source(source: ReportedSource, found: Mapping[int, str]) -> list[str]:
     when = f" {moment(source.retrieved_at)}" if source.retrieved_at else ""
     read = f"page read{when}" if source.fetched else "search result, page not read"
     title = clean(source.title) or clean(source.url)
     lines = [f"[{source.id}] {title}", f"    {clean(source.url)} ({read})"]
+    if source.id in found:
+        lines.append(f"    {found[source.id]}")
     return lines + [f'    "{clean(quote.text)}": {_checked(quote)}' for quote in source.quotes]
 
 

@@ -111,6 +111,8 @@ def test_each_row_says_what_its_panelist_is_doing_now():
             "seconds": 2.5,
         },
         {"type": "analysis.in_progress", "model": "x:j", "answers": 2},
+        {"type": "synthesis.in_progress", "model": "x:w"},
+        {"type": "verify.in_progress", "claims": 3},
         {"type": "something.new", "value": 1},
     ]:
         board.event(event)
@@ -120,7 +122,9 @@ def test_each_row_says_what_its_panelist_is_doing_now():
     board.close()
 
     rows = [line.split(maxsplit=1)[1] for line in capture.get().splitlines()]
-    assert rows[0].startswith('a     searching "wet[0m", 1 call, 0.')
-    assert rows[1].startswith("b     reading example.org/water, 1 call, 0.")
-    assert rows[2].startswith("judge rate_limited, trying again in 2.5 s, 0.")
-    assert rows[3].startswith("judge comparing 2 answers (x:j), 0.")
+    assert rows[0].startswith('a      searching "wet[0m", 1 call, 0.')
+    assert rows[1].startswith("b      reading example.org/water, 1 call, 0.")
+    assert rows[2].startswith("judge  rate_limited, trying again in 2.5 s, 0.")
+    assert rows[3].startswith("judge  comparing 2 answers (x:j), 0.")
+    assert rows[4].startswith("writer done")
+    assert rows[5].startswith("check  checking 3 claims of the answer, 0.")

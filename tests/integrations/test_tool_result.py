@@ -9,6 +9,7 @@ import pytest
 
 from fusion_graph import AllPanelistsFailed, ConfigurationError, EmptyQuestion, FusionRecursion
 from fusion_graph.integrations.tool_result import LEAST_CHARACTERS, error_result, tool_result
+from tests.claims import CLAIMS, claim
 
 ANALYSIS = {
     "consensus": [{"point": "Water is wet.", "models": ["a", "b"], "sources": [1]}],
@@ -111,6 +112,29 @@ def test_only_the_sources_cited_are_listed_and_false_quotes_told():
     ]
 
 
+def test_claims_are_counted_and_the_false_ones_told_with_the_words_of_the_page():
+    assert told(claims=CLAIMS)["claims"] == {
+        **{"supported": 2, "contradicted": 1, "unsupported": 1, "not_checkable": 1},
+        "false": [
+            {
+                "sentence": "Judges see no names.",
+                "sources": [2],
+                "verdict": "contradicted",
+                "missing": ["no"],
+                "page_says": "Judges see the names of all.",
+            },
+            {
+                "sentence": "It was invented in 1804, says [the page](https://example.org/x_y).",
+                "sources": [1, 2],
+                "verdict": "unsupported",
+                "missing": ["1804"],
+            },
+        ],
+    }
+    assert told(claims=CLAIMS[:1])["claims"] == {"supported": 1}
+    assert "claims" not in told(claims=[])
+
+
 def test_long_responses_give_and_short_ones_do_not():
     answers = [answer("a", "A" * 50_000), answer("b", "Short."), answer("c", "C" * 30_000)]
 
@@ -168,6 +192,7 @@ def test_whatever_a_model_writes_the_result_is_valid_and_within_its_size(size, t
         answers=[answer(f"{n}{wild}", wild) for n in range(16)],
         failures=[failure] * 16,
         sources=[source(1, (wild, "not_found")), source(2)],
+        claims=[claim(wild, [1], "contradicted", passage=wild, missing=[wild])] * 300,
     )
     assert result.keys() >= {"analysis", "responses"}
 

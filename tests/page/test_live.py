@@ -101,6 +101,26 @@ def test_failures_waits_and_replacements_are_said():
     assert run.panel["a"].doing == "asking y:other instead"
 
 
+def test_the_check_of_the_answer_is_shown_and_a_writer_that_mends_it_is_at_work_again():
+    run = after(
+        {"type": "synthesis.in_progress", "model": "x:w"},
+        {"type": "verify.in_progress", "claims": 3, "model": "x:v"},
+    )
+    assert run.writer is not None
+    assert run.writer.condition == "done"
+    assert "check checking 3 claims of the answer (x:v)" in words(run)
+    run.take({"type": "fusion.waiting", "stage": "verify", "name": "verifier", "seconds": 11})
+    assert "check still at it, silent for 11 s" in words(run)
+
+    run.take({"type": "synthesis.restarted", "model": "x:w", "reason": "1 sentence is false"})
+    assert run.writer.condition == "working"
+    run.take({"type": "verify.in_progress", "claims": 2})
+    run.take({"type": "verify.completed", "claims": [], "supported": 2, "repaired": True})
+    assert "✓ the answer was mended; 2 claims checked: 2 supported" in words(run)
+    run.take({"type": "verify.failed", "detail": "It broke."})
+    assert "✗ failed: It broke." in words(run)
+
+
 def test_events_of_later_versions_change_nothing():
     run = after()
     before = run.to_html(1)
@@ -169,6 +189,8 @@ def hostile(payload: str) -> str:
         {"type": "analysis.failed", "code": payload, "detail": payload},
         {"type": "synthesis.in_progress", "model": payload},
         {"type": "answer.delta", "message_id": "1", "text": f"# {payload}\n\n{payload} [1]"},
+        {"type": "verify.in_progress", "claims": 1, "model": payload},
+        {"type": "verify.failed", "detail": payload},
     ):
         run.take(event)
     return run.to_html(1)
