@@ -41,7 +41,7 @@ OFFLINE = "offline"
 STORE = "store"
 """Folder of finished work within the output folder."""
 
-PIPE_COLUMNS = 100
+PIPE_COLUMNS = 120
 """Width of the tables where no terminal says one."""
 
 
@@ -109,7 +109,7 @@ def evaluate(request: Evaluated) -> int:
         return STOPPED
     evaluation = _evaluation(request, dataset, plan, outcome)
     _write(folder, evaluation)
-    write_out(_shown(evaluation))
+    write_out(shown(evaluation))
     bar.note(f"results: {folder / 'summary.html'}, summary.md, results.json, answers.jsonl")
     return ANSWERED
 
@@ -266,13 +266,15 @@ def _write(folder: Path, evaluation: Evaluation) -> None:
         raise OutputFailed(f"{folder}: {error.strerror or error}") from error
 
 
-def _shown(evaluation: Evaluation) -> str:
-    from fusion_graph.evals.output.words import verdict_words
+def shown(evaluation: Evaluation) -> str:
+    """What an evaluation shows, for a terminal: its tables and the verdict in words."""
+    from fusion_graph.evals.output.words import losses, verdict_words
 
     tables = [_arms(evaluation.results)]
     if evaluation.results.comparisons:
         tables.append(_pairs(evaluation.results))
-    return "\n".join([*tables, clean(verdict_words(evaluation)), ""])
+    words = [verdict_words(evaluation), *losses(evaluation)]
+    return "\n".join([*tables, *map(clean, words), ""])
 
 
 def _arms(results: Results) -> str:
@@ -280,7 +282,7 @@ def _arms(results: Results) -> str:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("arm", overflow="fold")
-    for name in ("score", "questions", "failed", "cost", "tokens", "s each"):
+    for name in ("score", "questions", "failed", "left out", "cost", "tokens", "s each"):
         table.add_column(name, justify="right", no_wrap=True)
     for arm in results.arms:
         table.add_row(
@@ -288,6 +290,7 @@ def _arms(results: Results) -> str:
             points(arm.score.score),
             str(arm.score.questions),
             str(len(arm.score.failed)),
+            str(len(arm.score.ungraded)),
             dollars(arm.cost),
             f"{arm.tokens_in_all:,.0f}",
             f"{arm.seconds_each:.2f}",
@@ -296,19 +299,22 @@ def _arms(results: Results) -> str:
 
 
 def _pairs(results: Results) -> str:
-    from fusion_graph.evals.output.words import says, spread
+    from fusion_graph.evals.output.words import says, sign_test, spread
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(f"{clean(results.arms[0].name)} against", overflow="fold")
     table.add_column("points, 95 %", justify="right")
+    table.add_column("sign p", justify="right")
     table.add_column("shown")
-    for name in ("cost", "tokens", "seconds"):
+    for name in ("left out", "cost", "tokens", "seconds"):
         table.add_column(name, justify="right")
     for pair in results.comparisons:
         table.add_row(
             clean(pair.other),
             spread(pair.score),
+            sign_test(pair.score).removeprefix("p "),
             says(pair.score),
+            str(len(pair.left_out)),
             *(_times(amount) for amount in (pair.cost, pair.tokens, pair.seconds)),
         )
     return _text(table)

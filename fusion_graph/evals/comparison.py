@@ -8,12 +8,12 @@ from math import fsum
 
 from fusion_graph.cost.usage import total
 from fusion_graph.evals.answering import Answer
-from fusion_graph.evals.intervals import Interval, Values, difference, ratio
+from fusion_graph.evals.intervals import FEWEST_PAIRS, Interval, Values, difference, ratio
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.scoring import QuestionScore, RunScore, score, score_run
 from fusion_graph.evals.tallies import Policy
 
-FEWEST_IN_A_DOMAIN = 6
+FEWEST_IN_A_DOMAIN = FEWEST_PAIRS
 """A domain with fewer questions gets no interval: see `intervals.FEWEST_PAIRS`."""
 
 
@@ -75,6 +75,7 @@ class Comparison:
         seconds: The same of seconds.
         domains: The difference in points by domain, for those with enough questions.
         gains: Per question, the first's score less the second's, best first.
+        left_out: Ids of questions on which one of the two has no score: in no figure above.
     """
 
     one: str
@@ -85,6 +86,7 @@ class Comparison:
     seconds: Interval | None
     domains: dict[str, Interval]
     gains: tuple[tuple[str, float], ...]
+    left_out: tuple[str, ...]
 
     @property
     def helped(self) -> int:
@@ -191,6 +193,11 @@ def _pair(one: ArmFigures, other: ArmFigures, domains: dict[str, str]) -> Compar
         seconds=_ratio(one.seconds, other.seconds),
         domains=found,
         gains=_gains(one.scores, other.scores),
+        left_out=tuple(
+            question
+            for question in dict.fromkeys([*one.scores, *other.scores])
+            if one.scores.get(question) is None or other.scores.get(question) is None
+        ),
     )
 
 

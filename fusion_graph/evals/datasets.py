@@ -16,7 +16,6 @@ criterion `id` and `axis`.
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from pydantic import (
 )
 
 from fusion_graph.config import explain
-from fusion_graph.evals import draco
+from fusion_graph.evals import checks, draco
 from fusion_graph.evals.errors import DatasetError
 from fusion_graph.evals.lines import read_lines
 from fusion_graph.evals.questions import (
@@ -170,11 +169,7 @@ def _rubric(lines: Sequence[CriterionLine]) -> Rubric:
 
 
 def _finite(text: str) -> None:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    if checks.number(text) is None:
         raise ValueError(f"reference: {text!r} is no number")
 
 

@@ -46,7 +46,7 @@ class FigureReader(NumberReader):
             near = after.glued or (self._raw(at) == "\u2212" and after.kind == "number")
             if near and (after.kind == "number" or after.text in CURRENCY_MARKS):
                 return at + 1, word.text == "-"
-        if word.text == "minus" and after.kind == "number":
+        if word.text == "minus" and self.number_at(at + 1) is not None:
             return at + 1, True
         return at, False
 

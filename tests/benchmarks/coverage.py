@@ -2,13 +2,15 @@
 
     python -m tests.benchmarks.coverage                       100 repetitions, a minute or two
     python -m tests.benchmarks.coverage --repetitions 1000
+    python -m tests.benchmarks.coverage --distributions 1000  differences of named distributions
 
 Questions differ in difficulty. Panelists are right with a set probability, lower on hard questions
 for all of them; the judge finds a right answer that is there but for a set share of errors, and the
 writer believes it. So the panel's true advantage over a panelist is known. One set of 200
 questions goes through the real pipeline over HTTP (panelists, judge, writer, checks, scores);
 every repetition then draws new questions and new answers, and its scores go through the same
-comparison.
+comparison. `--distributions` draws differences between two arms instead, of which the true mean is
+0, and counts how often the interval misses it and how often one arm is called better or worse.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import random
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -154,11 +157,88 @@ def table(repetitions: Iterable[Repetition], truth: float) -> list[str]:
     ]
 
 
+DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
+    "normal, deviation 15": lambda rng: rng.gauss(0, 15),
+    "normal, deviation 1": lambda rng: rng.gauss(0, 1),
+    "exponential, mean 15": lambda rng: rng.expovariate(1 / 15) - 15,
+    "lognormal, sigma 1, times 15": lambda rng: 15 * (rng.lognormvariate(0, 1) - math.exp(0.5)),
+    "the same, unscaled": lambda rng: rng.lognormvariate(0, 1) - math.exp(0.5),
+    "skewed: beta(0.5, 4), times 150": lambda rng: 150 * (rng.betavariate(0.5, 4) - 0.5 / 4.5),
+    "skewed the other way": lambda rng: -150 * (rng.betavariate(0.5, 4) - 0.5 / 4.5),
+    "right or wrong: -100, 0 or 100": lambda rng: rng.choice([-100.0, 0.0, 0.0, 100.0]),
+    "rare disaster: 5 % of -100": lambda rng: -100.0 if rng.random() < 0.05 else 100 / 19,
+    "rarer: 2 % of -100": lambda rng: -100.0 if rng.random() < 0.02 else 100 / 49,
+    "exponential, mean 100 (off the scale)": lambda rng: 100 * (rng.expovariate(1) - 1),
+    "lognormal times 100 (off the scale)": lambda rng: (
+        100 * (rng.lognormvariate(0, 1) - math.exp(0.5))
+    ),
+}
+"""Differences in points with a true mean of 0. Scores lie between 0 and 100, so no real difference
+is off the scale; the last two show what becomes of the bounds where that does not hold."""
+
+SIZES = (6, 10, 20, 50)
+
+DISTRIBUTION_RESAMPLES = 1000
+"""A tenth of what is reported with: bounds move by a thirtieth of the width from seed to seed."""
+
+
+@dataclass(frozen=True)
+class Misses:
+    """Of so many repetitions: how often the interval missed 0, and how often arms differed."""
+
+    missed: int
+    shown: int
+    repetitions: int
+
+    @property
+    def told(self) -> str:
+        """Both as shares."""
+        missed, shown = (100 * n / self.repetitions for n in (self.missed, self.shown))
+        return f"{missed:.1f} / {shown:.1f}"
+
+
+def misses(name: str, size: int, repetitions: int, resamples: int) -> Misses:
+    """How often an interval over so many questions is wrong where neither arm is better.
+
+    Args:
+        name: Of the distribution of differences.
+        size: Questions.
+        repetitions: How often new questions are drawn; their seeds are 0, 1, 2, …
+        resamples: Of each interval.
+    """
+    missed = shown = 0
+    for seed in range(repetitions):
+        rng = random.Random(f"{name} {size} {seed}")
+        gains: dict[str, float | None] = {
+            f"q{number}": DISTRIBUTIONS[name](rng) for number in range(size)
+        }
+        found = difference(gains, dict.fromkeys(gains, 0.0), seed=seed, resamples=resamples)
+        assert found is not None
+        missed += not holds(found, 0.0)
+        shown += found.shown
+    return Misses(missed, shown, repetitions)
+
+
+def distribution_table(repetitions: int, resamples: int) -> Iterable[str]:
+    """Rows of a Markdown table: each distribution by number of questions."""
+    yield f"| differences | {' | '.join(f'n = {size}' for size in SIZES)} |"
+    yield f"|---|{'---:|' * len(SIZES)}"
+    for name in DISTRIBUTIONS:
+        found = [misses(name, size, repetitions, resamples).told for size in SIZES]
+        yield f"| {name} | {' | '.join(found)} |"
+
+
 def main() -> None:
     """Run the pipeline once and all repetitions, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=100)
-    count = parser.parse_args().repetitions
+    parser.add_argument("--distributions", type=int, metavar="REPETITIONS")
+    given = parser.parse_args()
+    if given.distributions:
+        for row in distribution_table(given.distributions, DISTRIBUTION_RESAMPLES):
+            print(row, flush=True)
+        return
+    count = given.repetitions
     scores = drawn(0)
     with start_server() as server, tempfile.TemporaryDirectory() as folder:
         scope = server.scope()

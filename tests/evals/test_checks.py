@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from fusion_graph.evals.checks import numbers_in, passes
+from fusion_graph.evals.checks import number, numbers_in, passes
 from fusion_graph.evals.questions import Check
 
 
@@ -81,7 +81,27 @@ def test_contains_all_wants_every_one():
         (2, 0, "Between 2-3 times", True),
         (3, 0, "Between 2-3 times", True),
         (1500, 0, "1.5e3", True),
+        (0.0015, 0, "1.5e-3", True),
         (5, 0, "none at all", False),
+        (1200000, 0, "It has 1.2 million readers.", True),
+        (1.2, 0, "It has 1.2 million readers.", False),
+        (1200000, 0, "It has 1.2 billion readers.", False),
+        (1200000, 0, "1,2 Mio. Leser", True),
+        (3500000, 0, "$3.5m a year", True),
+        (15000, 0, "15k", True),
+        (12, 0, "Twelve.", True),
+        (12, 0, "a dozen of them", True),
+        (12, 0, "twelve thousand", False),
+        (21000, 0, "twenty-one thousand", True),
+        (-5, 0, "minus five degrees", True),
+        (5, 0, "minus five degrees", False),
+        (1234, 0, "1,234 of them", True),
+        (1.234, 0, "1,234 of them", False),
+        (1.234, 0, "1.234", True),
+        (8, 0, "It passed 8/10.", True),
+        (1969, 0, "on 20 July 1969", True),
+        ("1.2 million", 0, "1,200,000 readers", True),
+        ("twelve", 0, "There are 12.", True),
         (5, 0, "x5 and 1.2.5", False),
     ],
 )
@@ -97,5 +117,14 @@ def test_numbers_are_read_as_prose_writes_them():
     said = "On 2026-06-12, 1,000 of 12,34 paid $3.50 each, i.e. 5%, or +7."
 
     assert numbers_in(said) == [
-        Decimal(n) for n in ("2026", "6", "12", "1000", "12", "3.50", "5", "7")
+        Decimal(n) for n in ("2026", "6", "12", "1000", "12.34", "3.50", "5", "7")
     ]
+
+
+@pytest.mark.parametrize("text", ["", "many", "nan", "inf", "1e400", "two or three", "x5"])
+def test_a_reference_that_is_not_one_number_is_none(text):
+    assert number(text) is None
+
+
+def test_a_long_answer_of_digits_is_read_in_time():
+    assert len(numbers_in("1e99 7/8 12,345 twelve " * 2000)) < 20

@@ -8,6 +8,7 @@ import pytest
 
 from fusion_graph.evals.comparison import compare
 from fusion_graph.evals.errors import MixedGraders
+from fusion_graph.evals.grades import Grade
 from fusion_graph.evals.tallies import STRICT
 from tests.evals.marks import arm, mark, question
 
@@ -51,8 +52,21 @@ def test_identical_arms_show_no_difference_and_a_clean_sweep_shows_one():
     sweep = results([True] * 20, [False] * 20).comparisons[0]
 
     assert not same.score.shown
-    assert (same.score.low, same.score.high) == (0, 0)
+    assert same.score.low < 0 < same.score.high
     assert sweep.score.shown
+
+
+def test_questions_that_could_not_be_marked_are_left_out_of_a_comparison_and_named():
+    marked = [mark(question(n), of, True) for n in range(9) for of in (P, S)]
+    for place in (2, 5, 7):  # two of the first arm's, one of the second's
+        item = marked[place]
+        lost = Grade(item.question.id, "ungraded")
+        marked[place] = replace(item, grade=lost)
+
+    (pair,) = compare(marked, ["p", "s"], STRICT).comparisons
+
+    assert pair.left_out == ("q001", "q002", "q003")
+    assert (pair.score.pairs, pair.score.left_out, len(pair.gains)) == (6, 3, 6)
 
 
 def test_an_answer_that_failed_scores_zero_and_counts():

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.benchmarks.coverage import (
+    DISTRIBUTIONS,
     drawn,
     holds,
+    misses,
     repetition,
     through_the_pipeline,
     true_difference,
@@ -32,3 +36,12 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_claim():
     assert sum(holds(one.panel, truth) for one in found) >= 90
     assert all(one.panel.shown for one in found)
     assert sum(not one.twins.shown for one in found) >= 90
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_arms_that_are_alike_are_called_different_in_at_most_10_of_100(name):
+    # Of the table in coverage.md, a sample: 20 questions, where rare disasters mostly go unseen.
+    found = misses(name, 20, repetitions=100, resamples=200)
+
+    assert found.missed <= 12  # 10, and what chance allows in 100 repetitions
+    assert found.shown <= found.missed

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 
+from fusion_graph.cli.eval import shown
 from fusion_graph.evals.grader import GraderSettings
+from fusion_graph.evals.grades import Grade
 from fusion_graph.evals.intervals import NO_DIFFERENCE
 from fusion_graph.evals.output import write_results
 from fusion_graph.evals.output.html import render_html
@@ -95,6 +98,14 @@ def test_a_difference_that_was_shown_is_told_with_its_interval():
     assert "yours to say" in words
 
 
+def test_an_interval_that_the_sign_test_does_not_agree_with_shows_nothing_and_says_so():
+    words = verdict_words(made((True,) * 94, (False,) * 5 + (True,) * 89))
+
+    assert NO_DIFFERENCE in words
+    assert "The interval leaves out 0, but the sign test does not agree." in words
+    assert "p 0.062" in words
+
+
 def test_more_money_for_less_is_called_that():
     words = verdict_words(made((False,) * 20, (True,) * 20))
 
@@ -125,6 +136,58 @@ def test_what_to_mind_names_the_grader_the_count_and_the_policy():
     assert "One grader, scripted:g, one pass" in said
     assert "Policy strict" in said
     assert "words, not sense" in said
+
+
+def with_lost_marks(*lost: int):
+    """Twelve questions on which p is right and s is wrong; p could not be marked on some."""
+    found = made((True,) * 12, (False,) * 12)
+    return evaluation(
+        [
+            replace(item, grade=Grade(item.question.id, "ungraded"))
+            if item.arm.name == "p" and int(item.question.id[1:]) in lost
+            else item
+            for item in found.marked
+        ]
+    )
+
+
+def test_questions_left_out_are_told_wherever_a_comparison_is(tmp_path):
+    found = with_lost_marks(3, 7)
+    write_results(tmp_path, found)
+
+    said = "2 questions left out, because one of the two could not be marked: q003, q007."
+    assert said in shown(found)
+    table = shown(found).splitlines()
+    assert re.search(r"left out", table[1])
+    assert re.match(r"\s*p +100\.0 +10 +0 +2 ", next(line for line in table if " 100.0 " in line))
+    assert re.search(r"better +2 ", next(line for line in table if " better " in line))
+    assert "p: 2 that could not be marked (left out)." in shown(found)
+    (pair,) = json.loads((tmp_path / "results.json").read_text())["comparisons"]
+    assert pair["left_out"] == ["q003", "q007"]
+    assert (pair["score"]["pairs"], pair["score"]["left_out"]) == (10, 2)
+    summary = (tmp_path / "summary.md").read_text()
+    assert said in summary
+    assert re.search(r"^\| p \| 100\.0 \| .* \| 10 \| 0 \| 2 \|", summary, re.MULTILINE)
+    assert "<td>2</td></tr>" in (tmp_path / "summary.html").read_text()
+
+
+def test_where_every_question_is_left_out_that_is_the_reason_given():
+    words = verdict_words(with_lost_marks(*range(12)))
+
+    assert "no marked question in common" in words
+    assert "12 questions left out" in words
+    assert "q007 and 4 more" in words
+
+
+def test_a_sign_test_stands_beside_every_interval(tmp_path):
+    write_results(tmp_path, made((True,) * 20, (True, False) * 10))
+
+    (pair,) = json.loads((tmp_path / "results.json").read_text())["comparisons"]
+    assert pair["score"]["signs"] == {"above": 10, "below": 0, "p": 2 / 2**10}
+    assert pair["domains"]["odd"]["signs"]["above"] == 10
+    for name in ("summary.md", "summary.html"):
+        assert "p 0.002" in (tmp_path / name).read_text()
+    assert "p 0.002" in verdict_words(made((True,) * 20, (True, False) * 10))
 
 
 # Pages

@@ -124,6 +124,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "worse": found.hurt,
         "alike": found.same,
         "gains": dict(found.gains),
+        "left_out": list(found.left_out),
         "words": comparison_words(found),
     }
 
@@ -131,7 +132,9 @@ def _comparison(found: Comparison) -> dict[str, Any]:
 def _interval(found: Interval | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {**asdict(found), "shown": found.shown, "says": found.verdict("more", "less")}
+    figures = {name: value for name, value in asdict(found).items() if name != "decimals"}
+    figures["signs"] = {**asdict(found.signs), "p": found.signs.p}
+    return {**figures, "shown": found.shown, "says": found.verdict("more", "less")}
 
 
 def as_json(data: Any, indent: int | None = None) -> str:

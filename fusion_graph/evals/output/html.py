@@ -30,6 +30,7 @@ def _environment() -> Environment:
         "times": words.times,
         "dollars": words.dollars,
         "says": words.says,
+        "sign_test": words.sign_test,
         "told": words.comparison_words,
         "hue": hue,
     }

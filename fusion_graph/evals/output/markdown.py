@@ -14,6 +14,7 @@ from fusion_graph.evals.output.words import (
     dollars,
     points,
     says,
+    sign_test,
     spread,
     times,
     verdict_words,
@@ -57,6 +58,7 @@ def _arms(evaluation: Evaluation) -> str:
             points(arm.score.pass_rate),
             str(arm.score.questions),
             str(len(arm.score.failed)),
+            str(len(arm.score.ungraded)),
             dollars(arm.cost),
             f"{arm.tokens_in_all:,.0f}",
             f"{arm.seconds_each:.2f}",
@@ -71,6 +73,7 @@ def _arms(evaluation: Evaluation) -> str:
         "pass rate",
         "questions",
         "failed",
+        "left out",
         "cost",
         "tokens",
         "s each",
@@ -85,22 +88,26 @@ def _pairs(pairs: Sequence[Comparison]) -> str:
         [
             _plain(pair.other),
             spread(pair.score),
+            sign_test(pair.score),
             says(pair.score),
             times(pair.cost),
             times(pair.tokens),
             times(pair.seconds),
             f"{pair.helped} / {pair.hurt} / {pair.same}",
+            str(len(pair.left_out)),
         ]
         for pair in pairs
     ]
     head = [
         "against",
         "points (95 %)",
+        "sign test",
         "shown",
         "cost",
         "tokens",
         "seconds",
         "better / worse / alike",
+        "left out",
     ]
     return _table(head, rows)
 

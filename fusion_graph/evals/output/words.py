@@ -60,22 +60,52 @@ def says(found: Interval | None) -> str:
     return "nothing in common" if found is None else found.verdict("better", "worse")
 
 
+def sign_test(found: Interval | None) -> str:
+    """The sign test beside an interval: `p 0.031`, or a dash where there is none."""
+    if found is None:
+        return "–"
+    p = found.signs.p
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+MOST_NAMED = 8
+"""How many of the questions that are left out are named."""
+
+
+def left_out_words(found: Comparison) -> str:
+    """The questions of a comparison that are in none of its figures; empty if there are none."""
+    if not found.left_out:
+        return ""
+    named = ", ".join(found.left_out[:MOST_NAMED])
+    more = len(found.left_out) - MOST_NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    return (
+        f"{counted(len(found.left_out), 'question')} left out, because one of the two could not "
+        f"be marked: {named}{rest}."
+    )
+
+
 def comparison_words(found: Comparison) -> str:
     """One comparison as sentences."""
     score = found.score
     if score is None:
-        return f"{found.one} and {found.other} have no marked question in common."
+        words = f"{found.one} and {found.other} have no marked question in common."
+        return f"{words} {left_out_words(found)}".strip()
     said = says(score)
     if said == NO_DIFFERENCE:
         parts = [f"{found.one} against {found.other}: {NO_DIFFERENCE}; {spread(score)} points."]
         if score.pairs < FEWEST_PAIRS:
-            parts.append(f"It takes {FEWEST_PAIRS} questions to show one.")
+            parts.append(f"It takes {FEWEST_PAIRS} questions to show one or an interval.")
+        elif not score.spans:
+            parts.append("The interval leaves out 0, but the sign test does not agree.")
     else:
         parts = [f"{found.one} is {said} than {found.other} by {spread(score)} points."]
     parts.append(
         f"{found.one} did better on {counted(found.helped, 'question')}, worse on {found.hurt}, "
-        f"alike on {found.same}."
+        f"alike on {found.same} (sign test: {sign_test(score)})."
     )
+    if found.left_out:
+        parts.append(left_out_words(found))
     amounts = [
         f"{ratio.estimate:.1f} times the {what}"
         for what, ratio in (
@@ -147,6 +177,13 @@ def caveats(evaluation: Evaluation) -> list[str]:
     if any(isinstance(question.marking, Suite | Programs) for question in questions):
         found.append("Code counts as right when it passes its tests, and wrong otherwise.")
     pairs = len(evaluation.results.comparisons)
+    if pairs:
+        found.append(
+            "An interval of 95 % holds the truth in about 95 of 100 such evaluations, and is "
+            "widened so that it does in 90 however rare and bad the failures are that these "
+            f"questions did not show. Fewer than {FEWEST_PAIRS} questions get none. A difference "
+            "is called better or worse where an exact sign test (p of at most 0.05) agrees."
+        )
     if pairs > 1:
         found.append(
             f"{pairs} comparisons, each with an interval of 95 %: of twenty pairs without a "
@@ -162,13 +199,14 @@ def caveats(evaluation: Evaluation) -> list[str]:
         "Every panelist was waited for, and none that failed was replaced: quorum, grace and "
         "fallbacks for panelists are left out of account."
     )
-    found += _losses(evaluation)
+    found += losses(evaluation)
     if grader is None:
         return [*found, "An answer that failed scores 0."]
     return [*found, f"Policy {evaluation.policy.name}: {evaluation.policy.text}"]
 
 
-def _losses(evaluation: Evaluation) -> list[str]:
+def losses(evaluation: Evaluation) -> list[str]:
+    """What is missing from these figures, arm by arm, in sentences."""
     found = []
     for arm in evaluation.results.arms:
         score, lost = arm.score, []
