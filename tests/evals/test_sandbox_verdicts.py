@@ -94,6 +94,82 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
             "def f(xs):\n    print('working', file=sys.stderr)\n    return sorted(set(xs))",
             "assert f('ba') == ['a', 'b']",
         ),
+        (
+            "from typing import NamedTuple\n"
+            "class Spot(NamedTuple):\n    row: int\n    column: int\n"
+            "def f():\n    return [Spot(1, 2)]",
+            "spot, = f()\nassert spot.column == 2\nassert spot == (1, 2)\nassert spot[0] == 1",
+        ),
+        (
+            "def f(xs):\n    xs.reverse()\n    return len(xs)",
+            "def test_it():\n    xs = [3, 1]\n    assert f(xs) == 2\n    assert xs == [1, 3]",
+        ),
+        (
+            "def f(queue):\n    return queue.popleft()",
+            "from collections import deque\nq = deque([5, 6])\n"
+            "assert f(q) == 5\nassert len(q) == 1",
+        ),
+        (
+            "from contextlib import contextmanager\nLOG = []\n@contextmanager\n"
+            "def opened(name):\n    yield name.upper()\n    LOG.append(name)\n"
+            "def log():\n    return LOG",
+            "with opened('a') as name:\n    assert name == 'A'\nassert log() == ['a']",
+        ),
+        (
+            "class Ignoring:\n    def __init__(self, *kinds):\n        self.kinds = kinds\n"
+            "    def __enter__(self):\n        return self\n"
+            "    def __exit__(self, kind, error, trace):\n"
+            "        return kind is not None and issubclass(kind, ZeroDivisionError)",
+            """
+            with Ignoring(1):
+                1 / 0
+            try:
+                with Ignoring(1):
+                    raise KeyError('k')
+            except KeyError:
+                assert True
+            else:
+                raise AssertionError
+            """,
+        ),
+        (
+            "class Late(Exception):\n    def __init__(self, days):\n"
+            "        super().__init__(f'{days} days')\n        self.days = days\n"
+            "def f():\n    raise Late(3)",
+            "try:\n    f()\nexcept Late as e:\n    assert e.days == 3\nelse:\n    assert False",
+        ),
+        (
+            "def f(x):\n    if x < 0:\n        raise ValueError('below zero')\n    return x / 3",
+            """
+            import pytest
+            @pytest.mark.parametrize(("x", "third"), [(1, 0.333333333), (6, 2)])
+            def test_thirds(x, third):
+                assert f(x) == pytest.approx(third)
+            def test_below():
+                with pytest.raises(ValueError, match="zero") as caught:
+                    f(-1)
+                assert "below" in str(caught.value)
+            """,
+        ),
+        (
+            "def f(name):\n    print(f'Hello {name}')",
+            """
+            import io
+            from contextlib import redirect_stdout
+            said = io.StringIO()
+            with redirect_stdout(said):
+                f('you')
+            assert said.getvalue() == 'Hello you\\n'
+            """,
+        ),
+        (
+            "def f():\n    return int(input('a? ')) + int(input())",
+            """
+            from unittest.mock import patch
+            with patch('builtins.input', side_effect=['3', '4']):
+                assert f() == 7
+            """,
+        ),
     ],
 )
 async def test_an_honest_answer_passes(judged, code, tests):
@@ -365,6 +441,33 @@ async def test_an_answer_that_spoils_the_tests_own_values_gains_nothing(judged):
     assert (await judged(code, tests)).outcome == "failed"
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "with Any() as v:\n    assert v == 3",
+        "with Any() as v:\n    assert v.total() == 3",
+        "with Any() as v:\n    if v != 3:\n        raise ValueError",
+        "with Any() as v:\n    f()\n    assert v == 3",
+        "def test_it():\n    with Any() as v:\n        assert 1 / v",
+        "import pytest\nwith pytest.raises(ValueError):\n    with Any():\n        raise ValueError",
+        "import pytest\ndef test_it():\n    with pytest.raises(KeyError):\n        f()",
+        "import pytest\nwith pytest.raises(ValueError):\n    Any()",
+        "import pytest\nassert Any().value() == pytest.approx(3)",
+    ],
+)
+async def test_a_context_manager_of_the_answer_ends_no_failed_test(judged, tests):
+    code = """
+        class Any:
+            def __enter__(self): return 0
+            def __exit__(self, *told): return True
+            def __eq__(self, other): return True
+            def value(self): return self
+        def f(): raise ValueError
+    """
+
+    assert (await judged(code, tests)).outcome == "failed"
+
+
 async def test_a_failed_assertion_in_a_function_of_the_tests_cannot_be_swallowed(judged):
     code = "def f(check):\n    try:\n        check(7)\n    except BaseException:\n        pass"
     tests = "def check(n):\n    assert n == 8\nf(check)"
@@ -391,6 +494,8 @@ async def test_a_function_of_the_tests_can_be_called_and_nothing_else(judged):
         ("x = 1", "no assert"),
         ("'just words'", "no assert"),
         ("def test_it(tmp_path):\n    assert f(2) == 4", "wants arguments"),
+        ("import numpy\nassert f(2) == 4", "the tests import numpy"),
+        ("import pytest\npytest.importorskip('x')\nassert f(2) == 4", "pytest.importorskip"),
         ("class Own:\n    pass\nassert f(Own()) == 4", "a Own of the tests"),
     ],
 )

@@ -14,8 +14,10 @@ What remains possible:
   question is about.
 - An answer may hold a table of results it has seen elsewhere; only tests nobody knows help there.
 - Tests may hand over plain data, functions and the answer's own objects, no objects of classes of
-  their own; `async` functions and third-party packages are out of reach. Changes to an argument in
-  place are seen when the function returns nothing.
+  their own; `async` functions and third-party packages are out of reach, but for a little of pytest
+  (`_pytest.py`). What the answer prints and reads by `input` goes through the tests' process, so
+  `redirect_stdout` and a patched `input` work; other patches do not reach it. A context manager of
+  the answer's ends no exception that the answer had a part in.
 - Without Landlock or the system-call filter (another system than Linux, another processor than
   x86_64 or aarch64, a container that forbids them) an audit hook stands in, and code that is out to
   break it can. Do not grade strangers' code there.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -35,6 +37,9 @@ class Answer:
         self._classes = classes
         self._lent: list[Callable[..., Any]] = []
         self._errors: dict[str, type[Exception]] = {}
+        self._changed: deque[tuple[Any, Any]] = deque()
+        self._raised: deque[Exception] = deque(maxlen=100)
+        self.lines: frozenset[int] = frozenset()
         self.fault = ""
         self.untestable = ""
 
@@ -74,9 +79,36 @@ class Answer:
             frame["named"] = self._out(named)
         reply = self._converse(frame, stops=what == "next")
         for argument, after in zip(arguments, reply.get("after") or (), strict=False):
-            if after is not None:
-                _take_over(argument, self._in(after))
+            if after is None:
+                continue
+            changed = self._in(after)
+            if reply.get("is") is None:  # all it was called for is what it changed
+                self._changed = deque(one for one in self._changed if one[0] is not argument)
+                _take_over(argument, changed)
+            else:
+                self._changed.append((argument, changed))
         return self._in(reply.get("is"))
+
+    def settle(self) -> None:
+        """Make of the tests' values what the answer made of them: a statement is over."""
+        while self._changed:
+            _take_over(*self._changed.popleft())
+
+    def leave(self, on: int, error: BaseException | None) -> bool:
+        """Have a context manager of the answer's end. Returns whether an exception ends there.
+
+        Only one that came of a line which has nothing of the answer's in it (`1 / 0` in a question
+        for a manager that suppresses errors): an answer that could end a failed assertion, or its
+        own error in front of one, would pass by that.
+        """
+        if error is None:
+            self.ask("exit", on, ())
+            return False
+        told = (type(error).__name__, str(error)[:DETAIL_CHARACTERS])
+        swallowed = self.ask("exit", on, told) is True
+        trace = error.__traceback__
+        of_its_own = trace is not None and trace.tb_next is None and trace.tb_lineno in self.lines
+        return swallowed and of_its_own and isinstance(error, Exception)
 
     def reflected(self, what: str, left: Any, right: StandIn) -> Any:
         """An operation whose left operand is plain: `2 * vector`."""
@@ -86,15 +118,23 @@ class Answer:
         self._wire.send(frame)
         while True:
             reply = self._wire.receive()
+            if isinstance(reply.get("printed"), str):
+                # Where a test looks for it (redirect_stdout); else nowhere.
+                with suppress(Exception):
+                    sys.stdout.write(reply["printed"])
             if "raised" in reply:
-                raise self._error(reply["raised"], stops=stops)
+                error = self._error(reply["raised"], stops=stops)
+                self._raised.append(error)
+                raise error
             if "ask" not in reply:
                 return reply
             self._wire.send(self._called_back(reply))
 
     def _called_back(self, frame: Frame) -> Frame:
-        """The answer calls a function that the tests handed to it. It can do nothing else."""
+        """The answer calls a function that the tests handed to it, or `input`. Nothing else."""
         try:
+            if frame["ask"] == "input":
+                return {"is": self._out(input(*map(str, frame["with"])))}
             function = self._lent[frame["on"]]
             return {"is": self._out(function(*self._in(frame["with"])))}
         except AssertionError as error:
@@ -121,8 +161,20 @@ class Answer:
                 continue
             if isinstance(kind, type) and issubclass(kind, Exception):
                 with suppress(Exception):  # some want arguments of their own kind
-                    return kind(*arguments)
+                    return self._with_state(kind(*arguments), told.get("state"))
         return AnswerError(text)
+
+    def told(self, error: Exception) -> bool:
+        """Whether an exception is one that the answer raised."""
+        return any(error is one for one in self._raised)
+
+    def _with_state(self, error: Exception, state: Any) -> Exception:
+        """An exception with the attributes that the answer gave it."""
+        for name, value in state.items() if isinstance(state, dict) else ():
+            if not name.startswith("_"):
+                with suppress(Exception):
+                    setattr(error, name, self._in(value))
+        return error
 
     def _out(self, value: Any) -> Any:
         return encode(value, self._export)
@@ -160,11 +212,14 @@ class Answer:
 
 
 def _take_over(argument: Any, after: Any) -> None:
-    """What a function that returned nothing made of an argument, in place."""
+    """What a function made of an argument, in place."""
     if type(argument) is not type(after) or argument == after:
         return
     if isinstance(argument, list | bytearray):
         argument[:] = after
+    elif isinstance(argument, deque):
+        argument.clear()
+        argument.extend(after)
     else:
         argument.clear()
         argument.update(after)

@@ -6,12 +6,16 @@ answer and nothing else. Whatever the code does to this process, all that leaves
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import io
 import json
 import operator
 import os
 import sys
 import threading
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Never
 
@@ -23,10 +27,15 @@ ANSWER_FILE = "answer.py"
 TEXT_CHARACTERS = 500
 """How much of an exception's words is passed on."""
 
+PRINTED_BYTES = 1_000_000
+"""How much of what an answer prints at a time is passed on."""
+
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "call": lambda thing, *arguments, **named: thing(*arguments, **named),
     "get": getattr,
     "set": setattr,
+    "enter": lambda thing: type(thing).__enter__(thing),
+    "exit": lambda thing, *told: bool(type(thing).__exit__(thing, *_exception(*told))),
     **{f.__name__: f for f in (iter, next, len, str, repr, bool, hash, isinstance)},
     **{
         name: getattr(operator, name)
@@ -38,6 +47,17 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     },
 }  # fmt: skip
 """What the tests' process may ask of something that lives here."""
+
+
+def _exception(name: str = "", text: str = "") -> tuple[Any, Any, None]:
+    """What a context manager is told at its end: an exception of the tests', or none."""
+    kind = getattr(builtins, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, Exception):
+        return (None, None, None) if not name else (Exception, Exception(text), None)
+    try:
+        return kind, kind(text), None
+    except Exception:  # some want arguments of their own kind
+        return Exception, Exception(text), None
 
 
 def main() -> None:
@@ -100,13 +120,37 @@ class Candidate:
 
     def serve(self) -> Never:
         """Do what is asked until nobody asks."""
+        builtins.input = self.input
         while True:
-            self._wire.send(self._reply_to(self._wire.receive()))
+            frame = self._wire.receive()
+            # What the answer prints while it is asked belongs to the test that asked.
+            printed = io.BytesIO()
+            stream = io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
+            with contextlib.redirect_stdout(stream):
+                reply = self._reply_to(frame)
+            with contextlib.suppress(Exception):
+                text = printed.getvalue()[:PRINTED_BYTES].decode(errors="replace")
+                if text and frame["ask"] != "load":
+                    reply["printed"] = text
+            self._wire.send(reply)
 
     def call_back(self, number: int, arguments: tuple[Any, ...]) -> Any:
         """What a function of the tests returns."""
+        return self._call_back({"ask": "call", "on": number, "with": self._out(list(arguments))})
+
+    def input(self, prompt: object = "", /) -> str:
+        """What the tests' `input` returns: they may have put another in its place."""
+        try:
+            asked = {"ask": "input", "on": None, "with": [str(prompt)[:TEXT_CHARACTERS]]}
+            return str(self._call_back(asked))
+        except RuntimeError as error:
+            if str(error).startswith("EOFError"):
+                raise EOFError("EOF when reading a line") from None
+            raise
+
+    def _call_back(self, frame: Frame) -> Any:
         with self._turn:
-            self._wire.send({"ask": "call", "on": number, "with": self._out(list(arguments))})
+            self._wire.send(frame)
             while True:
                 frame = self._wire.receive()
                 if "ask" in frame:
@@ -147,12 +191,21 @@ class Candidate:
         things = [] if frame["on"] is None else [self._kept[frame["on"]]]
         result = OPERATIONS[frame["ask"]](*things, *arguments, **named)
         reply: Frame = {"is": self._out(result)}
-        if result is None and frame["ask"] == "call":
-            reply["after"] = [
-                self._out(a) if isinstance(a, list | dict | set | bytearray) else None
-                for a in arguments
+        if frame["ask"] == "call":
+            after = [
+                self._changed(a, before)
+                for a, before in zip(arguments, frame["with"], strict=False)
             ]
+            if any(one is not None for one in after):
+                reply["after"] = after
         return reply
+
+    def _changed(self, argument: Any, before: Any) -> Any:
+        """An argument as it is after a call; None if it is as it came."""
+        if not isinstance(argument, list | dict | set | bytearray | deque):
+            return None
+        now = self._out(argument)
+        return None if now == before else now
 
     def _out(self, value: Any) -> Any:
         return encode(value, self._export)
@@ -196,6 +249,11 @@ def _told(error: BaseException, out: Callable[[Any], Any]) -> Frame:
         arguments = out(list(error.args))
         if len(json.dumps(arguments)) <= 10 * TEXT_CHARACTERS:
             told["args"] = arguments
+        state = {
+            name: out(value) for name, value in vars(error).items() if not name.startswith("_")
+        }
+        if state and len(json.dumps(state)) <= 10 * TEXT_CHARACTERS:
+            told["state"] = state
     except Exception:
         return told
     return told

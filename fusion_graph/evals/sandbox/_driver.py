@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import json
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from fusion_graph.evals.sandbox._answer import DETAIL_CHARACTERS, Answer, Untestable
 from fusion_graph.evals.sandbox._confine import confine
+from fusion_graph.evals.sandbox._pytest import cases_of, stand_in
+from fusion_graph.evals.sandbox._settling import SETTLE, settling
 from fusion_graph.evals.sandbox._wire import Wire
+from fusion_graph.evals.sandbox.suite import own_lines
 
 
 def main() -> None:
@@ -69,6 +74,8 @@ class Tests:
             Untestable: They cannot be run here, or there are none.
         """
         space: dict[str, Any] = {"__name__": "tests"}
+        space[SETTLE] = self._answer.settle
+        sys.modules["pytest"] = stand_in()
         found: dict[str, Any] = {}
 
         def load() -> None:
@@ -79,13 +86,14 @@ class Tests:
         entry_point = self._suite["entry_point"]
         space.update({k: v for k, v in found.items() if k not in vars(builtins)})
         tests = self._suite["tests"]
+        self._answer.lines = own_lines(tests)
         before = self._count
         if isinstance(tests, str):
             for node in ast.parse(tests).body:
                 self._statement(node, space)
         else:
             for text in tests:
-                code = compile(text, "tests", "exec", dont_inherit=True)
+                code = compile(settling(ast.parse(text)), "tests", "exec", dont_inherit=True)
                 self._step(text, lambda code=code: exec(code, space))  # type: ignore[misc]  # noqa: S102
         self._defined(space, found, entry_point)
         if self._count == before:
@@ -93,7 +101,8 @@ class Tests:
         return self._count
 
     def _statement(self, node: ast.stmt, space: dict[str, Any]) -> None:
-        code = compile(ast.Module([node], []), "tests", "exec", dont_inherit=True)
+        told = ast.unparse(node)
+        code = compile(settling(ast.Module([node], [])), "tests", "exec", dont_inherit=True)
 
         def run() -> None:
             exec(code, space)  # noqa: S102 - the dataset's tests
@@ -102,7 +111,7 @@ class Tests:
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
         )
         # What only prepares counts when it fails: the tests after it mean nothing then.
-        self._step(f"line {node.lineno}: {ast.unparse(node)}", run, counts=tests)
+        self._step(f"line {node.lineno}: {told}", run, counts=tests)
 
     def _defined(self, space: dict[str, Any], found: dict[str, Any], entry: str | None) -> None:
         """Test functions, test cases and `check(candidate)` that the tests' text defines."""
@@ -117,9 +126,10 @@ class Tests:
             self._step(f"check({entry})", checked)
         for name, value in list(space.items()):
             if name.startswith("test") and isinstance(value, types.FunctionType):
-                if _needs_arguments(value):
-                    raise Untestable(f"{name} wants arguments; there are no fixtures here")
-                self._step(name, value)
+                for told, case in cases_of(value):
+                    if _needs_arguments(value, case):
+                        raise Untestable(f"{name} wants arguments; there are no fixtures here")
+                    self._step(f"{name}{told}", partial(value, **case))
             elif isinstance(value, type) and hasattr(value, "assertEqual"):
                 for case in _cases(value):
                     self._step(str(case), lambda case=case: _run_case(case))  # type: ignore[misc]
@@ -130,6 +140,10 @@ class Tests:
             action()
         except Untestable:
             raise
+        except ModuleNotFoundError as error:
+            detail = f"{type(error).__name__}: {error}"
+            if error.name and not self._answer.told(error):
+                raise Untestable(f"the tests import {error.name}, which is not here") from None
         except BaseException as error:
             detail = f"{type(error).__name__}: {error}"
         if self._answer.untestable:
@@ -160,7 +174,10 @@ def _run_case(case: Any) -> None:
         raise AssertionError("unexpected success")
 
 
-def _needs_arguments(function: types.FunctionType) -> bool:
-    code, named = function.__code__, function.__kwdefaults__ or {}
-    positional = code.co_argcount - len(function.__defaults__ or ())
-    return positional > 0 or code.co_kwonlyargcount > len(named)
+def _needs_arguments(function: types.FunctionType, given: Collection[str]) -> bool:
+    wanted = inspect.signature(function).parameters.values()
+    return any(
+        one.default is one.empty and one.name not in given
+        for one in wanted
+        if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    )

@@ -48,6 +48,12 @@ class StandIn:
             return StandIn(made._answer, made._number, "instance")
         return made
 
+    def __enter__(self) -> Any:
+        return self._ask("enter")
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        return bool(self._answer.leave(self._number, error))
+
     def __iter__(self) -> Iterator[Any]:
         it = self._ask("iter")
         return it if isinstance(it, StandIn) else iter(it)

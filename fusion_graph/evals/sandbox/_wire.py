@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections import deque
+from collections import deque, namedtuple
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -135,6 +135,8 @@ def encode(value: Any, export: Callable[[Any], Frame], depth: int = 0) -> Any:
             return float.__float__(value)
         case list():
             return each(list.__iter__(value))
+        case tuple() if _fields(value):
+            return _tagged("namedtuple", [_named(value), each(tuple.__iter__(value))])
         case tuple():
             return _tagged("tuple", each(tuple.__iter__(value)))
         case dict():
@@ -164,6 +166,34 @@ def encode(value: Any, export: Callable[[Any], Frame], depth: int = 0) -> Any:
         case timedelta():
             return _tagged("timedelta", [value.days, value.seconds, value.microseconds])
     return export(value)
+
+
+MOST_FIELDS = 100
+"""Of a named tuple; one with more crosses as a plain tuple."""
+
+
+def _fields(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple is one with names for its places."""
+    names = getattr(type(value), "_fields", None)
+    return (
+        isinstance(names, tuple)
+        and len(names) == tuple.__len__(value) <= MOST_FIELDS
+        and all(type(name) is str for name in names)
+    )
+
+
+def _named(value: tuple[Any, ...]) -> list[str]:
+    return [type(value).__name__, *type(value)._fields]  # type: ignore[attr-defined]
+
+
+def _named_tuple(data: Any, items: list[Any]) -> tuple[Any, ...]:
+    """A named tuple of a class made here: names for places, and nothing of the answer's class.
+
+    Its names are as plain as `namedtuple` wants them; it compares as any tuple does.
+    """
+    name, *fields = (str(word) for word in data[: MOST_FIELDS + 1])
+    made = namedtuple(name, fields)  # type: ignore[misc]
+    return made(*items)
 
 
 def _tagged(kind: str, value: Any) -> Frame:
@@ -213,6 +243,8 @@ def decode(data: Any, adopt: Callable[[Frame], Any], depth: int = 0) -> Any:
         if isinstance(data, list):
             return [decode(item, adopt, depth + 1) for item in data]
         kind, inner = data["!"], data.get("v")
+        if kind == "namedtuple":
+            return _named_tuple(inner[0], [decode(item, adopt, depth + 1) for item in inner[1]])
         if kind in _MADE:
             items = [decode(item, adopt, depth + 1) for item in inner]
             return _MADE[kind](items)
