@@ -11,6 +11,7 @@ from fusion_graph.evidence.citations import (
     renumber,
 )
 from fusion_graph.evidence.claims import Claim, ClaimVerdict, check_claims, passages
+from fusion_graph.evidence.counting import Miscount, miscounted, unfounded
 from fusion_graph.evidence.independence import independent, with_origins
 from fusion_graph.evidence.ledger import Ledger, Pages, close_ledger, no_pages, open_ledger
 from fusion_graph.evidence.merging import merge_sources, with_found
@@ -32,6 +33,7 @@ __all__ = [
     "ClaimVerdict",
     "Ledger",
     "Mark",
+    "Miscount",
     "Pages",
     "QuoteRecord",
     "Reading",
@@ -42,6 +44,7 @@ __all__ = [
     "close_ledger",
     "independent",
     "merge_sources",
+    "miscounted",
     "no_pages",
     "open_ledger",
     "passages",
@@ -52,6 +55,7 @@ __all__ = [
     "record_of",
     "renumber",
     "source_list",
+    "unfounded",
     "used_sources",
     "with_found",
     "with_origins",

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from fusion_graph.evidence._citation_marks import Mark, marked_blocks
+from fusion_graph.evidence._pages import index_words
 from fusion_graph.evidence._prose import Block
 from fusion_graph.evidence._sentences import spans
 
@@ -116,6 +117,8 @@ def _numbers(cites: list[Mark]) -> tuple[int, ...]:
 
 
 def _quotes(text: str, cites: list[Mark]) -> tuple[str, ...]:
-    said = [next(part for part in match.groups() if part) for match in _QUOTED.finditer(text)]
+    # A word or two in quotation marks name something, or doubt it.
+    found = (next(part for part in match.groups() if part) for match in _QUOTED.finditer(text))
+    said = [words for words in found if len(index_words(words)) > 2]
     said += [part.words for mark in cites for part in mark.parts if part.words]
     return tuple(dict.fromkeys(said))

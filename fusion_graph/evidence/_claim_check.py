@@ -14,6 +14,7 @@ from fusion_graph.evidence._claim_facts import Context, missing_facts
 from fusion_graph.evidence._items import Item, Reading, read
 from fusion_graph.evidence._pages import readable
 from fusion_graph.evidence._passages import PageIndex, Passage, keys, telling_keys
+from fusion_graph.evidence._tables import table
 from fusion_graph.evidence.difference import Difference, between
 from fusion_graph.evidence.quotes import closest
 
@@ -23,7 +24,7 @@ MOST_PASSAGES = 4
 RESTATED = 0.6
 """Least share of a sentence's telling words in a passage, in order, that restates it."""
 
-COVERED = 0.7
+COVERED = 1.0
 """Least share of its words near a passage, for a sentence whose facts all stand there."""
 
 REACH = 2
@@ -74,16 +75,13 @@ def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Fou
         key=lambda one: (-one.share, len(one.differences)),
     )
     context = Context.of(indexes, [one.passage for one in compared], REACH)
-    best_doubt: Found | None = None
+    restated = False
     for one in compared:
         told = _judged(wanted, one, context)
-        if told is not None and told.verdict == "supported":
+        if told is not None and (told.verdict == "supported" or not restated):
             return told
-        if told is not None and best_doubt is None and one is compared[0]:
-            best_doubt = told
-    if best_doubt is not None:
-        return best_doubt
-    return _by_facts(wanted, compared, context)
+        restated = restated or _restates(wanted, one)
+    return _by_facts(wanted, compared, context, restated)
 
 
 def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
@@ -98,7 +96,11 @@ def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
     options = [there[start:stop] for start, stop in closest(target, there)][:4] or [there]
     found = min(
         (between(wanted, window, target, option) for option in options),
-        key=lambda differing: (sum(1 for d in differing if d.first), len(differing)),
+        key=lambda differing: (
+            sum(1 for d in differing if d.first),
+            len(differing),
+            sum(1 for d in differing if not d.second),
+        ),
     )
     lost = sum(1 for d in found if d.first)
     return _Compared(passage, index, found, 1 - lost / len(target), window)
@@ -114,10 +116,7 @@ def _read(text: str) -> Reading:
 
 def _judged(wanted: Reading, one: _Compared, context: Context) -> Found | None:
     """What a passage decides of a sentence; None where it decides nothing."""
-    telling = len(wanted.telling)
-    lost = sum(1 for d in one.differences if d.first)
-    restated = one.share >= RESTATED or (lost == 1 and telling == 2)
-    if not restated:
+    if not _restates(wanted, one):
         return None
     passage = _shown(one.passage)
     differing = [d for d in one.differences if not _is_none(d, wanted, one, context)]
@@ -130,6 +129,11 @@ def _judged(wanted: Reading, one: _Compared, context: Context) -> Found | None:
     return None
 
 
+def _restates(wanted: Reading, one: _Compared) -> bool:
+    lost = sum(1 for d in one.differences if d.first)
+    return one.share >= RESTATED or (lost == 1 and len(wanted.telling) == 2)
+
+
 _OMITTED = frozenset({"content", "name", "figure", "unit", "date", "currency", "scale", "antonym"})
 """What a sentence may leave out of a passage and still be said by it."""
 
@@ -140,9 +144,20 @@ def _is_none(d: Difference, wanted: Reading, one: _Compared, context: Context) -
         return d.kind in _OMITTED or (d.kind == "comparative" and d.second in ("or", "and"))
     if d.kind in ("figure", "unit", "currency", "scale", "date", "quantifier", "hedge"):
         return context.fact_agrees(d, wanted, one.reading, one.passage)
-    if d.kind in ("content", "name", "order") and not d.second:
-        return d.kind != "order" and context.near(d.first, one.passage, one.index)
+    if d.kind in ("content", "name") and not d.second:
+        if d.kind == "name" or _refers(one):
+            return context.near(d.first, one.passage, one.index, REACH)
+        return context.near(d.first, one.passage, one.index, 0)
     return False
+
+
+def _refers(one: _Compared) -> bool:
+    """Whether a passage speaks of what was named before it: "It was opened", a row of a table."""
+    opening = one.reading.items[0].text if one.reading.items else ""
+    return bool(one.passage.header) or opening in _PRONOUNS
+
+
+_PRONOUNS = frozenset(table("claims")["pronouns"].split())
 
 
 _MEASURED = frozenset({"figure", "unit", "currency", "scale", "date"})
@@ -166,7 +181,8 @@ def _wrong(
             if not context.stands_in(d, wanted, one.reading):
                 found.append(d)
         elif d.kind == "name" and both:
-            if not context.near(d.first, one.passage, one.index) and _is_name(d):
+            there = loose and context.near(d.first, one.passage, one.index, REACH)
+            if not there and _is_name(d):
                 found.append(d)
         elif d.kind in ("quantifier", "comparative", "antonym"):
             if both or (not loose and d.kind == "quantifier"):
@@ -212,9 +228,7 @@ def _named_beside(differing: Sequence[Difference]) -> bool:
     return False
 
 
-_PASSIVE = frozenset(
-    ["by", "von", "vom", "durch", "par", "por", "da", "przez", "door", "av", "af", "od"]
-)
+_PASSIVE = frozenset(table("claims")["agents"].split())
 
 
 def _swapped(differing: Sequence[Difference], one: Reading, two: Reading) -> list[Difference]:
@@ -233,26 +247,7 @@ def _passives(reading: Reading) -> int:
     return sum(1 for item in reading.items if item.text in _PASSIVE)
 
 
-_AND = frozenset(
-    [
-        "and",
-        "or",
-        "und",
-        "oder",
-        "et",
-        "ou",
-        "y",
-        "o",
-        "e",
-        "i",
-        "a",
-        "lub",
-        "oraz",
-        "и",
-        "или",
-        "nor",
-    ]
-)
+_AND = frozenset(table("claims")["joins"].split())
 
 
 def _listed(crossed: Sequence[Difference], reading: Reading, side: int) -> bool:
@@ -266,14 +261,16 @@ def _listed(crossed: Sequence[Difference], reading: Reading, side: int) -> bool:
 # --- the facts of any other sentence
 
 
-def _by_facts(wanted: Reading, compared: Sequence[_Compared], context: Context) -> Found:
+def _by_facts(
+    wanted: Reading, compared: Sequence[_Compared], context: Context, restated: bool
+) -> Found:
     missing = missing_facts(wanted, context)
     passage = _shown(compared[0].passage) if compared else ""
     if missing:
         return Found("unsupported", missing, passage)
     facts = context.facts_of(wanted)
     for one in compared[:MOST_PASSAGES]:
-        if facts and _told_beside(wanted, one, context):
+        if facts and not restated and _told_beside(wanted, one, context):
             return Found("supported", passage=_shown(one.passage))
     return Found("not_checkable", passage=passage)
 

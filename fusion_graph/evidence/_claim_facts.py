@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fusion_graph.evidence import _english as english
 from fusion_graph.evidence._dates import Date
-from fusion_graph.evidence._derivations import follows, holds, years
-from fusion_graph.evidence._figures import Figure, agrees
+from fusion_graph.evidence._derivations import agree, follows, holds, years
+from fusion_graph.evidence._figures import Figure
 from fusion_graph.evidence._items import Item, Reading, read
 from fusion_graph.evidence._passages import PageIndex, Passage, keys
 from fusion_graph.evidence.difference import Difference
@@ -53,10 +53,10 @@ class Context:
         """A passage with those beside it; a row of a table alone."""
         return [passage] if passage.header else index.around(passage.place, 1)
 
-    def near(self, word: str, passage: Passage, index: PageIndex) -> bool:
+    def near(self, word: str, passage: Passage, index: PageIndex, reach: int) -> bool:
         """Whether a word stands beside a passage, over it, or at the head of its page."""
         wanted = keys(word)
-        around = index.around(passage.place, self.reach)
+        around = index.around(passage.place, reach)
         there = [*around, *index.passages[:2]]
         if any(wanted <= one.words for one in there):
             return True
@@ -76,13 +76,14 @@ class Context:
             return figure is not None and holds(figure, _told(passage.text).figures)
         if item.figure is not None:
             if other is not None and other.figure is not None:
-                if agrees(item.figure, other.figure):
+                if agree(item.figure, other.figure):
                     return True
                 return _unsaid_unit(
                     item.figure, other.figure, f"{passage.header} {passage.heading}"
                 )
             told = _told(passage.text)
-            return holds(item.figure, told.figures) or (
+            count = sum(1 for figure in told.figures if holds(item.figure, [figure]))
+            return count >= _said(wanted, item.figure) or (
                 other is None and follows(item.figure, wanted.text, told.figures)
             )
         if item.date is not None:
@@ -101,7 +102,7 @@ class Context:
                 holds(item.figure, figures)
                 and d.kind == "figure"
                 and len(figures) > 1
-                and (sum(1 for f in figures if agrees(item.figure, f)) > _said(wanted, item.figure))
+                and (sum(1 for f in figures if agree(item.figure, f)) > _said(wanted, item.figure))
             )
         if item.date is not None:
             return any(_same_date(item.date, date) for date in dates)
@@ -133,7 +134,7 @@ class Context:
 
 
 def _said(wanted: Reading, figure: Figure) -> int:
-    return sum(1 for item in wanted.items if item.figure and agrees(item.figure, figure))
+    return sum(1 for item in wanted.items if item.figure and agree(item.figure, figure))
 
 
 def _at(reading: Reading, at: tuple[int, int]) -> Item | None:

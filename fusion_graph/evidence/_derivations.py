@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal, DivisionByZero, InvalidOperation
 from itertools import combinations
 
 from fusion_graph.evidence._dates import Date
 from fusion_graph.evidence._figures import Figure, agrees
+from fusion_graph.evidence._tables import table
 
 MOST_FIGURES = 24
 """Figures of a passage that are reckoned with: their pairs are looked at."""
 
-_SUM = re.compile(
-    r"\b(?:total|totals|totalling|totaling|together|combined|sum|altogether|in all|overall|jointly"
-    r"|insgesamt|zusammen|gesamt|summe|au total|ensemble|somme|en total|juntos|suma|sumados"
-    r"|w sumie|łącznie|razem|celkem|dohromady|totale|complessivamente|totaal|samen)\b"
-    r"|всего|вместе|итого|合計|合计|总共|共",
-    re.IGNORECASE,
-)
-_DIFFERENCE = re.compile(
-    r"\b(?:more|less|fewer|difference|gap|apart|longer|shorter|later|earlier|after|before|between"
-    r"|over|years?|decades?|days?|months?|hours?|minutes?|increase[ds]?|decrease[ds]?|r[io]se|rises"
-    r"|rising|grew|grow|growth|gain(?:ed)?|gr\w+|fell|falls?|drop(?:ped)?|lost|up|down|by|span\w*"
-    r"|lasted|taller|higher|lower|heavier|lighter|older|younger|ahead|behind|remaining|left|rest"
-    r"|mehr|weniger|unterschied|später|früher|nach|jahre|jahren|tage|länger|kürzer|um|stieg|sank"
-    r"|de plus|de moins|plus|moins|ans|années|après|avant|différence|años|más|menos|después|antes"
-    r"|diferencia|lat|lata|więcej|mniej|później|różnica|anni|più|meno|dopo|jaar|meer|minder|let|více)\b"
-    r"|лет|года|больше|меньше|на",
-    re.IGNORECASE,
-)
-_RATIO = re.compile(
-    r"\b(?:times|fold|twice|thrice|triple[ds]?|double[ds]?|ratio|share|part|mal|fach|fache|fachen|"
-    r"fois|veces|razy|raza|volte|keer|krát|proportion|quota|anteil)\b|-fold|×|раз|раза|倍|fach\b",
-    re.IGNORECASE,
-)
+
+def _any_of(name: str) -> re.Pattern[str]:
+    words = "|".join(re.escape(word) for word in _WORDS[name].split())
+    return re.compile(rf"\b(?:{words})\b|{_BESIDES[name]}", re.IGNORECASE)
+
+
+_WORDS = table("claims")
+_BESIDES = {"sums": r"\bin all\b|合計|合计|总共", "gaps": "差", "ratios": r"fach\b|[倍×]"}
+_SUM, _DIFFERENCE, _RATIO = _any_of("sums"), _any_of("gaps"), _any_of("ratios")
 _SPAN_UNITS = frozenset({"year", "decade", "century", ""})
 
 
@@ -50,7 +38,20 @@ def years(dates: Iterable[Date]) -> list[Figure]:
 
 def holds(figure: Figure, others: Sequence[Figure]) -> bool:
     """Whether one of the figures is this one, rounded or in another unit at most."""
-    return any(agrees(figure, other) or _century(figure, other) for other in others)
+    return any(agree(figure, other) or _century(figure, other) for other in others)
+
+
+_DIRECTED = {"over": 1, "at least": 1, "under": -1, "at most": -1, "nearly": -1}
+
+
+def agree(figure: Figure, other: Figure) -> bool:
+    """Whether two figures agree; two bounds only where they are the same bound of one number."""
+    one, two = _DIRECTED.get(figure.bound, 0), _DIRECTED.get(other.bound, 0)
+    if one and two:
+        if one != two:
+            return False
+        figure, other = replace(figure, bound=""), replace(other, bound="")
+    return agrees(figure, other)
 
 
 def follows(figure: Figure, sentence: str, others: Sequence[Figure]) -> bool:

@@ -6,72 +6,10 @@ import re
 from itertools import pairwise
 
 from fusion_graph.evidence._measures import months_of
+from fusion_graph.evidence._tables import table
 
 _END = re.compile(r"[.!?…]+[\"'”’»)\]*_]{0,3}(?=\s|$)|[。！？।؟][」』”’»）)]{0,2}")
-_SHORT = frozenset(
-    [
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "st",
-        "prof",
-        "ca",
-        "approx",
-        "vs",
-        "etc",
-        "cf",
-        "al",
-        "eg",
-        "ie",
-        "e.g",
-        "i.e",
-        "no",
-        "nr",
-        "fig",
-        "vol",
-        "pp",
-        "ed",
-        "jr",
-        "sr",
-        "inc",
-        "ltd",
-        "co",
-        "bzw",
-        "usw",
-        "bspw",
-        "z.b",
-        "d.h",
-        "u.a",
-        "sog",
-        "vgl",
-        "jh",
-        "mio",
-        "mrd",
-        "geb",
-        "gest",
-        "abs",
-        "env",
-        "p.ej",
-        "art",
-        "av",
-        "resp",
-        "np",
-        "tzn",
-        "ur",
-        "zm",
-        "tzw",
-        "г",
-        "гг",
-        "тыс",
-        "млн",
-        "млрд",
-        "стр",
-        "рис",
-        "см",
-        "т.е",
-    ]
-)
+_SHORT = frozenset(table("claims")["abbreviations"].split())
 """What is written before a point that ends no sentence."""
 
 _WORD_BEFORE = re.compile(r"[^\W_](?:[^\W_]|\.(?=[^\W\d_]))*$")
@@ -94,7 +32,7 @@ def ends(text: str, start: int = 0, end: int | None = None) -> list[int]:
     found: list[int] = []
     for match in _END.finditer(text, start, end):
         at = match.end()
-        if at < end and (match[0][0] not in "." or not _goes_on(text, match.start(), at, end)):
+        if at < end and not _goes_on(text, match.start(), at, end):
             found.append(at)
     return found
 
@@ -120,6 +58,8 @@ def _goes_on(text: str, point: int, after: int, end: int) -> bool:
     following = _NEXT_WORD.match(text, after, min(end, after + 60))
     if following and following[1][0].islower():
         return True
+    if text[point] != ".":
+        return False
     before = _WORD_BEFORE.search(text[max(0, point - 24) : point])
     word = before[0] if before else ""
     if word.lower() in _SHORT or (len(word) == 1 and word.isalpha() and word.isupper()):

@@ -476,7 +476,7 @@ def _count(
         ):
             continue
         quoted = change(sentence, page, chance)
-        if quoted is None or (not honest and _on_page(quoted, page)):
+        if quoted is None or (not honest and on_page(quoted, page)):
             continue
         used[page.language] += 1
         (checked,) = check_quotes([quoted], page.text)
@@ -487,7 +487,8 @@ def _count(
             tally.wrong.append((kind, page.language, quoted, f"{checked}"))
 
 
-def _on_page(quoted: str, page: Page) -> bool:
+def on_page(quoted: str, page: Page) -> bool:
+    """Whether the very words stand on a page."""
     return " ".join(quoted.split()) in " ".join(page.text.split())
 
 
