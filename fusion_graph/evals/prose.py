@@ -24,10 +24,11 @@ _PLAIN = frozenset(_PLAIN_WORDS.split())
 """Of what a clause that states a verdict is made: "Overall, I find the criterion is MET"."""
 
 _DOUBT_WORDS = (
-    "actually almost although apart arguably barely but correction despite except exception fails "
-    "false however if instead just mistaken nearly nope only partial partially partly perhaps "
-    "possibly probably provided rather reconsider scratch should supposedly though unclear unless "
-    "unsure until untrue wait were whether while would wrong yet"
+    "actually almost although apart arguably barely borderline but correction despite except "
+    "exception fails false however if instead just mistaken nearly nope only partial partially "
+    "partly pending perhaps possibly probably provided rather reconsider scratch should supposedly "
+    "tentative tentatively though unclear unless unsure until untrue wait were whether while would "
+    "wrong yet"
 )
 _DOUBT = frozenset(_DOUBT_WORDS.split())
 """Words that take a statement back or narrow it, beside those that `polarity` knows."""
@@ -129,12 +130,22 @@ def _read(sentence: str, words: Mapping[str, bool]) -> frozenset[bool]:
     one_of = "|".join(re.escape(w).replace("\\ ", "[ _]") for w in sorted(words, key=len)[::-1])
     any_case = re.IGNORECASE if re.search(r"verdict|criterion_status", text, re.I) else 0
     clauses = [
-        (one, list(re.finditer(rf"(?<![\w'-])({one_of})\b(?!['-])", one, any_case)))
+        (
+            one,
+            list(
+                re.finditer(
+                    rf"(?<![\w'~\u2248\u00ac\u2260!/+-])({one_of})\b(?![\w'/-])",
+                    one,
+                    any_case,
+                )
+            ),
+        )
         for one in _CLAUSE.split(text)
     ]
     if not any(found for _, found in clauses):
         return frozenset()
-    if "?" in text or any(len(found) > 1 for _, found in clauses):
+    set_to = re.search(rf"\b({one_of})\s*[=<>]", text, any_case)  # "MET = 0"
+    if "?" in text or set_to or any(len(found) > 1 for _, found in clauses):
         return _NAMED
     places = [n for n, (_, found) in enumerate(clauses) if found]
     said = {_clause(clauses[n][0], clauses[n][1][0], words) for n in places}

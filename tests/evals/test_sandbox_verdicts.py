@@ -163,6 +163,30 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
             """,
         ),
         (
+            "import sys\ndef f():\n    print('careful', file=sys.stderr)",
+            """
+            import io
+            from contextlib import redirect_stderr
+            with redirect_stderr(io.StringIO()) as said:
+                f()
+            assert said.getvalue() == 'careful\\n'
+            """,
+        ),
+        (
+            "from collections import Counter, OrderedDict, defaultdict\n"
+            "def f(s):\n    lists = defaultdict(list)\n    lists[s].append(1)\n"
+            "    return Counter(s), OrderedDict(b=1, a=2), lists",
+            """
+            counts, ordered, lists = f('aab')
+            assert counts.most_common(1) == [('a', 2)]
+            assert counts == {'a': 2, 'b': 1}
+            assert list(ordered) == ['b', 'a']
+            ordered.move_to_end('b')
+            assert lists == {'aab': [1]}
+            assert lists['none'] == []
+            """,
+        ),
+        (
             "def f():\n    return int(input('a? ')) + int(input())",
             """
             from unittest.mock import patch

@@ -118,10 +118,10 @@ class Answer:
         self._wire.send(frame)
         while True:
             reply = self._wire.receive()
-            if isinstance(reply.get("printed"), str):
-                # Where a test looks for it (redirect_stdout); else nowhere.
-                with suppress(Exception):
-                    sys.stdout.write(reply["printed"])
+            for stream in ("stdout", "stderr"):
+                if isinstance(reply.get(stream), str):
+                    with suppress(Exception):  # where a test looks for it; else nowhere
+                        getattr(sys, stream).write(reply[stream])
             if "raised" in reply:
                 error = self._error(reply["raised"], stops=stops)
                 self._raised.append(error)

@@ -93,6 +93,10 @@ def run(code: str, module: types.ModuleType) -> None:
     exec(compiled, module.__dict__)  # noqa: S102 - what this process is for
 
 
+def _text_to(stream: io.BytesIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(stream, encoding="utf-8", errors="replace", write_through=True)
+
+
 class Callback:
     """A function of the tests, as the answer's code sees it."""
 
@@ -124,14 +128,15 @@ class Candidate:
         while True:
             frame = self._wire.receive()
             # What the answer prints while it is asked belongs to the test that asked.
-            printed = io.BytesIO()
-            stream = io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
-            with contextlib.redirect_stdout(stream):
+            out, err = io.BytesIO(), io.BytesIO()
+            words, warnings = _text_to(out), _text_to(err)  # closed when nobody holds them
+            with contextlib.redirect_stdout(words), contextlib.redirect_stderr(warnings):
                 reply = self._reply_to(frame)
-            with contextlib.suppress(Exception):
-                text = printed.getvalue()[:PRINTED_BYTES].decode(errors="replace")
-                if text and frame["ask"] != "load":
-                    reply["printed"] = text
+            if frame["ask"] != "load":
+                for name, printed in (("stdout", out), ("stderr", err)):
+                    with contextlib.suppress(Exception):
+                        text = printed.getvalue()[:PRINTED_BYTES].decode(errors="replace")
+                        reply |= {name: text} if text else {}
             self._wire.send(reply)
 
     def call_back(self, number: int, arguments: tuple[Any, ...]) -> Any:

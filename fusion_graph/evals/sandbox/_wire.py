@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections import deque, namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -139,6 +139,13 @@ def encode(value: Any, export: Callable[[Any], Frame], depth: int = 0) -> Any:
             return _tagged("namedtuple", [_named(value), each(tuple.__iter__(value))])
         case tuple():
             return _tagged("tuple", each(tuple.__iter__(value)))
+        case Counter() | OrderedDict() | defaultdict() if type(value) in _DICTS:
+            factory = value.default_factory if isinstance(value, defaultdict) else None
+            makes = _FACTORIES.get(factory) if factory is not None else ""
+            if makes is not None:
+                pairs = [each(pair) for pair in dict.items(value)]
+                return _tagged(type(value).__name__, [makes, pairs])
+            return _tagged("dict", [each(pair) for pair in dict.items(value)])
         case dict():
             return _tagged("dict", [each(pair) for pair in dict.items(value)])
         case set():
@@ -166,6 +173,20 @@ def encode(value: Any, export: Callable[[Any], Frame], depth: int = 0) -> Any:
         case timedelta():
             return _tagged("timedelta", [value.days, value.seconds, value.microseconds])
     return export(value)
+
+
+_DICTS = (Counter, OrderedDict, defaultdict)
+_MAKERS: dict[str, type] = {
+    kind.__name__: kind for kind in (list, dict, set, int, float, str, bool, tuple)
+}
+_FACTORIES: dict[Any, str] = {kind: name for name, kind in _MAKERS.items()}
+"""What a defaultdict may make of its own; one that makes anything else crosses as a dict."""
+
+_NAMES: dict[str, Callable[[Any, Any], Any]] = {
+    "Counter": lambda _, pairs: Counter(dict(pairs)),
+    "OrderedDict": lambda _, pairs: OrderedDict(pairs),
+    "defaultdict": defaultdict,
+}
 
 
 MOST_FIELDS = 100
@@ -243,6 +264,9 @@ def decode(data: Any, adopt: Callable[[Frame], Any], depth: int = 0) -> Any:
         if isinstance(data, list):
             return [decode(item, adopt, depth + 1) for item in data]
         kind, inner = data["!"], data.get("v")
+        if kind in _NAMES:
+            pairs = [decode(item, adopt, depth + 1) for item in inner[1]]
+            return _NAMES[kind](_MAKERS.get(inner[0]), pairs)
         if kind == "namedtuple":
             return _named_tuple(inner[0], [decode(item, adopt, depth + 1) for item in inner[1]])
         if kind in _MADE:
