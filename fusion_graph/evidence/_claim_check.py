@@ -71,8 +71,13 @@ def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Fou
     if not wanted.telling:
         return Found("not_checkable")
     compared = sorted(
-        (_compare(wanted, index, passage) for index, passage in candidates),
-        key=lambda one: (-one.share, len(one.differences)),
+        (
+            _compare(wanted, index, passage)
+            for index, passage in candidates
+            # A question says nothing.
+            if not passage.text.endswith(("?", "？", "؟")) or text.endswith("?")
+        ),
+        key=lambda one: (-one.share, len(one.differences), one.passage.place),
     )
     context = Context.of(indexes, [one.passage for one in compared], REACH)
     restated = False

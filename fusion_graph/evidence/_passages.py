@@ -53,18 +53,18 @@ class PageIndex:
 
     def nearest(self, words: frozenset[str], most: int) -> list[Passage]:
         """The passages that share the most telling words, the nearest first."""
-        scores: Counter[int] = Counter()
         size = len(self.passages)
-        weights = Counter[int]()
-        for word in words:
+        scores = Counter[int]()
+        for word in sorted(words):
             places = self._places.get(word, ())
             if not places or (len(places) > COMMON and len(places) * 4 > size):
                 continue
             weight = int(1000 * math.log(1 + size / len(places))) + 1
             for place in places[: 4 * COMMON]:
-                weights[place] += weight
-        scores.update(weights)
-        best = sorted(scores, key=lambda place: (-scores[place], len(self.passages[place].words)))
+                scores[place] += weight
+        best = sorted(
+            scores, key=lambda place: (-scores[place], len(self.passages[place].words), place)
+        )
         return [self.passages[place] for place in best[:most]]
 
     def around(self, place: int, reach: int) -> Sequence[Passage]:
