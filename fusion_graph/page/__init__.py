@@ -75,17 +75,25 @@ def _render(report: FusionReport, *, framed: bool) -> str:
     from fusion_graph.page.panel import Panel
     from fusion_graph.page.strangers import readable
     from fusion_graph.page.timeline import lay_out
+    from fusion_graph.page.verdicts import Verdicts
+    from fusion_graph.text.claims import beside_claims
 
     citations = Citations(report.sources)
     known = frozenset(source.id for source in report.sources)
     panel = Panel(report)
+    verdicts = Verdicts(report.claims)
+    lost = [loss.model_dump() for loss in report.degradations]
+    prose = partial(markdown, cite=citations.with_cards, known=known, below=2)
     page = template("report.html").render(
         report=report,
         question=headline(report.question),
         panel=panel,
         timeline=lay_out(report.timeline, panel.members, frozenset(report.usage.models)),
         cite=citations.with_cards,
-        prose=partial(markdown, cite=citations.with_cards, known=known, below=2),
+        verdicts=verdicts,
+        lost=beside_claims(lost, [claim.model_dump() for claim in report.claims]),
+        link=citations.with_links,
+        prose=partial(prose, claimed=verdicts.in_answer()),
         answer_prose=partial(markdown, cite=citations.with_links, known=known, below=3),
         style=_style("report.css"),
         # In a frame, `#sources` would else be a place in the document around it.

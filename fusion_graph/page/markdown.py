@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,12 +16,25 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from fusion_graph.evidence import Mark, read_citations
+from fusion_graph.page.claims import mark_claims
 from fusion_graph.page.strangers import web_address
 
 Cite = Callable[[list[int], str | None], str]
 """`cite(ids, words)`: the HTML of a citation `[ids]` or `[ids: "words"]`."""
 
 LOWEST_HEADING = 6
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The claims of a text: their sentences in order, and the HTML around and after each."""
+
+    sentences: Sequence[str]
+    around: Callable[[int], str]
+    after: Callable[[int], str]
+
+
+NO_CLAIMS = Claimed((), str, str)
 
 _PRIVATE = re.compile("[\ue000\ue001]")
 _PLACE = re.compile("\\[\ue000(\\d{1,9})\ue001\\]")
@@ -35,7 +49,14 @@ _CONTAINERS = frozenset(
 """Blocks of blocks: `dir="auto"` would not look into those, so their direction is found here."""
 
 
-def markdown(text: str, cite: Cite, *, known: Collection[int], below: int) -> Markup:
+def markdown(
+    text: str,
+    cite: Cite,
+    *,
+    known: Collection[int],
+    below: int,
+    claimed: Claimed = NO_CLAIMS,
+) -> Markup:
     """A model's Markdown as HTML.
 
     HTML in it is shown as text, images as their descriptions; links go to web addresses only.
@@ -47,6 +68,7 @@ def markdown(text: str, cite: Cite, *, known: Collection[int], below: int) -> Ma
         cite: Makes the citations.
         known: The numbers that can be cited.
         below: Level of the heading the text stands under; its own headings are deeper.
+        claimed: Marks the claims.
     """
     marks: list[Mark] = []
 
@@ -62,10 +84,25 @@ def markdown(text: str, cite: Cite, *, known: Collection[int], below: int) -> Ma
         mark = marks[int(place[1])]
         return str(escape(written[mark.start : mark.end]))
 
-    env = {"cite": cite, "below": below, "marks": marks, "known": known}
-    html = _parser().render(reading.without(put_aside), env)
+    env = {"cite": cite, "below": below, "marks": marks, "known": known, "claimed": claimed}
+    parser = _parser()
+    tokens = parser.parse(reading.without(put_aside), env)
+    mark_claims(tokens, claimed.sentences, _inline)
+    html = parser.renderer.render(tokens, parser.options, env)
     # Where this parser sees code or a link that the reading did not, the text stands as written.
     return Markup(_PLACE.sub(as_written, html))  # noqa: S704
+
+
+def plain_words(line: str) -> str:
+    """A line of Markdown as it reads, without what marks it up."""
+    return " ".join(_words_of(_inline(line)).split())
+
+
+def _inline(line: str) -> Sequence[Token]:
+    # Without marks put aside it holds no citations.
+    env = {"marks": (), "below": 0}
+    (token,) = _parser().parseInline(_PRIVATE.sub("\ufffd", line), env)
+    return token.children or ()
 
 
 @lru_cache(maxsize=1)
@@ -78,6 +115,9 @@ def _parser() -> MarkdownIt:
     parser.inline.ruler.before("link", "citation", _read_citation)
     parser.core.ruler.push("placed", _place)
     parser.add_render_rule("citation", _write_citation)
+    parser.add_render_rule("claim_open", _write_claim)
+    parser.add_render_rule("claim_close", _write_claim)
+    parser.add_render_rule("claim_mark", _write_claim)
     parser.add_render_rule("image", _write_image)
     parser.add_render_rule("table_open", _write_table_open)
     parser.add_render_rule("table_close", _write_table_close)
@@ -141,6 +181,14 @@ def _write_citation(_self: Any, tokens: Sequence[Token], index: int, _: Any, env
             written.append(str(Markup('"{}" ').format(part.words)))
         written += [f"[{n}]" for n in ids if n not in known]
     return "".join(written)
+
+
+def _write_claim(_self: Any, tokens: Sequence[Token], index: int, _: Any, env: Any) -> str:
+    claimed, number = env["claimed"], tokens[index].meta["claim"]
+    if tokens[index].type == "claim_close":
+        return "</span>"
+    write = claimed.around if tokens[index].type == "claim_open" else claimed.after
+    return str(write(number))
 
 
 def _write_image(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:

@@ -22,7 +22,7 @@ PAYLOADS = {
     "controls": "a\x00b\x08c\x1b[31md\x7fe\x9ff\ud800g\udfffh\ufffei\u202ej\u2066k\u200b",
 }
 
-_FIXED = {"verdict", "label", "retrieved_at"}
+_FIXED = {"verdict", "checked_by", "label", "retrieved_at"}
 
 
 def harm(value: Any, payload: str, key: str = "") -> Any:

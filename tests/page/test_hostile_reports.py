@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fusion_graph import FusionReport
+from tests.claims import CLAIMS
 from tests.page.hostile import PAYLOADS, harm
 from tests.page.opening import NARROW, open_page, sideways
 
@@ -39,6 +40,7 @@ def check(inventory: dict[str, list[str]]) -> None:
 
 
 async def test_a_report_full_of_it_only_shows_it(record, lawless, tmp_path):
+    record["claims"] = CLAIMS
     for payload in PAYLOADS.values():
         report = FusionReport.model_validate(harm(record, payload))
         page = await lawless.new_page()

@@ -9,6 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from tests.claims import CLAIMS
 from tests.page.opening import NARROW, open_page, sideways
 
 CONTRASTS = """() => {
@@ -43,7 +44,7 @@ CONTRASTS = """() => {
 
 @pytest.fixture
 def report(record) -> FusionReport:
-    """A degraded run with a quote of every verdict."""
+    """A degraded run with a quote and a claim of every verdict."""
     record["status"] = "degraded"
     record["degradations"] = [{"code": "unverified_quote", "detail": "The writer quotes [2]."}]
     verdicts = ("verified", "near", "altered", "not_found", "unchecked")
@@ -54,6 +55,7 @@ def report(record) -> FusionReport:
     record["sources"][1]["url"] = "https://example.org/costs"
     record["usage"]["total"]["cost_usd"] = None
     record["usage"]["cost_known"] = False
+    record["claims"] = CLAIMS
     record["analysis"]["blind_spots"] = ["What a wrong answer costs."]
     return FusionReport.model_validate(record)
 
