@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -82,9 +82,9 @@ def test_plain_data_crosses_unchanged(value):
 @pytest.mark.parametrize(
     ("value", "plain"),
     [
-        (Counter("aab"), {"a": 2, "b": 1}),
-        (OrderedDict(a=1), {"a": 1}),
-        (defaultdict(list, a=[1]), {"a": [1]}),
+        (type("Own", (Counter,), {})("aab"), {"a": 2, "b": 1}),
+        (type("Own", (OrderedDict,), {})(a=1), {"a": 1}),
+        (defaultdict(lambda: 7, a=[1]), {"a": [1]}),
         (IntEnum("Colour", "RED")(1), 1),
         (True, True),
         (range(2, 9, 3), range(2, 9, 3)),
@@ -95,6 +95,34 @@ def test_subclasses_cross_as_what_they_are_made_of(value, plain):
 
     assert back == plain
     assert type(back) is type(plain)
+
+
+@pytest.mark.parametrize(
+    "value", [Counter("aab"), OrderedDict(b=1, a=2), defaultdict(list, a=[1]), defaultdict(None)]
+)
+def test_the_standard_librarys_own_dicts_cross_as_they_are(value):
+    back = across(value)
+
+    assert (back, type(back), list(back)) == (value, type(value), list(value))
+    assert getattr(back, "default_factory", None) is getattr(value, "default_factory", None)
+
+
+def test_a_named_tuple_crosses_with_its_names_and_without_its_class():
+    class Spot(NamedTuple):
+        row: int
+        column: int = 0
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    back = across([Spot(1, 2)])[0]
+
+    assert (back.row, back.column, type(back).__name__) == (1, 2, "Spot")
+    assert back == (1, 2)
+    assert back != (3, 4)
+    for names in (["Spot", "__eq__"], ["Spot", "a", "a"], ["import os", "a"]):
+        with pytest.raises(NotPlain):
+            decode({"!": "namedtuple", "v": [names, [1] * (len(names) - 1)]}, refuse)
 
 
 def test_a_number_of_any_length_crosses():
