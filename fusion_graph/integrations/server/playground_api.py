@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from fusion_graph.errors import MissingKey
 from fusion_graph.integrations.server.citation_spans import report_spans
+from fusion_graph.integrations.server.claims_told import claims_told
 from fusion_graph.integrations.server.limits import Limits, run_context
 from fusion_graph.integrations.server.offer import PREFIX, Offer
 from fusion_graph.integrations.server.openai_errors import ApiError
@@ -133,6 +134,7 @@ class Playground:
             "error": run.error,
             "report": run.report,
             "citations": run.report and await asyncio.to_thread(report_spans, run.report),
+            "claims": run.report and await asyncio.to_thread(claims_told, run.report),
             "report_url": address,
         }
 

@@ -1,5 +1,6 @@
 // The answer's card: the text as it is written, then as the report has it, with its sources.
 
+import { claimList, markClaims } from "./claims.js";
 import { el, link, say, soon } from "./elements.js";
 import { Markdown } from "./markdown.js";
 import { counted, duration, money, short } from "./words.js";
@@ -17,6 +18,7 @@ export class AnswerCard {
     this.line = el("p", { class: "line" });
     this.prose = el("div", { class: "prose" });
     this.losses = el("div", { class: "losses", hidden: true });
+    this.claims = el("section", { class: "after", hidden: true }, el("h3", {}, "Claims"));
     this.sources = el("section", { class: "after", hidden: true }, el("h3", {}, "Sources"));
     this.foot = el("div", { class: "after", hidden: true });
     this.element = el(
@@ -31,6 +33,7 @@ export class AnswerCard {
       ),
       this.losses,
       this.prose,
+      this.claims,
       this.sources,
       this.foot,
     );
@@ -66,9 +69,20 @@ export class AnswerCard {
         this.write();
         say(this.line, `${event.model} broke off (${short(event.reason, 120)}); it is written again`);
         break;
-      case "fusion.waiting":
-        say(this.line, `is still being written, after ${duration(event.seconds)}`);
+      case "verify.in_progress":
+        say(this.line, ["is being checked", event.model].filter(Boolean).join(" · "));
         break;
+      case "verify.completed":
+        say(this.line, `${counted(event.claims.length, "claim")} checked`);
+        break;
+      case "verify.failed":
+        say(this.line, `could not be checked (${short(event.detail, 120)})`);
+        break;
+      case "fusion.waiting": {
+        const doing = event.stage === "verify" ? "checked" : "written";
+        say(this.line, `is still being ${doing}, after ${duration(event.seconds)}`);
+        break;
+      }
       default:
     }
   }
@@ -78,21 +92,27 @@ export class AnswerCard {
    * @param {object} report
    * @param {ReturnType<typeof citing>} cite
    * @param {object[]} marks where the answer cites
+   * @param {object} told its claims, as the server tells them
    */
-  report(report, cite, marks) {
+  report(report, cite, marks, told) {
     this.text = report.answer;
     this.markdown.show(this.text, cite, marks);
     this._set("done", facts(report));
-    if (report.degradations.length) {
+    markClaims(this.prose, told.claims);
+    if (told.claims.length) {
+      this.claims.append(...claimList(told, cite));
+      this.claims.hidden = false;
+    }
+    if (told.losses.length) {
       const lost = (loss) => el("li", {}, loss.detail, " ", el("code", {}, loss.code));
       this.losses.replaceChildren(
         el("h3", {}, "What this run had to do without"),
-        el("ul", {}, ...report.degradations.map(lost)),
+        el("ul", {}, ...told.losses.map(lost)),
       );
       this.losses.hidden = false;
     }
     if (report.sources.length) {
-      this.sources.append(...sourceList(report.sources, cite.used));
+      this.sources.append(...sourceList(report.sources, cite.used, told.sources));
       this.sources.hidden = false;
     }
   }
@@ -133,17 +153,17 @@ export function citing(sources) {
   return cite;
 }
 
-/** The sources that something on the page cites, with what became of their quotes. */
-function sourceList(sources, used) {
+/** The sources that something on the page cites, with what became of their quotes and claims. */
+function sourceList(sources, used, found) {
   const listed = sources.filter((source) => used.has(source.id));
   const rest = sources.length - listed.length;
   return [
-    el("ol", { class: "sources" }, ...listed.map(sourceItem)),
+    el("ol", { class: "sources" }, ...listed.map((source) => sourceItem(source, found[source.id]))),
     ...(rest ? [el("p", { class: "quiet" }, `${counted(rest, "page")} more read and not cited.`)] : []),
   ];
 }
 
-function sourceItem(source) {
+function sourceItem(source, found) {
   const quotes = source.quotes.map((quote) => {
     const [word, meaning] = VERDICTS[quote.verdict] ?? [quote.verdict, ""];
     const title = quote.note ? `${meaning} (${quote.note})` : meaning;
@@ -160,6 +180,7 @@ function sourceItem(source) {
     link(source.url, source.title || source.url),
     el("span", { class: "address" }, source.url),
     source.fetched ? null : el("span", { class: "address" }, "search result, page not read"),
+    found ? el("span", { class: "address" }, found) : null,
     quotes.length ? el("ul", { class: "quotes" }, ...quotes) : null,
   );
 }

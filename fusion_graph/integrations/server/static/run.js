@@ -108,7 +108,13 @@ export class RunView {
         if (this.answer.state === "waiting") this._write(null);
         this.answer.take(event);
         break;
+      case "verify.in_progress":
+        say(this.progress, "The answer is being checked");
+        this.answer.take(event);
+        break;
       case "synthesis.restarted":
+      case "verify.completed":
+      case "verify.failed":
         this.answer.take(event);
         break;
       case "fusion.completed":
@@ -157,7 +163,7 @@ export class RunView {
 
   /** Somebody is silent, or waits before asking again. */
   _delayed(event) {
-    const place = { judge: this.judge, synthesis: this.answer }[event.stage];
+    const place = { judge: this.judge, synthesis: this.answer, verify: this.answer }[event.stage];
     if (event.stage === "panel" || event.stage === "direct") this._card(event.name).take(event);
     else if (event.type === "fusion.waiting") place?.take(event);
     else if (place) {
@@ -213,12 +219,12 @@ export class RunView {
     if (wasRunning) this.on.changed();
   }
 
-  _report({ report, citations, report_url: address, status: code }) {
+  _report({ report, citations, claims, report_url: address, status: code }) {
     const cite = citing(report.sources);
     report.answers.forEach((answer) => this._card(answer.name).report(answer, cite, citations.answers[answer.name]));
     if (report.analysis) this.judge.show(report.analysis, cite);
     this._fold();
-    if (report.answer) this.answer.report(report, cite, citations.answer);
+    if (report.answer) this.answer.report(report, cite, citations.answer, claims);
     else if (code !== "error") this.answer.stop("none: the writer called tools of the application that asked");
     this.answer.below(...reportButtons(address, this.reportPlace));
   }

@@ -1,0 +1,147 @@
+"""The claims of an answer in the playground, in a real browser: marked, shown, listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from fusion_graph.integrations.server.citation_spans import spans
+from fusion_graph.integrations.server.claims_told import claims_told
+from tests.claims import ANSWER, CLAIMS, claim
+from tests.server.conftest import Server
+from tests.server.playground.visiting import PHONE, Open, Visit
+
+SHOW = """async ([report, marks, told, events]) => {
+  const { AnswerCard, citing } = await import("./playground/answer.js");
+  const card = new AnswerCard();
+  document.querySelector("main").replaceChildren(card.element);
+  const lines = events.map((event) => { card.take(event); return card.line.textContent; });
+  if (report) card.report(report, citing(report.sources), marks, told);
+  return lines;
+}"""
+
+
+def report(answer: str = ANSWER, claims: list[dict[str, Any]] = CLAIMS) -> dict[str, Any]:
+    """A finished run's report, as far as the answer's card shows it."""
+    sources = [
+        {"id": n, "url": f"https://{n}.example/", "title": f"Page {n}", "fetched": True}
+        for n in (1, 2, 3)
+    ]
+    total = {"calls": 5, "input_tokens": 9, "output_tokens": 9, "cost_usd": 0}
+    losses = [{"code": "claim_contradicted", "detail": "x"}, {"code": "miscounted", "detail": "y"}]
+    return {
+        "answer": answer,
+        "claims": claims,
+        "sources": [{**source, "quotes": []} for source in sources],
+        "degradations": losses,
+        "usage": {"total": total},
+    }
+
+
+async def show(page: Page, told: dict[str, Any], *events: dict[str, Any]) -> list[str]:
+    """Show a report in the answer's card; the line that stood there after each event."""
+    marks = spans(told["answer"], [1, 2, 3])
+    lines: list[str] = await page.evaluate(SHOW, [told, marks, claims_told(told), list(events)])
+    return lines
+
+
+@pytest.fixture
+async def seen(server: Server, visit: Open) -> Visit:
+    """The playground, open."""
+    return await visit(server)
+
+
+async def test_each_claim_is_marked_where_it_stands_and_shows_what_was_found(seen: Visit):
+    await show(seen.page, report())
+    prose = seen.answer.locator(".prose")
+    assert await prose.locator(".sign").all_inner_texts() == ["✓", "!", "✗", "?", "✓"]
+    await expect(prose.locator("li").first).to_contain_text("Judges see no names2.✗")
+    await expect(prose.locator("td").last).to_contain_text("12 %2✓")
+    await expect(prose.locator(".claim.unsupported a")).to_have_count(0)
+    await expect(prose.locator("a .claim.unsupported")).to_have_text("the page")
+    mark = prose.get_by_label("Claim contradicted: what it cites says something else")
+    card = prose.locator("#claim-card-3")
+    await expect(card).to_be_hidden()
+    await mark.hover()
+    await expect(card).to_be_visible()
+    for said in ("Not there: no", "The page: Judges see the names of all.", "checked by a model"):
+        await expect(card).to_contain_text(said)
+    await seen.page.mouse.move(0, 0)
+    await expect(card).to_be_hidden()
+    await mark.focus()
+    await expect(card).to_be_visible()
+    seen.assert_quiet()
+
+
+async def test_claims_are_listed_the_false_ones_first_and_told_once(seen: Visit):
+    await show(seen.page, report())
+    listed = seen.answer.locator(".claims > li")
+    assert [str(await item.get_attribute("id"))[-1] for item in await listed.all()] == [
+        *("3", "2", "4", "1", "5")
+    ]
+    await expect(listed.first).to_contain_text("contradicted: what it cites says something else")
+    await expect(listed.nth(1)).to_contain_text("It was invented in 1804, says the page.")
+    await expect(seen.answer.locator(".summary")).to_have_text(
+        "5 claims checked: 2 supported, 1 contradicted, 1 unsupported, 1 not checkable"
+    )
+    await expect(seen.answer.locator("#source-2")).to_contain_text("1 of 3 claims found there")
+    losses = seen.answer.locator(".losses")
+    await expect(losses).to_contain_text("miscounted")
+    await expect(losses).not_to_contain_text("claim_contradicted")
+
+
+async def test_an_answer_that_was_not_checked_shows_nothing_of_it(seen: Visit):
+    await show(seen.page, {**report(claims=[]), "degradations": []})
+    await expect(seen.answer.locator(".prose")).to_contain_text("Judges see no names")
+    await expect(seen.answer.locator(".sign, .claims, .losses:visible")).to_have_count(0)
+
+
+async def test_the_check_is_seen_while_it_goes_on(seen: Visit):
+    lines = await show(
+        seen.page,
+        report(),
+        {"type": "verify.in_progress", "claims": 5},
+        {"type": "verify.in_progress", "claims": 5, "model": "x:v"},
+        {"type": "fusion.waiting", "stage": "verify", "seconds": 12},
+        {"type": "verify.failed", "detail": "It broke."},
+        {"type": "verify.completed", "claims": CLAIMS, "supported": 2},
+    )
+    assert lines == [
+        "is being checked",
+        "is being checked · x:v",
+        "is still being checked, after 12 s",
+        "could not be checked (It broke.)",
+        "5 claims checked",
+    ]
+
+
+async def test_hostile_claims_stay_text_and_nothing_sticks_out(server: Server, visit: Open):
+    seen = await visit(server, viewport=PHONE)
+    evil = f"<img src=x onerror='window.hacked = 1'> {'long' * 200} is so"
+    told = claim(f"{evil}.", [1], "contradicted", missing=[evil], passage=evil)
+    await show(seen.page, report(f"{evil} [1].", [told]))
+    await expect(seen.answer.locator(".sign")).to_have_count(1)
+    await seen.answer.locator(".sign").hover()
+    assert await seen.answer.locator("img").count() == 0
+    assert await seen.page.evaluate("window.hacked") is None
+    assert await seen.sideways() == 0
+    seen.assert_quiet()
+
+
+def test_a_run_of_an_earlier_version_has_no_claims():
+    told = claims_told({"degradations": [{"code": "no_sources", "detail": "x"}]})
+    assert told == {
+        "summary": "",
+        "sources": {},
+        "losses": [{"code": "no_sources", "detail": "x"}],
+        "claims": [],
+    }
+
+
+async def test_no_answer_takes_long(seen: Visit):
+    sentence = "Water is wet and so is rain"
+    claims = [claim(f"{sentence}.", [1], "supported")] * 300
+    await show(seen.page, report(f"{sentence} [1]. " * 5000, claims))
+    await expect(seen.answer.locator(".sign")).to_have_count(300)
