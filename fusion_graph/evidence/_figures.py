@@ -95,6 +95,16 @@ def agrees(figure: Figure, other: Figure) -> bool:
     )
 
 
+def comparable(figure: Figure, other: Figure) -> bool:
+    """Whether both measure the same: in units of one dimension, in one currency, or in none."""
+    if figure.ordinal != other.ordinal or figure.currency != other.currency:
+        return False
+    return figure.unit == other.unit or (
+        bool(figure.unit and other.unit)
+        and converted(figure.first, figure.unit, other.unit) is not None
+    )
+
+
 def _decades(figure: Figure, other: Figure) -> bool:
     if figure.decade and other.decade:
         return figure.first == other.first

@@ -17,7 +17,8 @@ from rapidfuzz.distance import Levenshtein
 
 from fusion_graph.evidence import _english as english
 from fusion_graph.evidence._dates import Date
-from fusion_graph.evidence._figures import Figure, agrees
+from fusion_graph.evidence._figures import Figure, agrees, comparable
+from fusion_graph.evidence._forms import english_form
 from fusion_graph.evidence._items import ANTONYMS, Item, Reading, joined, read
 from fusion_graph.evidence._words import without_accents
 
@@ -53,10 +54,13 @@ __all__ = [
     "Name",
     "Polarity",
     "agrees",
+    "comparable",
     "dates",
     "differences",
     "figures",
+    "language_of",
     "names",
+    "opposite",
     "polarity",
     "same",
 ]
@@ -138,6 +142,16 @@ def names(text: str) -> list[Name]:
         else:
             found.append(Name(text[item.start : item.end], item.start, item.end))
     return found
+
+
+def language_of(text: str) -> str:
+    """The language (`en`, `de`) that most function words of a text are of; "" where it has none."""
+    return read(text).language
+
+
+def opposite(word: str, other: str) -> bool:
+    """Whether one English word says the opposite of the other: "rose" and "fell"."""
+    return (english_form(word), english_form(other)) in ANTONYMS
 
 
 def polarity(text: str) -> Polarity:

@@ -11,12 +11,12 @@ from functools import cached_property
 from rapidfuzz import fuzz
 
 from fusion_graph.offline.citing import claims
-from fusion_graph.offline.lexicon import MONTHS, OPPOSITES, STOP, UNITS
-from fusion_graph.offline.quantities import Quantity, quantities, without_figures
+from fusion_graph.offline.clauses import clauses
+from fusion_graph.offline.opposing import opposed, says_alike
 from fusion_graph.offline.question import Question
 from fusion_graph.offline.reading import Document
 from fusion_graph.offline.relevance import Passage, Relevance
-from fusion_graph.offline.text import content_stems, negations, stem, tokens
+from fusion_graph.offline.text import content_stems
 
 MOST_STATEMENTS = 320
 """Statements compared in all, shared fairly among the answers: pairs grow with the square."""
@@ -29,12 +29,6 @@ SAME_WORDING = 88.0
 SAME_WORDS = 0.6
 """Share of common weight, rare words first, from which two sentences make one point."""
 
-SAME_SUBJECT = 0.5
-"""The same without figures: enough for their different figures to be about one thing."""
-
-REVERSED = 0.7
-"""The same for a statement and its denial: these differ in little else."""
-
 FOCUSED = 0.45
 """Share of the question that a sentence must cover to count as an answer in figures to it."""
 
@@ -46,9 +40,6 @@ _SAYS_NOTHING = re.compile(
 )
 """Sentences that claim nothing about the subject: that nothing was found, notes, addresses,
 questions, and what only announces a list."""
-
-_NAME = re.compile(r"[^\W\d_a-z][\w.'\u2019-]*(?:\s+\d+(?:\.\d+)*\b)?")
-_UNIT_STEMS = frozenset(stem(unit) for unit in UNITS if unit.isalpha())
 
 
 @dataclass(frozen=True)
@@ -65,52 +56,6 @@ class Statement:
     def passage(self) -> Passage:
         """The same, as something to score against the question: under its source's title."""
         return Passage(self.text, Document(None, self.title, "", ""), "", 0, self.place)
-
-    @cached_property
-    def subject(self) -> frozenset[str]:
-        """What it is about: its stems without figures and their units."""
-        return frozenset(
-            s for s in content_stems(without_figures(self.text)) - _UNIT_STEMS if not s[0].isdigit()
-        )
-
-    @cached_property
-    def figures(self) -> list[Quantity]:
-        """Its figures."""
-        return quantities(self.text)
-
-    @cached_property
-    def numbers(self) -> frozenset[str]:
-        """Every number in it, also those of names and years."""
-        return frozenset(token for token in tokens(self.text) if token[0].isdigit())
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Names in it, versions included; a sentence's first word only if it looks like one."""
-        found = set()
-        for match in _NAME.finditer(self.text):
-            name = match[0].removesuffix("'s").removesuffix("\u2019s").rstrip(".-'")
-            is_first = match.start() == 0
-            looks_like_one = any(c.isdigit() or c.isupper() for c in name[1:])
-            if name.lower() not in STOP and (not is_first or looks_like_one):
-                found.add(name.casefold())
-        return frozenset(found)
-
-    @cached_property
-    def dates(self) -> frozenset[str]:
-        """Months and years in it."""
-        return frozenset(
-            t for t in tokens(self.text) if t in MONTHS or re.fullmatch(r"(?:19|20)\d\d", t)
-        )
-
-    @cached_property
-    def denies(self) -> bool:
-        """Whether it denies something; two denials cancel each other."""
-        return negations(self.text) % 2 == 1
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """All its words, folded to lower case."""
-        return frozenset(tokens(self.text))
 
 
 @dataclass(frozen=True)
@@ -181,20 +126,17 @@ class Comparison:
         self.points = self._grouped(made)
 
     def clashes(self) -> list[Clash]:
-        """Points whose figures disagree, or of which one denies the other."""
+        """Points that contradict each other, those that answer the question first."""
         ranked = self.by_relevance(self.points)
-        focused = [p for p in ranked if self._answers_in_figures(p.first)]
+        told: set[int] = set()
         found: list[Clash] = []
-        if len(apart := _disagreeing(focused, self.question)) > 1:
-            found.append(Clash(f"{self.question.text.rstrip('?').strip()}: figures", tuple(apart)))
-        told = {id(point) for clash in found for point in clash.points}
-        left = [p for p in self.points if id(p) not in told]
-        for i, one in enumerate(left):
-            against = [two for two in left[i + 1 :] if self._clash(one.first, two.first)]
-            fresh = [p for p in (one, *against) if id(p) not in told]
-            if against and len(fresh) > 1:
-                found.append(Clash(_topic(one.first, against[0].first), tuple(fresh)))
-                told.update(map(id, fresh))
+        for place, one in enumerate(ranked):
+            if id(one) in told:
+                continue
+            against = [p for p in ranked[place + 1 :] if self._clash(one.first, p.first)]
+            if against:
+                found.append(Clash(self._topic(one.first, against[0].first), (one, *against)))
+                told.update(map(id, (one, *against)))
         return found
 
     def by_relevance(self, points: Iterable[Shared]) -> list[Shared]:
@@ -214,12 +156,7 @@ class Comparison:
     def _same(self, one: Statement, two: Statement) -> bool:
         if one.text == two.text:
             return True
-        if not (
-            _one_within(one.numbers, two.numbers)
-            and _one_within(one.names, two.names)
-            and one.denies == two.denies
-            and not _opposites(one, two)
-        ):
+        if not says_alike(one.text, two.text) or self._clash(one, two):
             return False
         shared = self._shared(one.passage.stems, two.passage.stems)
         return shared >= SAME_WORDS or (
@@ -228,16 +165,9 @@ class Comparison:
         )
 
     def _clash(self, one: Statement, two: Statement) -> bool:
-        if not _one_within(one.names, two.names) or (
-            one.dates and two.dates and one.dates != two.dates
-        ):
+        if one.passage.stems.isdisjoint(two.passage.stems):
             return False
-        if _figures_disagree(one.figures, two.figures):
-            return self._shared(one.subject, two.subject) >= SAME_SUBJECT
-        turned = _opposites(one, two)
-        shared = self._shared(one.subject - turned, two.subject - turned)
-        reversed_once = (one.denies != two.denies) != bool(turned)
-        return reversed_once and one.numbers == two.numbers and shared >= REVERSED
+        return opposed(one.text, two.text, self.question.text, one.title, two.title)
 
     def _shared(self, one: frozenset[str], two: frozenset[str]) -> float:
         """Weight of the words both have, as a share of the weight of all."""
@@ -247,50 +177,20 @@ class Comparison:
         # `fsum`, as a set's order, and with it a sum's last digit, is another in every process.
         return math.fsum(map(weight, one & two)) / math.fsum(map(weight, one | two))
 
-    def _answers_in_figures(self, statement: Statement) -> bool:
-        return (
-            self.relevance.answers_in_figures(statement.passage)
-            and self.relevance.coverage(statement.passage) >= FOCUSED
-        )
-
-
-def _disagreeing(points: Sequence[Shared], question: Question) -> list[Shared]:
-    """The points, when at least two differ in a figure of the kind the question asks for."""
-
-    def wanted(point: Shared) -> list[Quantity]:
-        return [figure for figure in point.first.figures if question.wants(figure)]
-
-    return [
-        one
-        for one in points
-        if any(_figures_disagree(wanted(one), wanted(two)) for two in points if two is not one)
-    ]
-
-
-def _figures_disagree(one: Sequence[Quantity], two: Sequence[Quantity]) -> bool:
-    pairs = [(a, b) for a in one for b in two if a.kind and a.same_kind(b)]
-    return bool(pairs) and not any(a.agrees(b) for a, b in pairs)
-
-
-def _one_within(one: frozenset[str], two: frozenset[str]) -> bool:
-    """Whether nothing sets the two apart: what one lacks, the other may add."""
-    return one <= two or two <= one
-
-
-def _opposites(one: Statement, two: Statement) -> frozenset[str]:
-    """Stems of the words that one has where the other has the opposite: "more" and "less"."""
-    only_one, only_two = one.words - two.words, two.words - one.words
-    return frozenset(
-        stem(word)
-        for a, b in OPPOSITES
-        if (a in only_one and b in only_two) or (b in only_one and a in only_two)
-        for word in (a, b)
-    )
+    def _topic(self, one: Statement, two: Statement) -> str:
+        """The question where both answer it in figures, else what both are about."""
+        if all(
+            self.relevance.answers_in_figures(s.passage)
+            and self.relevance.coverage(s.passage) >= FOCUSED
+            for s in (one, two)
+        ):
+            return f"{self.question.text.rstrip('?').strip()}: figures"
+        return _topic(one, two)
 
 
 def _topic(one: Statement, two: Statement) -> str:
     """What both sentences are about: their common words, in order."""
-    common = one.subject & two.subject
+    common = clauses(one.text).stems & clauses(two.text).stems
     words = [
         word
         for word in re.findall(r"[^\W_][\w'\u2019-]*", one.text)

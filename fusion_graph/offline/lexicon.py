@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -69,6 +71,15 @@ FOREIGN_STOP = {
 }
 """Stop words of other languages; a list counts only where two of its words stand together."""
 
+ALL_STOPS = STOP.union(
+    *FOREIGN_STOP.values(),
+    _words(
+        "a i v ve na do za od o u z ze s se si je jsou byl byla bylo byli být mít má mají roku "
+        "který která které kolik kdy kde kdo jak jaký pro při po že to ten ta jeho její podle co"
+    ),
+)
+"""The stop words of all languages that are known, those of Czech too."""
+
 NEGATIONS = _words(
     "no not never none nobody nothing neither nor cannot without hardly kein keine nicht nie "
     "niemals ohne aucun jamais sans nunca jamás sin não nem senza mai geen niet не нет"
@@ -101,33 +112,125 @@ RELATED = (
 )
 """Groups of words that a question and its answer may use for one another."""
 
-OPPOSITES = (
-    ("more", "less"),
-    ("more", "fewer"),
-    ("most", "least"),
-    ("higher", "lower"),
-    ("highest", "lowest"),
-    ("faster", "slower"),
-    ("better", "worse"),
-    ("best", "worst"),
-    ("cheaper", "dearer"),
-    ("larger", "smaller"),
-    ("stronger", "weaker"),
-    ("above", "below"),
-    ("before", "after"),
-    ("increase", "decrease"),
-    ("increases", "decreases"),
-    ("increased", "decreased"),
-    ("rises", "falls"),
-    ("rose", "fell"),
-    ("safe", "unsafe"),
-    ("safe", "dangerous"),
-    ("allowed", "forbidden"),
-    ("legal", "illegal"),
-    ("possible", "impossible"),
-    ("open", "closed"),
+OPPOSITES = frozenset(
+    frozenset((one, two))
+    for line in """
+    teurer teuer|billiger billig günstiger günstig
+    gestiegen stieg steigt stiegen|gesunken sank sinkt sanken gefallen fiel fällt fielen
+    größer|kleiner
+    höher|niedriger tiefer
+    schneller|langsamer
+    mehr|weniger
+    geöffnet offen|geschlossen
+    immer|nie niemals
+    besser|schlechter
+    länger|kürzer
+    kostenlos gratis|kostenpflichtig
+    cher chère|économique
+    augmenté monté augmente|baissé diminué baisse diminue
+    ouvert ouverte ouverts ouvertes|fermé fermée fermés fermées
+    plus|moins
+    meilleur mieux|pire
+    gratuit gratuite|payant payante
+    toujours|jamais
+    haut haute|bas basse
+    caro cara|barato barata
+    subió aumentó sube aumenta|bajó disminuyó cayó baja disminuye
+    abierto abierta abiertos abiertas|cerrado cerrada cerrados cerradas
+    más|menos
+    mejor|peor
+    siempre|nunca
+    gratuito gratuita gratis|pago
+    dražší drahý drahá|levnější levný levná
+    vzrostl vzrostla vzrostlo vzrostly stoupl stoupla roste|klesl klesla kleslo klesly klesá
+    otevřen otevřena otevřeno otevřený|zavřen zavřena zavřeno zavřený uzavřen uzavřena uzavřeno
+    více víc|méně
+    lepší|horší
+    vyšší|nižší
+    rychlejší|pomalejší
+    expensive dearer dear costlier|cheap cheaper
+    """.strip().splitlines()
+    for left, right in [line.split("|")]
+    for one in left.split()
+    for two in right.split()
 )
-"""Pairs of which one in each of two otherwise equal sentences makes them contradict."""
+"""Opposites of other languages than English, whose own stand with the difference."""
+
+ALLOWS = _words(
+    "may allowed allow allows permitted permit permits permissible welcome erlaubt gestattet darf "
+    "dürfen zulässig autorisé autorisée autorisés autorisées permis permise permitido permitida "
+    "permitidos permitidas autorizado povolen povolena povoleno povoleny povolený povolené smí "
+    "smějí permesso permessa permessi toegestaan разрешено разрешён разрешены "
+    "允许 可以 準許 准许"
+)
+FORBIDS = _words(
+    "forbidden forbid forbids prohibited prohibit prohibits banned disallowed verboten untersagt "
+    "unzulässig interdit interdite interdits interdites prohibido prohibida prohibidos prohibidas "
+    "zakázán zakázána zakázáno zakázány zakázaný zakázané nesmí nesmějí vietato vietata vietati "
+    "proibido proibida verboden запрещено запрещён запрещены 禁止 不准 严禁"
+)
+"""Words of what may be done and what may not, in whatever form the verbs stand."""
+
+SPACELESS_DENIALS = ("不", "没", "沒", "無", "无", "未", "ない", "ません", "않", "없")
+
+CONDITIONS = _words(
+    "if unless without except only during until when ohne außer nur wenn falls sans sauf si "
+    "seulement pendant sin salvo excepto solo sólo durante bez kromě pouze jen pokud když "
+    "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays "
+    "thursdays fridays saturdays sundays weekends winter summer spring autumn night day"
+)
+"""Words that set when or how far a statement holds; with others it is another statement."""
+
+BREAKS = _words(
+    "and but while whereas which that who und aber während et mais tandis y pero mientras že ale"
+)
+"""Words at which a clause begins."""
+
+ONLY_CZECH = frozenset("ěřů")
+"""Letters that tell Czech, in which "a" is "and"."""
+
+GENERIC = _words(
+    "taking taken visitor visitors guest guests people persons person buyers customers stand "
+    "stands stood measure measures hold holds report reports reported found finds shows state "
+    "states says "
+    "exactly currently total whole new old official officially high long tall wide deep year years "
+    "count counts comprise comprises comprising consist consists contain contains accommodate "
+    "accommodates number numbers amount amounts according total altogether inventory survey "
+    "besucher gäste beträgt liegt zählt umfasst insgesamt derzeit besitzt verfügt genau hoch lang "
+    "jahr visiteurs mesure compte comporte possède total année visitantes mide tiene cuenta posee "
+    "año návštěvníci měří činí čítá celkem rok letech vysoký vysoká dlouhý dlouhá"
+)
+"""Words without which a sentence is about the same: of being, having, measuring, telling."""
+
+DESIGNATED = _words(
+    "arxiv version no number step chapter section status http page figure item shelf village line "
+    "platform room gate bus route table grade class type model level phase lot part linie halle "
+    "gleis kapitel seite ligne salle línea sala linka sál"
+)
+"""Words after which a number is a name, not a count."""
+
+DONE_ONCE = _words(
+    "opened completed finished founded established born died built launched inaugurated discovered "
+    "invented abolished eröffnet gegründet geboren gestorben erbaut fertiggestellt vollendet "
+    "ouvert ouverte fondé fondée né née mort construit construite achevé achevée inauguré "
+    "inaugurée "
+    "inaugurado inaugurada fundado fundada abierto abierta construido construida terminado "
+    "terminada nació murió "
+    "otevřen otevřena otevřeno založen založena založeno postaven postavena postaveno narozen "
+    "dokončen dokončena dokončeno zemřel"
+)
+"""What is done to a thing once, so that two years of it contradict."""
+
+WHEN = re.compile(
+    r"\b(?:when|what year|which year|how old|wann|seit wann|welche[ms]? jahr|quand|quelle année"
+    r"|cuándo|qué año|kdy|kterém roce|quando|wanneer|когда)\b|什么时候|何时|哪年|いつ|언제",
+)
+WHO_OR_WHERE = re.compile(
+    r"\b(?:who|whom|whose|where|which|what (?:is|are|was|were) the|wer|wem|wen|wo|woher|wohin"
+    r"|welche[rsnm]?|qui|où|quel(?:le)?s?|quién|dónde|cuál|qué|kdo|kde|kam|který|která|které|jak se"
+    r"|chi|dove|quem|onde|wie|waar|кто|где)\b",
+)
+"""Questions that a time, a person or a place answers."""
 
 DENIAL = "\u00ac"
 """Stands for any word that denies, as a term of questions like "when should I not …"."""

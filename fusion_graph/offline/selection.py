@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rapidfuzz import fuzz
 
+from fusion_graph.offline.opposing import opposed, says_alike
 from fusion_graph.offline.relevance import (
     ON_TOPIC_AT_BEST,
     ON_TOPIC_NEARBY,
     Passage,
     Relevance,
 )
-from fusion_graph.offline.text import content_stems, negations
+from fusion_graph.offline.text import content_stems
 
 Ranked = list[tuple[float, Passage]]
 """Passages with their scores, best first."""
@@ -44,6 +45,9 @@ WEAKEST_OF_FEW = 0.2
 
 LIKENESS_COST = 0.6
 """How much a sentence loses by having its words in common with one already chosen."""
+
+MOST_AGAINST = 2
+"""Sentences taken in at once for contradicting one that was chosen."""
 
 CANDIDATES = 150
 """Sentences among which an answer's are chosen; the rest scored too little."""
@@ -128,25 +132,33 @@ def choose(relevance: Relevance, ranked: Ranked, most: int = MOST) -> list[Passa
         if any(alike(passage.text, other.text) for other in chosen):
             continue
         chosen.append(passage)
+        # What contradicts it comes with it, before its likeness and used-up words put it last.
+        against = [pair for pair in left if _against(relevance, passage, pair[1])][:MOST_AGAINST]
+        for pair in against:
+            left.remove(pair)
+            if len(chosen) < most:
+                chosen.append(pair[1])
         used.update(relevance.credit(passage).keys())
         pages[passage.page] += 1
     return chosen
 
 
+def _against(relevance: Relevance, one: Passage, two: Passage) -> bool:
+    asked = relevance.question.text
+    return opposed(one.text, two.text, asked, one.document.title, two.document.title)
+
+
 def alike(one: str, other: str) -> bool:
     """Whether two sentences say nearly the same in nearly the same words.
 
-    With another figure, or with a "not" more, the same words say something else.
+    With another figure, date or name, a "not" more or an opposite, the same words say something
+    else: what contradicts is no duplicate.
     """
     mine, theirs = content_stems(one), content_stems(other)
-    if _figures(mine) != _figures(theirs) or negations(one) % 2 != negations(other) % 2:
-        return False
     shared = len(mine & theirs) / max(len(mine | theirs), 1)
-    return shared >= SAME_STEMS or fuzz.token_sort_ratio(one.lower(), other.lower()) >= DUPLICATE
-
-
-def _figures(stems: frozenset[str]) -> frozenset[str]:
-    return frozenset(s for s in stems if s[0].isdigit())
+    if shared < SAME_STEMS and fuzz.token_sort_ratio(one.lower(), other.lower()) < DUPLICATE:
+        return False
+    return says_alike(one, other, wholly=True) and not opposed(one, other)
 
 
 def in_reading_order(chosen: Sequence[Passage]) -> list[Passage]:

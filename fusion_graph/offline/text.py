@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fusion_graph.offline.lexicon import (
     FOREIGN_STOP,
@@ -59,33 +59,23 @@ _EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=[\w.!?])[*_](?!\w)")
 
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """A word without its ending: English by a few rules, other alphabets by their first letters.
+    """A word without its ending: English by Snowball, other letters by the first of them.
 
     Example:
         >>> [stem(word) for word in ("judges", "judging", "studies", "scored", "waiting")]
-        ['judg', 'judg', 'study', 'scor', 'wait']
+        ['judg', 'judg', 'studi', 'score', 'wait']
     """
     word = word.casefold()
-    if not word.isascii():
-        return word[:_PREFIX] if word.isalpha() else word
-    if len(word) <= 3 or not word.isalpha():
+    if not word.isalpha():
         return word
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith(("sses", "shes", "ches", "xes", "zes")):
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    for ending in ("ingly", "edly", "ing", "ed", "ly"):
-        rest = word[: -len(ending)]
-        if word.endswith(ending) and len(rest) >= 3 and re.search("[aeiouy]", rest):
-            word = rest
-            if word[-1] == word[-2] and word[-1] not in "lsz":
-                word = word[:-1]  # "running" → "run"
-            if word.endswith("i"):
-                word = word[:-1] + "y"  # "studied" → "study"
-            break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+    return str(_english().stemWord(word)) if word.isascii() else word[:_PREFIX]
+
+
+@lru_cache(maxsize=1)
+def _english() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
 
 
 def tokens(text: str) -> list[str]:
@@ -97,12 +87,17 @@ def tokens(text: str) -> list[str]:
     for match in _TOKEN.finditer(text.casefold().replace("\u2019", "'")):
         token = match[0]
         if is_spaceless(token):
-            found += [token[i : i + 2] for i in range(max(1, len(token) - 1))]
+            found += pairs_of_characters(token)
         elif token.endswith("n't"):
             found += [token[:-3], "not"]
         else:
             found.append(token.split("'")[0] if token.endswith("'s") else token)
     return found
+
+
+def pairs_of_characters(run: str) -> list[str]:
+    """A run without spaces as overlapping pairs of characters, in place of words."""
+    return [run[i : i + 2] for i in range(max(1, len(run) - 1))]
 
 
 def is_spaceless(token: str) -> bool:
