@@ -43,6 +43,7 @@ CRITERIA = ("general", "code", "safety")
 
 Invocation = Literal["always", "never", "auto"]
 FollowLinks = Literal["none", "same_site", "any"]
+Verify = Literal["off", "code", "model", "repair"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -226,6 +227,13 @@ class FusionConfig(Strict):
     """The model that compares the answers. Unset: the preset's, or the panel's first."""
     synthesizer: ModelRef | None = Field(default=None, title="Writer")
     """The model that writes the final answer. Unset: the preset's, or the judge."""
+    verify: Verify = Field(default="code", title="Check of the answer")
+    """How the final answer's claims are checked on the pages they cite. off: not at all; code: by
+    code alone; model: what code cannot decide goes to `verifier`, in one call; repair: the writer
+    gets what was found false, once, and mends it (with `verifier` set, what that found too)."""
+    verifier: ModelRef | None = Field(default=None, title="Verifier")
+    """The model that checks claims which code cannot decide. Unset: the judge, with
+    `verify = "model"`; nobody, with `repair`."""
     fallbacks: list[ModelRef] = Field(default=[], title="Fallbacks")
     """Models tried in turn when the judge or the writer fails, and asked in the place of panelists
     that failed when too few are left for the quorum (or for a comparison)."""
@@ -258,7 +266,7 @@ class FusionConfig(Strict):
     panelist_stall: float = Field(default=300, gt=0, le=7200, title="Panelist silence (s)")
     """Seconds without a token and without a tool result after which a panelist is given up."""
     judge_timeout: float = Field(default=300, gt=0, le=7200, title="Judge timeout (s)")
-    """Seconds the judge may take, repair and fallbacks included."""
+    """Seconds the judge may take, repair and fallbacks included; the verifier too."""
     synthesis_timeout: float = Field(default=300, gt=0, le=7200, title="Writer timeout (s)")
     """Seconds one writing attempt may take."""
     quorum: int | None = Field(default=None, ge=1, le=MAX_PANEL, title="Quorum")
@@ -335,6 +343,13 @@ class ResolvedConfig(FusionConfig):
     def writer_is_bound(self) -> bool:
         """Whether the caller expects tool calls or a format, which only the writer can give."""
         return bool(self.writer_tools) or self.response_format is not None
+
+    @property
+    def asked_to_verify(self) -> Any:
+        """The model that checks claims which code cannot decide; None where nobody is asked."""
+        if self.verify == "model":
+            return self.verifier if self.verifier is not None else self.judge
+        return self.verifier if self.verify == "repair" else None
 
     @property
     def names(self) -> list[str]:

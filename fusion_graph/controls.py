@@ -42,6 +42,7 @@ FIELDS_OF_NODES = {
     ),
     "judge": ("judge", "fallbacks", "criteria", "judge_tools", "judge_timeout", *_CALLING),
     "synthesis": (*_WRITING, "fallbacks", "synthesis_timeout", *_CALLING),
+    "verify": ("verify", "verifier", "fallbacks", "synthesizer", "judge_timeout", *_CALLING),
     "direct": (*_WRITING, *_RESEARCHING, *_CALLING),
 }
 """What of the configuration single nodes work by; Studio shows it there."""

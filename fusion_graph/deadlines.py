@@ -6,10 +6,11 @@ to edit the analysis, or be killed and resumed the next day.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.state import Joined, Judgement
+from fusion_graph.state import CallRecord, Joined, Judgement, Written
 
 JUDGE_SHARE = 0.5
 """How much of what the panel left of `run_timeout` the judge may take; the rest is the writer's."""
@@ -35,19 +36,34 @@ def judge_limit(settings: ResolvedConfig, joined: Joined) -> Limit:
     return min(own, _of_the_run(JUDGE_SHARE * left), key=lambda limit: limit.seconds)
 
 
+def verifier_limit(
+    settings: ResolvedConfig, joined: Joined, judgement: Judgement | None, written: Written
+) -> Limit:
+    """The verifier's time, fallbacks included: as long as a judge's, in what the writer left."""
+    own = Limit(settings.judge_timeout, "judge_timeout")
+    if settings.run_timeout is None:
+        return own
+    calls = [*(judgement["calls"] if judgement is not None else ()), *written["calls"]]
+    left = settings.run_timeout - _panel_seconds(joined) - _seconds(calls)
+    return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
+
+
 def writer_limit(settings: ResolvedConfig, joined: Joined, judgement: Judgement | None) -> Limit:
     """The time of one attempt at writing."""
     own = Limit(settings.synthesis_timeout, "synthesis_timeout")
     if settings.run_timeout is None:
         return own
     calls = judgement["calls"] if judgement is not None else []
-    judged = sum(call["end"] - call["start"] for call in calls)
-    left = settings.run_timeout - _panel_seconds(joined) - judged
+    left = settings.run_timeout - _panel_seconds(joined) - _seconds(calls)
     return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
 
 
 def _of_the_run(seconds: float) -> Limit:
     return Limit(max(0.0, seconds), "what run_timeout leaves")
+
+
+def _seconds(calls: Iterable[CallRecord]) -> float:
+    return sum(call["end"] - call["start"] for call in calls)
 
 
 def _panel_seconds(joined: Joined) -> float:

@@ -44,6 +44,11 @@ EVENTS: dict[str, str] = {
     "analysis.failed": "code, detail",
     "synthesis.in_progress": "model",
     "synthesis.restarted": "model, reason: what was streamed so far is void",
+    "verify.in_progress": "claims (number); model: the verifier, where one is asked",
+    "verify.completed": "claims (each with sentence, sources, verdict, missing, passage, "
+    "checked_by), and the number of each verdict: supported, contradicted, unsupported, "
+    "not_checkable; repaired: whether the writer mended its answer",
+    "verify.failed": "detail: the check erred; the answer stands unchecked",
     "fusion.completed": "status, degradations (codes), served (by whom the answer is written), "
     "cost_usd, calls, seconds",
 }

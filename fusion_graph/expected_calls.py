@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
@@ -31,6 +31,7 @@ from fusion_graph.prompts import (
     ANSWER_NOW,
     CALL_REFUSED,
     ROUTER,
+    VERIFIER_SYSTEM,
     WRITER_SYSTEM,
     fenced,
     judge_material,
@@ -81,6 +82,13 @@ MOST_SOURCE_CHARACTERS = 800
 MOST_REFUSED = 32
 """Tool calls beyond the cap that one reply asks for, each of which is answered; models ask for
 five at a time."""
+
+LIKELY_VERDICTS = 600
+"""Tokens of a verifier's reply: some twelve claims, each with the words that decide."""
+
+SHOWN_PASSAGES = {"likely": 12 * 3 * 400, "high": 60 * 3 * 2 * 700}
+"""Characters of the passages that a verifier reads: those of twelve claims with one source each;
+at most those of sixty with two."""
 
 OTHER_TOKENISER = 1.5
 """At most so many times the tokens its writer's model had, when another model reads a text."""
@@ -147,7 +155,7 @@ class Expectation:
         if len(settings.panel) > 1:
             calls += self._judge()
         if len(settings.panel) > 1 or settings.writer_is_bound:
-            calls += self._writer()
+            calls += [*self._writer(), *self._after()]
         return calls
 
     def direct(self) -> list[ExpectedCall]:
@@ -244,6 +252,23 @@ class Expectation:
         if members > 1:
             reads += self._read_by_another(self._reply(LIKELY_ANALYSIS))
         return self._written("synthesis", reads)
+
+    def _after(self) -> list[ExpectedCall]:
+        """The check of the answer, and its mending, which only a false claim calls for."""
+        settings, case = self._settings, self._case
+        if settings.writer_is_bound or case == "low":
+            return []
+        checks = []
+        if settings.asked_to_verify is not None and self._cap:
+            reads = self._said(VERIFIER_SYSTEM) + self._read_by_another(self._reply(LIKELY_ANSWER))
+            reads += unseen_tokens(SHOWN_PASSAGES[case], case)
+            models = [settings.asked_to_verify, *(settings.fallbacks if case == "high" else ())]
+            checks = [self._call("verify", m, reads, self._reply(LIKELY_VERDICTS)) for m in models]
+        if settings.verify != "repair" or case != "high":
+            return checks
+        again = self._read_by_another(2 * self._reply(LIKELY_ANSWER))
+        mending = [replace(call, reads=call.reads + again) for call in self._writer()]
+        return [*checks, *mending, *checks]
 
     def _written(self, stage: Stage, reads: int) -> list[ExpectedCall]:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct."""
+"""The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct; verify."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ from fusion_graph.first_search import who_can_search
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
+from fusion_graph.nodes.draft import Say
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
 from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import Say, Written, pass_on, synthesis
+from fusion_graph.nodes.synthesis import pass_on, synthesis
+from fusion_graph.nodes.verify import Verified, verify
 from fusion_graph.record import build_record
 from fusion_graph.recursion import inside_fusion, refuse_recursion
 from fusion_graph.research import DRAWN
@@ -149,7 +151,7 @@ def create_fusion_graph(
             written = await synthesis(
                 state["messages"], run, joined, judgement, settings, emit, _saying(heard)
             )
-        return await _finish(run, joined, judgement, written, settings)
+        return {"written": written}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
@@ -161,13 +163,32 @@ def create_fusion_graph(
                     state["messages"], run, settings, emit, _saying(heard)
                 )
                 _need_an_answer(run, joined, settings)
-                return await _finish(run, joined, None, written, settings)
+                return {"joined": joined, "judgement": None, "written": written}
             answer = await direct(state["messages"], run, settings, stack, emit)
         pages = _ledger(run).page
         joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
         _need_an_answer(run, joined, settings)
         written = await pass_on(joined["answers"][0], "", joined, _say, [], [])
-        return await _finish(run, joined, None, written, settings)
+        return {"joined": joined, "judgement": None, "written": written}
+
+    async def check_answer(state: FusionState) -> dict[str, Any]:
+        run, joined, judgement = state["run"], state["joined"], state["judgement"]
+        if judgement is not None:
+            judgement = checked_judgement(judgement, joined)
+        settings = await settings_of(run)
+        _ledger(run)
+        with inside_fusion(), _telling(run, "verify", "verifier") as (emit, heard):
+            verified = await verify(
+                state["messages"],
+                run,
+                joined,
+                judgement,
+                state["written"],
+                settings,
+                emit,
+                _saying(heard),
+            )
+        return await _finish(run, joined, judgement, verified, settings)
 
     graph = StoppableBuilder(
         FusionState,
@@ -181,12 +202,14 @@ def create_fusion_graph(
     graph.add_node("judge", Node(compare))
     graph.add_node("synthesis", Node(write_answer))
     graph.add_node("direct", Node(answer_alone))
+    graph.add_node("verify", Node(check_answer))
     graph.add_edge(START, "fan_out")
     graph.add_edge("panelist", "join")
     graph.add_edge("join", "judge")
     graph.add_edge("judge", "synthesis")
-    graph.add_edge("synthesis", END)
-    graph.add_edge("direct", END)
+    graph.add_edge("synthesis", "verify")
+    graph.add_edge("direct", "verify")
+    graph.add_edge("verify", END)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
     show_inside(compiled, "panelist", DRAWN)
     return compiled
@@ -255,17 +278,19 @@ async def _finish(
     run: Run,
     joined: Joined,
     judgement: Judgement | None,
-    written: Written,
+    verified: Verified,
     settings: ResolvedConfig,
 ) -> dict[str, Any]:
+    written = verified.written
     record = build_record(
         run,
         settings,
         joined,
         judgement,
-        answer=written.answer,
-        calls=written.calls,
-        degradations=written.degradations,
+        answer=written["answer"],
+        claims=verified.claims,
+        calls=[*written["calls"], *verified.calls],
+        degradations=[*written["degradations"], *verified.degradations],
         thread_id=_thread_id(),
     )
     total = record["usage"]["total"]
@@ -273,20 +298,20 @@ async def _finish(
         "fusion.completed",
         status=record["status"],
         degradations=[item["code"] for item in record["degradations"]],
-        served=served_names(written.calls),
+        served=served_names(written["calls"]),
         cost_usd=total["cost_usd"],
         calls=total["calls"],
         seconds=round(time.time() - run["started"], 3),
     )
     await asyncio.to_thread(close_ledger, run["id"])
-    message = written.message
-    message.response_metadata["fusion_status"] = record["status"]
-    message.usage_metadata = {
+    usage = {
         "input_tokens": total["input_tokens"],
         "output_tokens": total["output_tokens"],
         "total_tokens": total["input_tokens"] + total["output_tokens"],
     }
-    return {"messages": [message], "fusion": record}
+    metadata = {**written["message"].response_metadata, "fusion_status": record["status"]}
+    update = {"usage_metadata": usage, "response_metadata": metadata}
+    return {"messages": [written["message"].model_copy(update=update)], "fusion": record}
 
 
 def _thread_id() -> str | None:

@@ -11,7 +11,7 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.baseline import single_call_cost, times
 from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
-from fusion_graph.evidence import with_found
+from fusion_graph.evidence import Claim, with_found
 from fusion_graph.models.strangers import served_names, strangers
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 
@@ -26,6 +26,7 @@ def build_record(
     judgement: Judgement | None,
     *,
     answer: str,
+    claims: Sequence[Claim] = (),
     calls: Sequence[CallRecord] = (),
     degradations: Sequence[Degradation] = (),
     failed: bool = False,
@@ -39,8 +40,9 @@ def build_record(
         joined: The panel's work.
         judgement: The judge's, if there was one.
         answer: The final answer; empty if there is none.
-        calls: The writer's calls.
-        degradations: What was lost while writing.
+        claims: What became of the answer's claims.
+        calls: The writer's calls, and the verifier's.
+        degradations: What was lost while writing, and what is false in the answer.
         failed: Whether the run ended without an answer.
         thread_id: The checkpointer's thread, if any.
     """
@@ -62,6 +64,7 @@ def build_record(
         "degradations": lost,
         "question": run["question"],
         "answer": answer,
+        "claims": list(claims),
         "invoked": run["invoked"],
         "invocation_reason": run["invocation_reason"],
         "preset": run["preset"],

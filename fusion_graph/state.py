@@ -8,14 +8,14 @@ from __future__ import annotations
 import operator
 from typing import Annotated, Any, Literal, NotRequired
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph.message import add_messages
 from typing_extensions import TypedDict
 
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
 
-Stage = Literal["route", "panel", "judge", "synthesis", "direct", "grading"]
+Stage = Literal["route", "panel", "judge", "synthesis", "verify", "direct", "grading"]
 
 
 class CallRecord(TypedDict):
@@ -149,6 +149,30 @@ class Judgement(TypedDict):
     tool_calls: NotRequired[list[ToolRecord]]
 
 
+class Written(TypedDict):
+    """An answer as it was written and streamed, before its claims are checked.
+
+    Attributes:
+        message: What goes into the conversation: notes on what was lost and the answer; or calls
+            of the caller's tools.
+        answer: The answer alone, its citations all of sources that there are.
+        note: What the message says before the answer.
+        writer: The model that wrote it; None for a panelist's answer that was passed on.
+        cites: Whether its brackets are citations, and a list of sources follows: not in a format
+            of the caller's, nor beside calls of tools.
+        calls: Calls paid for it.
+        degradations: What was lost on the way.
+    """
+
+    message: AIMessage
+    answer: str
+    note: str
+    writer: str | None
+    cites: bool
+    calls: list[CallRecord]
+    degradations: list[Degradation]
+
+
 def found_by_judge(
     judgement: Judgement, sources: list[SourceRecord], tool_calls: list[ToolRecord]
 ) -> Judgement:
@@ -195,5 +219,6 @@ class FusionState(TypedDict):
     run: Run
     answers: Annotated[list[PanelAnswer], operator.add]
     joined: Joined
-    judgement: Judgement
+    judgement: Judgement | None
+    written: Written
     fusion: dict[str, Any]

@@ -23,7 +23,7 @@ POINTS = [
         ("The depot was opened in 1953. All models agree on this.", 2),
         ("2 of 3 models report that the trams are painted blue.", 3),
         ("3 of 3 experts agree that the great wall is 97 times as long.", 0),
-        ("4 of 5 agree.", None),
+        ("4 of 5 agree.", 3),
         ("Drei von drei Modellen sagen, das Depot in Leuven sei von 1953.", 2),
         ("3 modèles sur 3 : non. 3 sur 3 modèles confirment le dépôt de Leuven en 1953.", 2),
         ("3 de 3 expertos coinciden: depot, Leuven, 1953.", 2),

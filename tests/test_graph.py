@@ -245,8 +245,8 @@ def test_the_drawing_shows_the_stages(panel_config):
         ("panelist", "join"),
         ("join", "judge"),
         ("judge", "synthesis"),
-        ("synthesis", "__end__"),
-        ("direct", "__end__"),
+        ("synthesis", "verify"),
+        ("direct", "verify"),
     }
     assert "fan_out" in drawing.draw_mermaid()
 

@@ -332,7 +332,13 @@ async def test_a_judge_that_reads_what_nobody_had_read_has_its_quotes_checked(
 
 @pytest.mark.parametrize(
     ("words", "losses"),
-    [(WORDS, []), ("Panels are free for everybody who asks politely", ["unverified_quote"])],
+    [
+        (WORDS, []),
+        (
+            "Panels are free for everybody who asks politely",
+            ["unverified_quote", "claim_unsupported"],
+        ),
+    ],
 )
 async def test_words_that_the_writer_is_the_first_to_quote_are_checked_too(
     models, panel_config, site, words, losses

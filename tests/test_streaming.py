@@ -210,6 +210,7 @@ async def test_updates_come_in_the_order_of_the_graph(panel_config, face):
         "join",
         "judge",
         "synthesis",
+        "verify",
     ]
     last = items[-1]["synthesis"]
     assert last["messages"][-1].content == last["fusion"]["answer"] == ANSWER

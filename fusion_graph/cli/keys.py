@@ -24,9 +24,10 @@ def is_set(key: str) -> bool:
 
 
 def models_of(fields: Mapping[str, Any]) -> list[str]:
-    """The models that a preset's fields name, each once: panel, judge, writer, fallbacks."""
+    """The models that a preset's fields name, each once: everybody asked for anything."""
     refs = [member.model for member in fields.get("panel") or []]
-    refs += [fields.get("judge"), fields.get("synthesizer"), *(fields.get("fallbacks") or [])]
+    refs += [fields.get(role) for role in ("judge", "synthesizer", "verifier")]
+    refs += fields.get("fallbacks") or []
     return list(dict.fromkeys(ref for ref in refs if isinstance(ref, str)))
 
 

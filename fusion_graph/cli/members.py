@@ -66,6 +66,7 @@ async def prospects(settings: ResolvedConfig) -> list[Prospect]:
         *((member.model, "panel", member.tools) for member in settings.panel),
         (settings.judge, "judge", settings.judge_tools),
         (settings.synthesizer, "writer", False),
+        *((ref, "verifier", False) for ref in (settings.asked_to_verify,) if ref is not None),
         *((ref, "fallback", True) for ref in settings.fallbacks),
     ]
     wants_tools: set[str] = set()

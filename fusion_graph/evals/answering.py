@@ -33,9 +33,9 @@ from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import Written, most_agreed, pass_on, synthesis
+from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
 from fusion_graph.stack import Stack
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run, Written
 
 T = TypeVar("T")
 
@@ -198,18 +198,18 @@ class Answering:
         survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
         if arm.kind in ("solo", "best-of"):
             written = await pass_on(most_agreed(survivors, judgement), "", joined, _say, [], [])
-            return written.answer, source_list(joined["sources"], written.answer), [], [], 0.0
+            return written["answer"], source_list(joined["sources"], written["answer"]), [], [], 0.0
 
         async def write(journal: Journal) -> dict[str, Any]:
             run = _run(question, arm.settings.names, seed, journal)
             done: Written = await synthesis(
                 _messages(question), run, joined, judgement, arm.settings, _quiet, _say, journal
             )
-            _raise_if_unavailable(done.calls, True)
+            _raise_if_unavailable(done["calls"], True)
             return {
-                "text": done.answer,
-                "calls": done.calls,
-                "degradations": done.degradations,
+                "text": done["answer"],
+                "calls": done["calls"],
+                "degradations": done["degradations"],
                 "seconds": round(journal.seconds, 4),
             }
 

@@ -21,6 +21,8 @@ NOT_A_PANELISTS = frozenset(
         "panel",
         "judge",
         "synthesizer",
+        "verify",
+        "verifier",
         "fallbacks",
         "invocation",
         "judge_tools",
@@ -90,9 +92,23 @@ def _own(settings: ResolvedConfig, member: Panelist) -> dict[str, Any]:
 def _after(arm: Arm) -> dict[str, Any]:
     """The settings that decide what judge and writer make of the answers they see."""
     data = arm.settings.public()
-    for name in ("preset", "panel", "quorum", "grace", "max_concurrency", "seed", "corpus"):
+    for name in _BEFORE_OR_AFTER:
         del data[name]
     return {**data, "corpus": arm.corpus}
+
+
+_BEFORE_OR_AFTER = (
+    "preset",
+    "panel",
+    "quorum",
+    "grace",
+    "max_concurrency",
+    "seed",
+    "corpus",
+    "verify",
+    "verifier",
+)
+"""Settings of the panel, the corpus (it counts by its content), and of the check afterwards."""
 
 
 def _seen(joined: Joined) -> list[Any]:

@@ -18,6 +18,7 @@ _AFTER_POINT = re.compile(
     rf"([.!?…。！？।؟][\"'”’»)\]*_」』]{{0,3}})(\s{{0,3}}{_MARK}(?:\s?{_MARK})*)"
 )
 _LOWER = re.compile(r"\s*[,;:]?\s*[^\W\d_]")
+_BLANKS = re.compile(r"\s+")
 _BEFORE_POINT = re.compile(r"\s+(?=[.,;:!?)\]»”](?:\s|$))")
 _BULLET = re.compile(r"(?:>\s*)*(?:[-*+•]\s+|\d{1,3}[.)]\s+)?(?:\[[ xX]\]\s+)?")
 _QUOTED = re.compile(
@@ -106,7 +107,7 @@ def _drawn_in(match: re.Match[str], text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = _BEFORE_POINT.sub("", " ".join(text.split()))
+    text = _BEFORE_POINT.sub("", _BLANKS.sub(" ", text).strip())
     bullet = _BULLET.match(text)
     return text[bullet.end() :] if bullet else text
 

@@ -7,7 +7,9 @@ whether a sentence that is much like one of the page differs from it in what dec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from typing_extensions import TypedDict
@@ -80,7 +82,7 @@ def _claim(
     read = [n for n in sentence.sources if n in indexed][:MOST_PAGES]
     if not read or len(sentence.text) > LONGEST_CLAIM:
         return _told(sentence, Found("not_checkable"))
-    found = check_sentence(sentence, [indexed[n] for n in read])
+    found = check_sentence(_around_quotes(sentence), [indexed[n] for n in read])
     every = len(read) == len(sentence.sources)
     if found.verdict == "unsupported" and not every:
         # It may stand on the page that nobody read.
@@ -89,6 +91,17 @@ def _claim(
     if lost is not None and found.verdict in ("supported", "not_checkable"):
         found = lost
     return _told(sentence, found)
+
+
+def _around_quotes(sentence: CitedSentence) -> CitedSentence:
+    """A sentence without its quoted words, which are checked by themselves: word for word."""
+    text = sentence.text
+    for quote in sentence.quotes:
+        text = re.sub(rf"[{_QUOTE_MARKS}]\s?{re.escape(quote)}\s?[{_QUOTE_MARKS}]", " ", text)
+    return sentence if text == sentence.text else replace(sentence, text=" ".join(text.split()))
+
+
+_QUOTE_MARKS = "\"'“”„‟«»‹›「」『』‘’"
 
 
 def _told(sentence: CitedSentence, found: Found) -> Claim:

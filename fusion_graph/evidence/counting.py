@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,10 +61,13 @@ def miscounted(
         answered: How many answered.
     """
     found: list[Miscount] = []
+    widest = max((len(set(names)) for _, names in points), default=0)
     before = ""
     for sentence in _sentences(answer):
         for count in _counts(sentence):
             agreeing = _agreeing(sentence, before, points)
+            if agreeing is None and points and count.n > widest:
+                agreeing = widest  # whichever point is meant, so many make none
             if not _right(count, agreeing, asked, answered):
                 found.append(Miscount(count.said, sentence, agreeing, answered))
         before = sentence
@@ -82,9 +85,20 @@ def unfounded(point: str, answers: Mapping[str, str], question: str = "") -> lis
         answers: The answers of those who are said to make it, by name.
         question: What was asked.
     """
-    said = _without_counts(point, answers)
+    said = _plain_beginning(_without_counts(point, answers), answers.values())
     sentence = CitedSentence(said, (), ())
     return [name for name, text in answers.items() if not _makes(sentence, text, question)]
+
+
+def _plain_beginning(point: str, answers: Iterable[str]) -> str:
+    """A point whose first word is no name, unless an answer has it with a capital too.
+
+    Every sentence begins with a capital: "Water is wet" names nobody.
+    """
+    first, _, rest = point.partition(" ")
+    if not first.istitle() or rest[:1].isupper() or any(first in text for text in answers):
+        return point
+    return f"{first.lower()} {rest}"
 
 
 def _makes(sentence: CitedSentence, text: str, question: str) -> bool:

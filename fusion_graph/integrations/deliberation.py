@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 from langgraph.config import get_config
+from langgraph.graph import END
 from langgraph.runtime import get_runtime
 
 from fusion_graph.config import FusionConfig
@@ -62,4 +63,6 @@ def create_deliberation(
 
     builder = create_fusion_graph(config, tools=tools).builder
     builder.nodes["synthesis"] = replace(builder.nodes["synthesis"], runnable=Node(report))
+    builder.edges.discard(("synthesis", "verify"))  # there is no answer to check
+    builder.edges.add(("synthesis", END))
     return builder.compile(name=name)

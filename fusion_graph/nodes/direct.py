@@ -12,11 +12,12 @@ from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import writer_limit
 from fusion_graph.events import Emit
 from fusion_graph.models.calls import Caller
+from fusion_graph.nodes.draft import Say
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import Say, Written, write
+from fusion_graph.nodes.synthesis import write, wrote
 from fusion_graph.stack import Stack
-from fusion_graph.state import Joined, PanelAnswer, Run
+from fusion_graph.state import Joined, PanelAnswer, Run, Written
 
 
 async def direct(
@@ -52,15 +53,15 @@ async def direct_bound(
     caller.budget = Budget.of(settings, run["calls"])
     limit = writer_limit(settings, nothing, None)
     written = await write(lambda _: messages, "", nothing, settings, limit, caller, say)
-    answered = bool(written.message.content or written.message.tool_calls)
-    why = "; ".join(loss["detail"] for loss in written.degradations)
+    answered = wrote(written)
+    why = "; ".join(loss["detail"] for loss in written["degradations"])
     answer: Any = {
         "index": 0,
         "name": run["members"][0],
         "model": model_name(settings.synthesizer),
         "label": None,
         "status": "ok" if answered else "failed",
-        "content": written.answer,
+        "content": written["answer"],
         "failure": None
         if answered
         else {"reason": "upstream_error", "detail": why, "http_status": None, "attempts": 1},

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
+from collections.abc import Callable, Sequence
 
 from langchain_core.messages import (
     AIMessage,
@@ -21,6 +18,7 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.continuing import split_at_question
 from fusion_graph.conversation import told
 from fusion_graph.cost.budget import Budget
+from fusion_graph.cost.tokens import unseen_tokens
 from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.events import Emit
@@ -31,7 +29,6 @@ from fusion_graph.evidence import (
     open_ledger,
     quote_verdict,
     read_citations,
-    source_list,
     with_found,
 )
 from fusion_graph.journal import Journal
@@ -39,39 +36,15 @@ from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.open import Model, open_model
-from fusion_graph.models.text_calls import offered_in
 from fusion_graph.models.window import tools_tokens
+from fusion_graph.nodes.draft import Draft, Say, new_message_id
 from fusion_graph.nodes.join import misread
 from fusion_graph.nodes.judge import relabelled
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.shortfalls import shortfalls
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run, Written
 from fusion_graph.text.markdown import loading_nothing
-from fusion_graph.text.streaming import Guarded
-from fusion_graph.visible import VisibleTokens
-from fusion_graph.written_calls import WEB_TOOLS, Offered
-
-Say = Callable[[str, str], None]
-"""`say(message_id, text)`: sends a piece of the answer to whoever is listening."""
-
-
-@dataclass
-class Written:
-    """A finished answer.
-
-    Attributes:
-        message: What was streamed, and goes into the conversation: notes on what was lost, the
-            answer, its sources; or calls of the caller's tools.
-        answer: The answer alone, its citations all on the source list.
-        calls: Calls paid for it.
-        degradations: What was lost on the way.
-    """
-
-    message: AIMessage
-    answer: str
-    calls: list[CallRecord]
-    degradations: list[Degradation]
 
 
 async def synthesis(
@@ -119,15 +92,69 @@ async def synthesis(
         note = "> No comparison was possible: this answer draws on the panel's answers alone.\n\n"
     pages = open_ledger(run["id"]).page
     written = await write(prompt, note, joined, settings, limit, caller, say, pages)
-    message = written.message
-    if message.content or message.tool_calls or message.invalid_tool_calls:
+    if wrote(written):
         if not settings.writer_is_bound:
             asked = next((m.text for m in reversed(messages) if m.type == "human"), "")
-            written.degradations += shortfalls(asked, written.answer, survivors)
+            written["degradations"] += shortfalls(asked, written["answer"], survivors)
         return written
     best = most_agreed(survivors, judgement)
-    losses = [*written.degradations, _NO_WRITER]
+    losses = [*written["degradations"], _NO_WRITER]
     return await pass_on(best, _WRITER_FAILED, joined, say, caller.calls, losses)
+
+
+async def rewrite(
+    messages: Sequence[AnyMessage],
+    run: Run,
+    joined: Joined,
+    judgement: Judgement,
+    written: Written,
+    request: str,
+    settings: ResolvedConfig,
+    emit: Emit,
+    say: Say,
+) -> Written:
+    """Have the writer write its answer again, as it is asked to.
+
+    Args:
+        messages: The conversation.
+        run: The run.
+        joined: The labelled answers and all sources.
+        judgement: The judge's comparison, or why there is none.
+        written: The answer.
+        request: What is to be mended.
+        settings: The run's settings.
+        emit: Sends progress events.
+        say: Takes the new answer as it is written.
+
+    Returns:
+        The new answer with the calls it took; an empty message if nobody wrote one.
+    """
+    survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
+    caller = Caller("synthesis", "writer", run["started"], emit, nonce=run["nonce"])
+    before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
+    caller.budget = Budget.of(settings, *before, written["calls"])
+    limit = writer_limit(settings, joined, judgement)
+    asked_again = [AIMessage(written["answer"]), HumanMessage(request)]
+
+    def prompt(model: Model) -> list[BaseMessage]:
+        reserve = unseen_tokens(len(written["answer"]) + len(request), "likely")
+        return [
+            *_prompt(messages, run, joined, judgement, survivors, settings, model, caller, reserve),
+            *asked_again,
+        ]
+
+    pages = open_ledger(run["id"]).page
+    again = await write(prompt, written["note"], joined, settings, limit, caller, say, pages)
+    if wrote(again):
+        asked = next((m.text for m in reversed(messages) if m.type == "human"), "")
+        again["degradations"] += shortfalls(asked, again["answer"], survivors)
+    return again
+
+
+def wrote(written: Written) -> bool:
+    """Whether there is an answer, or a call of the caller's tools."""
+    message = written["message"]
+    return bool(message.content or message.tool_calls or message.invalid_tool_calls)
 
 
 _NO_WRITER: Degradation = {"code": "synthesis_failed", "detail": "No writer answered."}
@@ -187,85 +214,26 @@ async def write(
         losses += await asyncio.to_thread(_unchecked_quotes, reading, joined, pages)
         losses += misread("The writer", reading, known, ())
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
-        listed = "" if formatted or calls_tools else await _listed(joined, answer)
         losses += caller.fitting.losses
-        return _finished(draft.message_id, note, answer, listed, say, caller.calls, losses, reply)
-    return Written(AIMessage(""), "", caller.calls, [*losses, *caller.fitting.losses])
-
-
-class Draft:
-    """An answer being written, under a message id of its own.
-
-    A try that breaks off leaves a void draft behind; the next one streams as a new message.
-
-    Args:
-        note: What the message says before the answer.
-        say: Takes the text.
-        emit: Sends progress events.
-        model: Who writes.
-        nonce: The run's delimiter secret, which nobody is to see.
-        tools: The caller's tools, in OpenAI's format: their calls may come as text.
-        pictures: Where pictures may come from; None leaves the text as it is.
-    """
-
-    def __init__(
-        self,
-        note: str,
-        say: Say,
-        emit: Emit,
-        model: str,
-        nonce: str = "",
-        tools: Sequence[Mapping[str, Any]] = (),
-        pictures: Collection[str] | None = None,
-    ) -> None:
-        self._pictures = pictures
-        self._note, self._say, self._emit, self._model = note, say, emit, model
-        self._nonce = nonce
-        self._tools: Offered = {**WEB_TOOLS, **offered_in(tools)}
-        self._begin()
-
-    def _begin(self) -> None:
-        self._new_message()
-        self._tokens = VisibleTokens(
-            self._pass, self._note, self._was_reasoning, self._nonce, self._tools
-        )
-
-    def _new_message(self) -> None:
-        self.message_id = f"fusion-{uuid4()}"
-        self._said = False
-        self._guarded = None if self._pictures is None else Guarded(self._pictures)
-
-    def _was_reasoning(self) -> None:
-        """The model closed reasoning that it had not opened: it looked like an answer."""
-        self._emit("synthesis.restarted", model=self._model, reason=_REASONING)
-        self._new_message()
-
-    def _pass(self, text: str) -> None:
-        self._let(text if self._guarded is None else self._guarded.take(text))
-
-    def _let(self, text: str) -> None:
-        if text:
-            self._said = True
-            self._say(self.message_id, text)
-
-    def take(self, text: str) -> None:
-        """Take the next piece of the model's text."""
-        self._tokens.take(text)
-
-    async def end(self) -> None:
-        """The model is done."""
-        self._tokens.end()
-        if self._guarded is not None and self._guarded.waits:
-            self._let(await asyncio.to_thread(self._guarded.end))
-
-    def void(self, reason: str) -> None:
-        """What was said so far does not count; whatever comes next is a new message."""
-        if self._said:
-            self._emit("synthesis.restarted", model=self._model, reason=reason)
-        self._begin()
-
-
-_REASONING = "the text so far was the model's reasoning"
+        content = f"{note}{answer}" if answer else ""
+        return {
+            "message": _message(draft.message_id, content, reply, caller.calls[-1]["model"]),
+            "answer": answer,
+            "note": note,
+            "writer": model_name(ref),
+            "cites": not (formatted or calls_tools),
+            "calls": caller.calls,
+            "degradations": losses,
+        }
+    return {
+        "message": AIMessage(""),
+        "answer": "",
+        "note": "",
+        "writer": None,
+        "cites": False,
+        "calls": caller.calls,
+        "degradations": [*losses, *caller.fitting.losses],
+    }
 
 
 async def _asked(
@@ -320,6 +288,7 @@ def _prompt(
     settings: ResolvedConfig,
     model: Model,
     caller: Caller,
+    reserve: int = 0,
 ) -> list[BaseMessage]:
     analysis = None
     if judgement["analysis"] is not None:
@@ -348,45 +317,27 @@ def _prompt(
         joined["sources"],
         build,
         analysis,
-        tools_tokens(settings.writer_tools),
+        tools_tokens(settings.writer_tools) + reserve,
     )
     return prompt
 
 
-def _finished(
-    message_id: str,
-    note: str,
-    answer: str,
-    listed: str,
-    say: Say,
-    calls: list[CallRecord],
-    losses: list[Degradation],
-    reply: Reply | None = None,
-) -> Written:
-    """The message that was streamed, whole, with what the writer's own reply says besides."""
-    if listed:
-        listed = f"\n\n{listed}"
-        say(message_id, listed)
-    content = f"{note}{answer}{listed}" if answer else ""
-    if reply is None:
-        message = AIMessage(content, id=message_id, response_metadata={"finish_reason": "stop"})
-        return Written(message, answer, calls, losses)
+def _message(message_id: str, content: str, reply: Reply, model: str) -> AIMessage:
+    """The message that was streamed, with what the writer's own reply says besides."""
+    written: AIMessage = reply.message
     told = {
         "finish_reason": reply.finish_reason or "stop",
-        "model_name": reply.message.response_metadata.get("model_name") or calls[-1]["model"],
+        "model_name": written.response_metadata.get("model_name") or model,
     }
-    written: AIMessage = reply.message
     if not (written.tool_calls or written.invalid_tool_calls):
-        message = AIMessage(content, id=message_id, response_metadata=told)
-        return Written(message, answer, calls, losses)
+        return AIMessage(content, id=message_id, response_metadata=told)
     # The next request sends it back, with everything that its provider put into it.
     # Whose it is decides how an integration reads its blocks (`model_provider`).
     whose = ("model_provider", "output_version")
     told |= {key: v for key, v in written.response_metadata.items() if key in whose}
     blocks = written.content if isinstance(written.content, list) else content
     update = {"content": blocks, "id": message_id, "response_metadata": told}
-    message = written.model_copy(update={**update, "usage_metadata": None})
-    return Written(message, answer, calls, losses)
+    return written.model_copy(update={**update, "usage_metadata": None})
 
 
 _WRITER_FAILED = "> The writer failed: this is the answer of one panelist, {name}.\n\n"
@@ -414,14 +365,22 @@ async def pass_on(
         calls: Calls paid for a better result that did not come.
         losses: What was lost on the way.
     """
-    message_id = f"fusion-{uuid4()}"
+    message_id = new_message_id()
     _, content = await _read(answer["content"], [s["id"] for s in joined["sources"]])
     pictures = [s["url"] for s in joined["sources"]]
     content = await asyncio.to_thread(loading_nothing, content, pictures)
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
     say(message_id, note + content)
-    listed = await _listed(joined, content)
-    return _finished(message_id, note, content, listed, say, calls, losses)
+    said = AIMessage(note + content, id=message_id, response_metadata={"finish_reason": "stop"})
+    return {
+        "message": said,
+        "answer": content,
+        "note": note,
+        "writer": None,
+        "cites": True,
+        "calls": calls,
+        "degradations": losses,
+    }
 
 
 async def _read(text: str, known: Sequence[int]) -> tuple[Reading, str]:
@@ -432,10 +391,6 @@ async def _read(text: str, known: Sequence[int]) -> tuple[Reading, str]:
         return reading, reading.plain()
 
     return await asyncio.to_thread(read)
-
-
-async def _listed(joined: Joined, text: str) -> str:
-    return await asyncio.to_thread(source_list, joined["sources"], text)
 
 
 def _unchecked_quotes(reading: Reading, joined: Joined, pages: Pages) -> list[Degradation]:

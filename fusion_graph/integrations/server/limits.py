@@ -19,6 +19,8 @@ SETTABLE = frozenset(
         "panel",
         "judge",
         "synthesizer",
+        "verify",
+        "verifier",
         "fallbacks",
         "invocation",
         "search",
