@@ -243,7 +243,7 @@ class FusionConfig(Strict):
     """Where web_search looks: a name, or any LangChain search tool. Unset: `corpus` when a folder
     is given, else `ddgs`."""
     corpus: str | None = Field(default=None, title="Corpus folder")
-    """Folder of Markdown, text or HTML files that `search = "corpus"` looks in."""
+    """Folder of Markdown, text, HTML or PDF files that `search = "corpus"` looks in."""
     max_tool_calls: int = Field(default=8, ge=0, le=MAX_TOOL_CALLS, title="Tool calls per panelist")
     """Most searches and fetches one panelist may make; parallel ones count one by one."""
     research: Literal["model", "first"] = Field(default="model", title="Who searches first")

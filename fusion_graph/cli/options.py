@@ -51,7 +51,7 @@ CorpusOption = Annotated[
         "--corpus",
         metavar="DIR",
         rich_help_panel=RUN,
-        help="Search this folder of Markdown, text or HTML files instead of the web.",
+        help="Search this folder of Markdown, text, HTML or PDF files instead of the web.",
     ),
 ]
 SearchOption = Annotated[

@@ -15,7 +15,7 @@ from fusion_graph.cli.exits import ANSWERED, ReaderGone, RunInterrupted
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
 from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.telling import cut_off, summary
+from fusion_graph.telling import clean, cut_off, summary
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]
 """Begins a run, and gives its events to the `fusion.result`."""
@@ -87,13 +87,26 @@ def show(events: Events, output: Output, thread: str | None = None) -> int:
         corrected = not answer.finish(end.content)
         if answer.terminal:
             progress.note("")
-    for line in summary(end.report, end.took):
+    for line in [*summary(end.report, end.took), *left_out(end.report)]:
         progress.note(line)
     if corrected:
         progress.note("  The text above was corrected when it was done: --json has the final one.")
     if output.page is not None:
         _save_page(output.page, end.report, progress)
     return ANSWERED
+
+
+def left_out(report: Mapping[str, Any]) -> list[str]:
+    """A line for each file of the searched folder that nobody read, with why."""
+    folder = (report.get("config") or {}).get("corpus")
+    if not folder:
+        return []
+    from fusion_tools.corpus import CorpusError, open_corpus
+
+    try:
+        return [f"  not read: {clean(note)}" for note in open_corpus(folder).notes]
+    except CorpusError:  # it went away meanwhile
+        return []
 
 
 def _interrupted(seen: list[Mapping[str, Any]], took: float, thread: str | None) -> RunInterrupted:

@@ -33,6 +33,12 @@ _MARK = re.compile(
     r"|laut|selon|d['\u2019]apr\u00e8s|seg\u00fan|podle)\b",
     re.IGNORECASE,
 )
+_ATTRIBUTED = re.compile(
+    r"\b(?:according to|nach angaben|laut|selon|d['\u2019]apr\u00e8s|seg\u00fan|podle)\s+"
+    r"(?:(?:the|a|an|der|des|dem|la|le|les|l['\u2019]|el|los|las)\s?)?"
+    r"(?:[^,.;]{1,60}(?=,)|[^\W\d_]+|[^,.;]{1,60}$)",
+    re.IGNORECASE,
+)
 _YEARS = range(1000, 2101)
 
 
@@ -103,6 +109,11 @@ class Clauses:
         return [(item.start, item.end) for item in self._values]
 
     @cached_property
+    def _attributed(self) -> list[tuple[int, int]]:
+        """Where it says only who says so."""
+        return [match.span() for match in _ATTRIBUTED.finditer(self.text)]
+
+    @cached_property
     def _marks(self) -> list[int]:
         """Where clauses begin, after the first."""
         found = [match.start() for match in _MARK.finditer(self.text) if not self._held(match)]
@@ -144,14 +155,16 @@ class Clauses:
         """The words that say something, figures and dates left out."""
         found: list[Word] = []
         for match in _WORD.finditer(self.text[:LONGEST_TEXT]):
+            if any(start <= match.start() < end for start, end in self._attributed):
+                continue
             if self._held(match) or match[0].casefold().endswith(("n't", "n\u2019t")):
                 continue
             folded = match[0].casefold().replace("\u2019", "'").removesuffix("'s")
             clause = self.clause_at(match.start())
             if is_spaceless(folded):
                 found += [
-                    Word(pair, pair, match.start(), clause, False)
-                    for pair in pairs_of_characters(folded)
+                    Word(pair, pair, match.start() + n, clause, False)
+                    for n, pair in enumerate(pairs_of_characters(folded))
                 ]
                 continue
             known = folded in self._stops or folded in self.denials or folded in GENERIC

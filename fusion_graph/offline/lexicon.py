@@ -75,7 +75,9 @@ ALL_STOPS = STOP.union(
     *FOREIGN_STOP.values(),
     _words(
         "a i v ve na do za od o u z ze s se si je jsou byl byla bylo byli být mít má mají roku "
-        "který která které kolik kdy kde kdo jak jaký pro při po že to ten ta jeho její podle co"
+        "který která které kolik kdy kde kdo jak jaký pro při po že to ten ta jeho její podle co "
+        "wurde wurden worden hatte hatten laut zufolge été était avait selon fue ser sido tenía "
+        "estaba está están según ve mělo měla měl"
     ),
 )
 """The stop words of all languages that are known, those of Czech too."""

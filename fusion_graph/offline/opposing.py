@@ -26,7 +26,7 @@ from fusion_graph.offline.lexicon import (
     WHEN,
     WHO_OR_WHERE,
 )
-from fusion_graph.offline.text import RELATED_STEMS, is_spaceless, stem
+from fusion_graph.offline.text import PREFIX, RELATED_STEMS, is_spaceless, stem
 
 LEAST_SHARED = 0.5
 """Share of the shorter clause's words that the other sentence must have, to be about one thing."""
@@ -296,7 +296,11 @@ class _Pair:
         if turned % 2 == 0:
             return False
         left = [
-            [w for w in _clause(said_by, clause) if w.text not in used and w.stem not in used]
+            [
+                w
+                for w in _clause(said_by, clause)
+                if w.text not in used and w.stem not in used and not _turns(said_by, w)
+            ]
             for said_by, clause in ((self.one, mine), (self.two, theirs))
         ]
         return bool(left[0] and left[1]) and self._rest_is_one(left[0], left[1])
@@ -351,6 +355,8 @@ def _inflected(one: str, two: str, freely: bool) -> bool:
     if not freely or is_spaceless(one) or one == two:
         return one == two
     shorter, longer = sorted((one, two), key=len)
+    if len(shorter) == PREFIX and longer.startswith(shorter):
+        return True
     common = len(shorter) - 1 if len(shorter) > _STEM_LETTERS else len(shorter)
     return (
         common >= _STEM_LETTERS
@@ -434,6 +440,23 @@ def _denials(said: Clauses, number: int, used: Iterable[str] = ()) -> int:
     return sum(
         (word in said.denials or word.endswith("n't")) and word not in FORBIDS and word not in used
         for word in words
+    )
+
+
+_SPACELESS_TURNS = (
+    *SPACELESS_DENIALS,
+    *(word for word in ALLOWS | FORBIDS if is_spaceless(word)),
+)
+
+
+def _turns(said: Clauses, pair: Word) -> bool:
+    """Whether a pair of characters has part in a word that denies, allows or forbids."""
+    if not is_spaceless(pair.text):
+        return False
+    end = pair.start + len(pair.text)
+    return any(
+        said.text.find(word, max(0, pair.start - len(word) + 1), end + len(word) - 1) >= 0
+        for word in _SPACELESS_TURNS
     )
 
 

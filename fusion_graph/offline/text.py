@@ -8,7 +8,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from fusion_graph.evidence.difference import dates, language_of
 from fusion_graph.offline.lexicon import (
+    ALL_STOPS,
     FOREIGN_STOP,
     GLUE,
     NEGATIONS,
@@ -33,7 +35,7 @@ _TOKEN = re.compile(
     rf"[{_SPACELESS}]+|\d+(?:[.,]\d+)*|[^\W\d_{_SPACELESS}]+(?:['\u2019][^\W\d_]+)*"
 )
 _SPACELESS_START = re.compile(f"[{_SPACELESS}]")
-_PREFIX = 5
+PREFIX = 5
 """Letters that stand for a word of an inflected language, where no ending is known."""
 
 _ABBREVIATION = re.compile(
@@ -68,7 +70,7 @@ def stem(word: str) -> str:
     word = word.casefold()
     if not word.isalpha():
         return word
-    return str(_english().stemWord(word)) if word.isascii() else word[:_PREFIX]
+    return str(_english().stemWord(word)) if word.isascii() else word[:PREFIX]
 
 
 @lru_cache(maxsize=1)
@@ -118,9 +120,14 @@ def capitalised(text: str) -> frozenset[str]:
 
 
 def stop_words(text: str) -> frozenset[str]:
-    """The words of `text`'s language that say nothing: English, and others seen twice in it."""
+    """The words of `text`'s language that say nothing: English ones, and others in other ones."""
     words = set(tokens(text))
+    if language_of(text) not in ("en", "") and not words & _PLAINLY_ENGLISH:
+        return ALL_STOPS
     return STOP.union(*(stops for stops in FOREIGN_STOP.values() if len(words & stops) > 1))
+
+
+_PLAINLY_ENGLISH = frozenset({"the", "of", "is", "are", "what", "how"})
 
 
 def content_stems(text: str, stops: frozenset[str] = STOP) -> frozenset[str]:
@@ -162,14 +169,28 @@ def sentences(text: str) -> list[str]:
     for match in _END.finditer(text):
         piece = text[start : match.end()].strip()
         following = text[match.end() : match.end() + 1]
-        if _ABBREVIATION.search(piece.rstrip("\"')]\u201d\u2019*_ ")) or (
-            _LOWER_START.match(following) and not piece.endswith(("!", "?"))
+        if (
+            _ABBREVIATION.search(piece.rstrip("\"')]\u201d\u2019*_ "))
+            or (_LOWER_START.match(following) and not piece.endswith(("!", "?")))
+            or _within_date(text, match)
         ):
             continue
         found.append(piece)
         start = match.end()
     rest = text[start:].strip()
     return [piece for piece in [*found, rest] if piece]
+
+
+_DAY = re.compile(r"\b\d{1,2}\.$")
+
+
+def _within_date(text: str, end: re.Match[str]) -> bool:
+    """Whether a full stop belongs to a day: the "4." of "4. März 1998"."""
+    near = text[max(0, end.start() - 4) : end.end() + 30]
+    if not _DAY.search(text[max(0, end.start() - 4) : end.start()]):
+        return False
+    place = end.end() - max(0, end.start() - 4)
+    return any(date.start < place < date.end for date in dates(near))
 
 
 def prose(text: str) -> Iterator[tuple[str, str]]:

@@ -141,6 +141,7 @@ def test_a_folder_is_asked_without_any_key(tmp_path: Path):
         "coffee.md": "# Coffee\n\nCoffee is brewed at 93 degrees.",
     }.items():
         (folder / name).write_text(text, "utf-8")
+    (folder / "prices.xlsx").write_bytes(b"PK")
 
     ended = run("ask", "--corpus", str(folder), "At how many degrees is green tea brewed?")
 
@@ -151,6 +152,7 @@ def test_a_folder_is_asked_without_any_key(tmp_path: Path):
     assert "--preset NAME takes another" in ended.err.splitlines()[0]
     assert 'keyword: searching "' in ended.err
     assert ": reading tea.md" in ended.err
+    assert "not read: prices.xlsx: skipped, .xlsx is not read" in ended.err
 
 
 def test_nobody_answering_is_exit_3_with_everybodys_reason(models, preset_file, monkeypatch):

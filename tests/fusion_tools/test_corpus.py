@@ -164,7 +164,7 @@ async def test_big_files_are_left_out_with_a_note(folder: Path) -> None:
     (folder / "big.txt").write_bytes(b"whale " * 1_000_000)
     corpus = open_corpus(folder)
     assert await urls_found(corpus, "whale") == []
-    assert corpus.notes == ["big.txt: skipped, 6000000 bytes, more than 5 MB"]
+    assert "big.txt: skipped, 6000000 bytes, more than 5 MB" in corpus.notes
 
 
 @pytest.mark.parametrize(
@@ -316,3 +316,62 @@ def test_importing_the_corpus_is_light() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert result.stdout == "[]\n"
+
+
+def _pdf(text: str) -> bytes:
+    """A PDF of one page that says `text`."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n" % len(stream) + stream + b"\nendstream",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n" % number + content + b"\nendobj\n"
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    tail = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    return body + head + table + tail % (len(objects) + 1, len(body))
+
+
+async def test_a_pdf_in_the_folder_is_found_and_read(tmp_path: Path) -> None:
+    (tmp_path / "ferry.pdf").write_bytes(_pdf("The ferry leaves the quay at seven."))
+    corpus = open_corpus(tmp_path)
+    assert await urls_found(corpus, "ferry") == ["corpus:///ferry.pdf"]
+    page = await corpus.fetch("corpus:///ferry.pdf")
+    assert "leaves the quay at seven" in page["text"]
+    assert page["title"] == "ferry.pdf"
+    assert corpus.notes == []
+
+
+async def test_a_broken_pdf_is_skipped_and_told(tmp_path: Path) -> None:
+    (tmp_path / "own.md").write_text("# A plan")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4\nnothing more")
+    corpus = open_corpus(tmp_path)
+    assert await urls_found(corpus, "plan") == ["corpus:///own.md"]
+    [note] = corpus.notes
+    assert note.startswith("broken.pdf: skipped, ")
+
+
+def test_files_of_other_kinds_are_named_with_why_they_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "own.md").write_text("# A plan")
+    (tmp_path / "sheet.xlsx").write_bytes(b"PK")
+    (tmp_path / "LICENCE").write_text("free")
+    assert open_corpus(tmp_path).notes == [
+        "LICENCE: skipped, a name without an ending is not read",
+        "sheet.xlsx: skipped, .xlsx is not read",
+    ]
+
+
+def test_many_files_of_other_kinds_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "own.md").write_text("# A plan")
+    for number in range(8):
+        (tmp_path / f"{number}.csv").write_text("1,2")
+    notes = open_corpus(tmp_path).notes
+    assert len(notes) == 6
+    assert notes[-1] == "3 more files: skipped, not read (.csv)"

@@ -1,6 +1,6 @@
 """A folder of documents as a search engine and a web of pages: no network, no key.
 
-Every Markdown, text and HTML file under the folder is a page at `corpus:///its/path.md`.
+Every Markdown, text, HTML and PDF file under the folder is a page at `corpus:///its/path.md`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def open_corpus(folder: str | os.PathLike[str]) -> Corpus:
 
 
 class Corpus:
-    """A `SearchProvider` and a `PageFetcher` over a folder of .md, .txt and .html files.
+    """A `SearchProvider` and a `PageFetcher` over a folder of .md, .txt, .html and .pdf files.
 
     The folder is looked through when this is made. It is read and indexed at the first search
     or fetch; the index is shared with every corpus opened on the same folder until a file in
@@ -65,7 +65,8 @@ class Corpus:
 
     Args:
         folder: The folder, searched with its subfolders. Hidden files, links that leave the
-            folder and files over 5 MB are left out.
+            folder, files over 5 MB (PDF: 20 MB) and other kinds of files are left out, and told
+            in `notes`.
 
     Raises:
         CorpusError: The folder is missing, a file, unreadable, or holds no document.
@@ -80,7 +81,7 @@ class Corpus:
             raise CorpusError(
                 folder,
                 "there is no document in it" + (f" ({'; '.join(notes[:3])})" if notes else ""),
-                "Put .md, .markdown, .txt, .html or .htm files there",
+                "Put .md, .markdown, .txt, .html, .htm or .pdf files there",
             )
         self._index = _shared_index(self.folder, files)
         self._left_out = notes
@@ -156,6 +157,8 @@ class _Index:
                 title, text = read_document(self.folder, file)
             except OSError as error:
                 self.unreadable.append(f"{file.name}: skipped, {error.strerror or error}")
+            except ToolError as error:
+                self.unreadable.append(f"{file.name}: skipped, {error}")
             else:
                 documents[file.path] = _Document(file, title, text)
         return documents

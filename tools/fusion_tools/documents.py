@@ -18,11 +18,18 @@ CONTENT_TYPES = {
     ".txt": "text/plain",
     ".html": "text/html",
     ".htm": "text/html",
+    ".pdf": "application/pdf",
 }
 """The files that count as documents, by ending."""
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """Bigger files are data or logs, seldom something to read and quote."""
+
+MAX_PDF_BYTES = 20 * 1024 * 1024
+"""A PDF's pictures count too."""
+
+MOST_OTHERS = 5
+"""Files of other kinds that are named one by one."""
 
 _HEADING = re.compile(r"^ {0,3}#[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
@@ -69,15 +76,32 @@ def document_files(folder: Path) -> tuple[list[DocumentFile], list[str]]:
     """
     files: list[DocumentFile] = []
     notes: list[str] = []
-    for path in _candidates(folder):
+    others: list[str] = []
+    for path in _visible(folder):
         relative = path.removeprefix(str(folder)).lstrip(os.sep).replace(os.sep, "/")
+        if os.path.splitext(path)[1].lower() not in CONTENT_TYPES:
+            others.append(_printable(relative))
+            continue
         try:
             file = _document_file(folder, path, relative)
         except (OSError, RuntimeError, _LeftOutError) as error:  # RuntimeError: a loop of links
             notes.append(f"{_printable(relative)}: skipped, {error}")
         else:
             files += [file] if file else []
-    return sorted(files, key=lambda file: file.path), notes
+    return sorted(files, key=lambda file: file.path), notes + _other_kinds(sorted(others))
+
+
+def _other_kinds(names: list[str]) -> list[str]:
+    """Notes on files that are none of the kinds that are read."""
+    notes = [f"{name}: skipped, {_kind(name)} is not read" for name in names[:MOST_OTHERS]]
+    if more := names[MOST_OTHERS:]:
+        endings = ", ".join(sorted({_kind(name) for name in more})[:MOST_OTHERS])
+        notes.append(f"{len(more)} more files: skipped, not read ({endings})")
+    return notes
+
+
+def _kind(name: str) -> str:
+    return os.path.splitext(name)[1].lower() or "a name without an ending"
 
 
 class _LeftOutError(Exception):
@@ -92,17 +116,18 @@ def _document_file(folder: Path, path: str, relative: str) -> DocumentFile | Non
         status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         return None  # reading a pipe would wait for ever
-    if status.st_size > MAX_FILE_BYTES:
-        limit = MAX_FILE_BYTES // (1024 * 1024)
+    most = MAX_PDF_BYTES if path.lower().endswith(".pdf") else MAX_FILE_BYTES
+    if status.st_size > most:
+        limit = most // (1024 * 1024)
         raise _LeftOutError(f"{status.st_size} bytes, more than {limit} MB")
     return DocumentFile(relative, status.st_size, status.st_mtime_ns)
 
 
-def _candidates(folder: Path) -> Iterator[str]:
+def _visible(folder: Path) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in CONTENT_TYPES:
+            if not name.startswith("."):
                 yield os.path.join(parent, name)
 
 
@@ -111,8 +136,15 @@ def _printable(path: str) -> str:
 
 
 def read_document(folder: Path, file: DocumentFile) -> tuple[str, str]:
-    """Title and text of a document. Raises OSError when the file cannot be read."""
+    """Title and text of a document.
+
+    Raises:
+        OSError: The file cannot be read.
+        ToolError: There is no text in it: a PDF that is damaged, encrypted or only pictures.
+    """
     data = (folder / file.path).read_bytes()
+    if file.content_type == "application/pdf":
+        return _pdf_document(file, data)
     is_html = file.content_type == "text/html"
     decoded = decode(data, None, markup=is_html, cut=False).text
     text = decoded.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
@@ -121,6 +153,17 @@ def read_document(folder: Path, file: DocumentFile) -> tuple[str, str]:
     else:
         title = markdown_title(text) if file.content_type == "text/markdown" else ""
     return title or Path(file.name).stem, text
+
+
+def _pdf_document(file: DocumentFile, data: bytes) -> tuple[str, str]:
+    # In the worker that reads fetched PDFs: a crafted one must not take this process down.
+    from fusion_tools._limits import FetchLimits
+    from fusion_tools._readers import Document
+    from fusion_tools.extract import shared_extractor
+
+    document = Document(data, "pdf", f"corpus:///{file.name}")
+    read = shared_extractor().submit(document, FetchLimits()).result()
+    return read.title or Path(file.name).stem, read.text
 
 
 def markdown_title(text: str) -> str:
