@@ -240,9 +240,6 @@ DENIAL = "\u00ac"
 VERBS = _words("use need help work make")
 """Verbs too common to look for, unless the question has little else ("not use a panel")."""
 
-NUMBERED = _words("arxiv version no number step chapter section status http page figure")
-"""Words before a number that is a name, not a figure."""
-
 AVOIDANCE = "avoid enough instead waste unnecessary"
 """What pages say where a question asks when *not* to do something."""
 

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from fusion_graph.offline.lexicon import (
+    DESIGNATED,
     FACTORS,
     MONTHS,
     MULTIPLES,
     NUMBER_WORDS,
-    NUMBERED,
     STOP,
     UNITS,
 )
@@ -30,9 +30,6 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 LONGEST_WORD = 60
 """Characters looked back for the word before a number."""
 
-_TOLERANCE = 0.03
-"""Figures this close are the same figure rounded."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -46,16 +43,6 @@ class Quantity:
     high: float
     kind: str
     also: str = ""
-
-    def same_kind(self, other: Quantity) -> bool:
-        """Whether the two measure or count the same sort of thing."""
-        mine = {self.kind, self.also} - {""}
-        return bool(mine & {other.kind, other.also})
-
-    def agrees(self, other: Quantity) -> bool:
-        """Whether both can be true of one thing: ranges that meet, rounding allowed."""
-        slack = _TOLERANCE * max(abs(self.high), abs(other.high))
-        return self.low <= other.high + slack and other.low <= self.high + slack
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -71,11 +58,6 @@ def quantities(text: str) -> list[Quantity]:
         if quantity is not None:
             found.append(quantity)
     return found
-
-
-def without_figures(text: str) -> str:
-    """The sentence with its numbers taken out: what it is about."""
-    return _FIGURE.sub(" ", text)
 
 
 def _read(text: str, match: re.Match[str]) -> Quantity | None:
@@ -136,7 +118,7 @@ def _is_part_of_name(text: str, match: re.Match[str]) -> bool:
     following = text[match.end() :].lstrip().split(" ", 1)[0].strip(".,;:").lower()
     if previous.lower() in MONTHS or following in MONTHS:
         return True
-    if previous.lower() in NUMBERED:
+    if previous.lower() in DESIGNATED:
         return True
     # "Only 3 members" and "Roughly 3 members" begin sentences without being names.
     is_adverb = previous.lower() in STOP or previous.endswith("ly")
