@@ -271,3 +271,24 @@ def test_no_text_exhausts_it(piece):
     text = piece * (20_000 // len(piece))
 
     assert renumber(f"{text}\n\n# Wet [1]", {1: 1}).startswith(text)
+
+
+def test_a_long_answer_is_read_like_the_same_answer_in_short_parts() -> None:
+    part = (
+        "# On trams [1]\n\nBlue [1] and red [2].\n\n- one [1]\n  - two [2]\n\n"
+        "```\nrow[1]\n\n- [2]\n```\n\n~~~~\n```\n[1]\n~~~~\n\n"
+        "| a | b [1] |\n|---|---|\n| c | d |\n\n"
+    )
+    alone = [(m.start, m.kind) for m in read_citations(part, {1, 2}).marks]
+    many = read_citations(part * 400, {1, 2}).marks
+    assert [(m.start, m.kind) for m in many] == [
+        (n * len(part) + start, kind) for n in range(400) for start, kind in alone
+    ]
+
+
+def test_code_that_a_list_item_of_a_long_answer_holds_is_no_prose() -> None:
+    filler = "Blue trams [1] run.\n\n" * 600
+    answer = filler + "- so:\n\n  ```\n  x [2]\n\n- y [2]\n  ```\n" + filler
+    whole = read_citations(answer, {1, 2})
+    code = answer.index("x [2]") + 2
+    assert code not in [mark.start for mark in whole.citations]

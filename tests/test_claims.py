@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fusion_graph.evidence import Claim, check_claims, passages
+from tests.benchmarks import planted_claims
 
 METRE = (
     "# The metre\n\nThe metre was defined in 1791 by the French Academy of Sciences as one "
@@ -44,3 +47,155 @@ def test_a_claim_carries_the_words_of_the_page_that_decide() -> None:
 def test_the_passages_shown_to_a_verifier_are_those_nearest_to_the_sentence() -> None:
     (shown,) = passages("How long is the Ming section?", WALL, 1)
     assert "8,850 km" in shown
+
+
+DEPOT = (
+    "# The depot of Leuven\n\nThe depot was opened on 3 May 1953 by Anna Berger. It has 12,431 "
+    "seats, 5 km of track and a hall of 20 m. In 1990 some 33 % of the trams were blue, and "
+    "2 trams were lost. Most of the drivers did not approve the plan. The hall is longer than the "
+    "shed. All of the gates must be closed at night. The shed weighs 3 tonnes and cost 2 million "
+    "euros. Berger praised Novak for the new line. It is heated to 20 °C for 90 minutes.\n\n"
+    "| Line | 1990 | 2024 |\n|---|---|---|\n| Red | 1,200 | 1,500 |\n| Green | 800 | 400 |\n\n"
+    "Since 2024 the depot has been a museum.\n"
+)
+GERMAN = "Das Depot wurde am 3. Mai 1953 eröffnet und ist 12,5 km lang. Es ist nicht geheizt.\n"
+FRENCH = "Le dépôt a été ouvert le 3 mai 1953. Il ne mesure pas 40 m, mais 35 m de long.\n"
+SPANISH = "El depósito se abrió el 3 de mayo de 1953 y no tiene 300 asientos.\n"
+PLACES = {1: DEPOT, 2: GERMAN, 3: FRENCH, 4: SPANISH}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The depot was opened on 3 May 1953 by Anna Berger [1].",
+        "The depot was opened in May 1953 by Anna Berger [1].",
+        "The depot was opened on May 3, 1953 by Anna Berger [1].",
+        "The depot was opened in 1953 [1].",
+        "The depot was opened in the 1950s by Anna Berger [1].",
+        "It has about 12,400 seats [1].",
+        "It has about 12,000 seats [1].",
+        "It has 12.4 thousand seats [1].",
+        "It has 12431 seats [1].",
+        "It has 12,431 seats, 5,000 m of track and a hall of 20 metres [1].",
+        "It has about 3.1 miles of track [1].",
+        "In 1990 about a third of the trams were blue [1].",
+        "Two trams were lost [1].",
+        "The drivers mostly did not approve the plan; most of the drivers did not approve it [1].",
+        "The shed weighs 3,000 kg [1].",
+        "The shed cost €2 million [1].",
+        "It is heated to 68 °F [1].",
+        "It is heated to 20 °C for 1.5 hours [1].",
+        "All of the gates must be closed at night [1].",
+        "The hall is longer than the shed [1].",
+        "Berger praised Novak for the new line [1].",
+        "Novak was praised by Berger for the new line [1].",
+        "*The hall* is **longer** than the shed [1].",
+        "The hall [1] is longer than the shed.",
+        "The hall is longer than the shed. [1]",
+        "Das Depot wurde am 3. Mai 1953 eröffnet [2].",
+        "Das Depot ist 12,5 km lang [2].",
+        "Das Depot wurde 1953 eröffnet und ist 12.500 m lang [2].",
+        "Le dépôt a été ouvert le 3 mai 1953 [3].",
+        "Le dépôt a été ouvert en mai 1953 [3].",
+        "El depósito se abrió el 3 de mayo de 1953 [4].",
+        "The museum was opened 71 years before 2024, the depot in 1953 [1].",
+        "The Red line had 1,500 in 2024, 300 more than in 1990 [1].",
+        "The Red line grew by 25 % from 1990 to 2024 [1].",
+        "The Green line halved from 1990 to 2024: 800 to 400, half as many [1].",
+        "Red and Green had 2,000 together in 1990 [1].",
+    ],
+)
+def test_what_a_page_says_or_what_follows_from_it_is_no_false_claim(sentence: str) -> None:
+    assert only(sentence, PLACES)["verdict"] in ("supported", "not_checkable")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The depot was opened on 4 May 1953 by Anna Berger [1].",
+        "The depot was opened on 3 March 1953 by Anna Berger [1].",
+        "The depot was opened in 1954 [1].",
+        "The depot was opened in the 1960s by Anna Berger [1].",
+        "The depot was opened by Karl Murphy [1].",
+        "It has about 13,000 seats [1].",
+        "It has 12,341 seats [1].",
+        "It has 5 miles of track [1].",
+        "In 1990 about half of the trams were blue [1].",
+        "In 1990 some 33 % of the trams were blue, and 3 trams were lost [1].",
+        "Most of the drivers did approve the plan [1].",
+        "All of the drivers did not approve the plan [1].",
+        "The hall is shorter than the shed [1].",
+        "Some of the gates must be closed at night [1].",
+        "All of the gates must not be closed at night [1].",
+        "All of the gates may be closed at night [1].",
+        "The shed weighs 3 grams [1].",
+        "The shed cost 2 billion euros [1].",
+        "The shed cost 2 million dollars [1].",
+        "Novak praised Berger for the new line [1].",
+        "It is heated to 20 °F for 90 minutes [1].",
+        "It is heated to 20 °C for 90 seconds [1].",
+        "The trams of the depot are 97 times as long [1].",
+        "Napoleon opened the depot [1].",
+        'A driver said "we never wanted this museum" of the depot [1].',
+        "The Red line grew by 45 % from 1990 to 2024 [1].",
+        "- The hall is shorter than the shed [1]",
+        "| what | how |\n|---|---|\n| seats of the depot | 13,431 [1] |",
+        "Das Depot wurde am 3. März 1953 eröffnet [2].",
+        "Das Depot ist 13,5 km lang [2].",
+        "Es ist geheizt [2].",
+        "Le dépôt a été ouvert le 4 mai 1953 [3].",
+        "El depósito se abrió el 3 de junio de 1953 [4].",
+        "El depósito se abrió el 3 de mayo de 1953 y tiene 300 asientos [4].",
+    ],
+)
+def test_a_claim_that_no_cited_page_holds_is_told(sentence: str) -> None:
+    assert only(sentence, PLACES)["verdict"] in ("contradicted", "unsupported")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "A fine place to spend an afternoon [1].",
+        "The depot was shut in by its neighbours for a while [1].",
+        "Nobody read the page of 1822 [9].",
+    ],
+)
+def test_what_code_cannot_tell_is_not_told_as_true_or_false(sentence: str) -> None:
+    claim = only(sentence, {**PLACES})
+    assert claim["verdict"] == "not_checkable"
+    assert claim["missing"] == []
+
+
+def test_sentences_that_cite_nothing_headings_and_code_hold_no_claims() -> None:
+    answer = (
+        "# 97 depots [1]\n\n97 depots. `97 [1]`\n\n```\n97 depots [1]\n```\n\n    97 depots [1]\n"
+    )
+    assert check_claims(answer, PLACES) == []
+
+
+def test_any_cited_page_may_support_a_claim_and_a_missing_one_might_have() -> None:
+    assert only("The depot was opened in 1953 [9][1].", PLACES)["verdict"] == "supported"
+    assert only("The depot was sold for 77 francs [1][9].", PLACES)["verdict"] == "not_checkable"
+
+
+def test_a_citation_after_the_full_stop_belongs_to_the_sentence_before_it() -> None:
+    first, second = check_claims(
+        "It has 12,431 seats. [1] The hall is of steel. [2] reports 1953.", PLACES
+    )
+    assert (first["sentence"], first["sources"]) == ("It has 12,431 seats.", [1])
+    assert second["sources"] == [2]
+
+
+def test_of_many_faults_planted_into_texts_of_others_nearly_all_are_told() -> None:
+    tally = planted_claims.measure(seed=7, per_kind=20, honest=15, untouched=60)
+    for kind in planted_claims.KINDS:
+        assert tally.share(kind) >= 0.9, tally.wrong
+    for kind in ("untouched", *planted_claims.HONEST, *planted_claims.DERIVED):
+        assert tally.share(kind) >= 0.93, tally.wrong
+
+
+def test_a_hostile_answer_of_two_hundred_thousand_characters_is_checked_to_its_end() -> None:
+    for piece in (" ", "[", '"a b ', "| a [1] ", "- It has 12,431 seats [1]\n", ". "):
+        answer = "It has 12,431 seats [1].\n\n" + piece * (200_000 // len(piece))
+        claims = check_claims(answer, {1: DEPOT, 2: answer})
+        assert claims[0]["verdict"] == "supported"

@@ -18,7 +18,6 @@ _AFTER_POINT = re.compile(
     rf"([.!?…。！？।؟][\"'”’»)\]*_」』]{{0,3}})(\s{{0,3}}{_MARK}(?:\s?{_MARK})*)"
 )
 _LOWER = re.compile(r"\s*[,;:]?\s*[^\W\d_]")
-_BLANKS = re.compile(r"\s+")
 _BEFORE_POINT = re.compile(r"\s+(?=[.,;:!?)\]»”](?:\s|$))")
 _BULLET = re.compile(r"(?:>\s*)*(?:[-*+•]\s+|\d{1,3}[.)]\s+)?(?:\[[ xX]\]\s+)?")
 _QUOTED = re.compile(
@@ -107,7 +106,7 @@ def _drawn_in(match: re.Match[str], text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = _BEFORE_POINT.sub("", _BLANKS.sub(" ", text).strip())
+    text = _BEFORE_POINT.sub("", " ".join(text.split()))
     bullet = _BULLET.match(text)
     return text[bullet.end() :] if bullet else text
 

@@ -98,7 +98,7 @@ def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
     target, there = wanted.telling, window.telling
     if not target or not there:
         return _Compared(passage, index, [], 0.0, window)
-    options = [there[start:stop] for start, stop in closest(target, there)][:4] or [there]
+    options = [_whole(window, there, *span) for span in closest(target, there)] or [there]
     found = min(
         (between(wanted, window, target, option) for option in options),
         key=lambda differing: (
@@ -114,6 +114,22 @@ def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
 @lru_cache(maxsize=2048)
 def _read(text: str) -> Reading:
     return read(text)
+
+
+def _whole(window: Reading, there: Sequence[Item], start: int, stop: int) -> Sequence[Item]:
+    """A part of a passage with the denial that stands beside it, in the same clause."""
+    if start and _denies_beside(window, there[start - 1], there[start - 1], there[start]):
+        start -= 1
+    if stop < len(there) and _denies_beside(window, there[stop], there[stop - 1], there[stop]):
+        stop += 1
+    return there[start:stop]
+
+
+def _denies_beside(window: Reading, denial: Item, before: Item, after: Item) -> bool:
+    if denial.group != "negation" or after.breaks:
+        return False
+    gap = window.text[before.end : after.start].casefold()
+    return not any(c in ",;:()—–" for c in gap) and not _AND & set(gap.split())
 
 
 # --- judging a sentence that a passage restates

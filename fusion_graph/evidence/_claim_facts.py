@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fusion_graph.evidence import _english as english
 from fusion_graph.evidence._dates import Date
-from fusion_graph.evidence._derivations import agree, follows, holds, years
+from fusion_graph.evidence._derivations import agree, ends, follows, holds, years
 from fusion_graph.evidence._figures import Figure
 from fusion_graph.evidence._items import Item, Reading, read
 from fusion_graph.evidence._passages import PageIndex, Passage, keys
@@ -180,6 +180,7 @@ def missing_facts(wanted: Reading, context: Context) -> tuple[str, ...]:
             figure = item.figure
             if not (
                 holds(figure, figures)
+                or _ends_hold(figure, figures)
                 or any(_loosely(figure, other) for other in figures)
                 or any(follows(figure, wanted.text, one.figures) for one in told)
                 or follows(figure, wanted.text, figures)
@@ -192,6 +193,11 @@ def missing_facts(wanted: Reading, context: Context) -> tuple[str, ...]:
     if not wanted.language or wanted.language == "en":
         missing += _opening_name(wanted, context)
     return tuple(dict.fromkeys(missing))
+
+
+def _ends_hold(figure: Figure, figures: Sequence[Figure]) -> bool:
+    """Whether what reads as a range is two figures: "fell from 800 to 400"."""
+    return figure.first != figure.last and all(holds(end, figures) for end in ends(figure))
 
 
 def _loosely(figure: Figure, other: Figure) -> bool:

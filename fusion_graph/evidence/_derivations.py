@@ -68,14 +68,14 @@ def follows(figure: Figure, sentence: str, others: Sequence[Figure]) -> bool:
     if figure.ordinal:
         return False
     near = [other for other in others if not other.ordinal and not other.decade][:MOST_FIGURES]
-    ends = [*near, *(end for other in near if other.first != other.last for end in _ends(other))]
+    single = [*near, *(end for other in near if other.first != other.last for end in ends(other))]
     if _SUM.search(sentence) and any(agrees(figure, total) for total in _sums(near)):
         return True
-    if _DIFFERENCE.search(sentence) and any(agrees(figure, d) for d in _gaps(figure, ends)):
+    if _DIFFERENCE.search(sentence) and any(agrees(figure, d) for d in _gaps(figure, single)):
         return True
     relative = figure.unit in ("%", "pp", "times") or (figure.worded and figure.first < 1)
     if relative or (not figure.unit and _RATIO.search(sentence)):
-        return any(agrees(figure, ratio) for ratio in _ratios(figure, ends))
+        return any(agrees(figure, ratio) for ratio in _ratios(figure, single))
     return False
 
 
@@ -87,7 +87,8 @@ def _century(figure: Figure, other: Figure) -> bool:
     return 10 <= century.first <= 21 and (year.first - 1) // 100 + 1 == century.first
 
 
-def _ends(figure: Figure) -> tuple[Figure, Figure]:
+def ends(figure: Figure) -> tuple[Figure, Figure]:
+    """The two ends of a range, as figures."""
     return _figure(figure.first, figure), _figure(figure.last, figure)
 
 

@@ -26,7 +26,7 @@ _LINK = re.compile(
 )
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3})(?=\S)|(?<=\S)(\*{1,3})(?![\w*])|__(?=\S)|(?<=\S)__|`")
 _LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|(?:>[ \t]?)+)", re.MULTILINE)
-_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|?)+[ \t]*$", re.MULTILINE)
+_RULE = re.compile(r"^[ \t]*+(?:\|[ \t]*+)?(?::?-{2,}+:?[ \t]*+(?:\|[ \t]*+)?)++$", re.MULTILINE)
 _HYPHENATED = re.compile(r"[-\u2010\u00ad][ \t]*\n[ \t]*(?=[^\W\d_])")
 _PAGE_NUMBER = re.compile(
     r"(?:(?:[-–—|•]\s+)?(?:page|p\.|seite|página|pagina|strana|стр\.|s\.)?\s*\d{1,4}"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def prose(text: str) -> Iterator[Block]:
     """Blocks of prose, in order, with the places where a citation may begin."""
     if _is_data(text):
         return
-    ahead, blocks = _Ahead(text), _blocks(text)
-    braces = _braces(text, blocks)
+    ahead, blocks, braces = _Ahead(text), _blocks(text), {}
+    if "{" in text:
+        blocks = iter(every := list(blocks))
+        braces = _braces(text, every)
     at = 0
     for block in blocks:
         at = max(at, block.start)
@@ -105,14 +108,58 @@ def _is_data(text: str) -> bool:
     return isinstance(data, dict) or any(isinstance(item, (list, dict, str)) for item in data)
 
 
-def _blocks(text: str) -> list[Block]:
+AT_ONCE = 4_000
+"""Characters that are parsed at once: the tokens of a long answer are so many that a look of the
+garbage collector at all of them holds every other thread for 0.1 s."""
+
+_FENCE = re.compile(
+    r"(?P<before>[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*+[ \t>]*+)(?P<fence>`{3,}+|~{3,}+)"
+)
+_ITEM = re.compile(r"[-*+][ \t]+[^\s*_-]")
+
+
+def _blocks(text: str) -> Iterator[Block]:
     starts = [0, *(match.end() for match in _LINE.finditer(text)), len(text)]
+    cuts = [0, *_cuts(text, starts), len(starts) - 1]
+    for first, last in pairwise(cuts):
+        yield from _parsed(text, starts[first : last + 1])
+
+
+def _cuts(text: str, starts: list[int]) -> Iterator[int]:
+    """Lines of a long text before which it may be cut: no block goes on over them.
+
+    These are lines without indent after a blank one, and top items of a list, outside of fences.
+    """
+    begun, fence, blank = 0, "", False
+    if len(text) < 2 * AT_ONCE:
+        return
+    for line, (start, end) in enumerate(pairwise(starts)):
+        first = text[start : start + 1]
+        opening = _FENCE.match(text, start, end)
+        if opening:
+            rest = text[opening.end() : end].strip()
+            if opening["before"] or (not fence and "`" in rest):
+                return  # whether it opens or ends code depends on what it stands in
+            if not fence:
+                fence = opening["fence"]
+            elif opening["fence"].startswith(fence) and not rest:
+                fence = ""
+        elif fence or start - begun <= AT_ONCE or not first or first.isspace():
+            pass
+        elif blank or _ITEM.match(text, start, end):
+            begun = start
+            yield line
+        blank = end - start < 3 and not text[start:end].strip()
+
+
+def _parsed(text: str, starts: list[int]) -> list[Block]:
+    """The blocks of a part of a text, given as the starts of its lines and its end."""
     last = len(starts) - 1
     blocks: list[Block] = []
-    tokens = _parser().parse(text)
+    tokens = _parser().parse(text[starts[0] : starts[-1]])
     tokens.reverse()
-    # One by one: freeing 300,000 at once held every other thread for 0.1 s.
     heading = False
+    # One by one: freeing 300,000 at once held every other thread for 0.1 s.
     while tokens:
         token = tokens.pop()
         if token.type == "inline" and token.map:
