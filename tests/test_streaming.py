@@ -212,7 +212,7 @@ async def test_updates_come_in_the_order_of_the_graph(panel_config, face):
         "synthesis",
         "verify",
     ]
-    last = items[-1]["synthesis"]
+    last = items[-1]["verify"]
     assert last["messages"][-1].content == last["fusion"]["answer"] == ANSWER
 
 
