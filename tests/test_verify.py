@@ -1,4 +1,4 @@
-"""The final answer is checked: what is false in it is told, or mended, and never passes for true."""
+"""The final answer is checked: what is false in it is told or mended, and never passes for true."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from fusion_graph import FusionReport, create_fusion_graph, follow
+from fusion_graph import FusionReport, create_fusion_graph
+from fusion_graph.follow import follow
 from tests.fusion_tools.site import Site
 from tests.test_evidence_run import JUDGES, PANELS, research, tools
 
@@ -116,11 +117,11 @@ async def test_a_run_that_stopped_before_the_check_goes_on_without_asking_anybod
     graph.checkpointer = InMemorySaver()
     thread: Any = {"configurable": {"thread_id": "1"}}
     await graph.ainvoke(QUESTION, thread, interrupt_before=["verify"])
-    asked = len(models.requests())
+    asked = len(models.calls())
 
     result = await graph.ainvoke(None, thread)
 
-    assert len(models.requests()) == asked
+    assert len(models.calls()) == asked
     assert verdicts(FusionReport.from_state(result)) == [("supported", "code")]
 
 
@@ -142,8 +143,8 @@ async def test_what_code_cannot_decide_a_verifier_decides_with_words_of_the_page
     assert verdicts(report) == [("supported", "model"), ("supported", "code")]
     assert report.claims[0].passage == words
     assert report.usage.stages["verify"].calls == 1
-    (request,) = models.requests("v")
-    material = request["messages"][-1]["content"]
+    (request,) = models.calls("v")
+    material = request.body["messages"][-1]["content"]
     assert OPINION.removesuffix(" [1].") in material
     assert words in material
     assert "Claim 2" not in material  # code had decided it
@@ -216,7 +217,7 @@ async def test_a_writer_that_is_told_mends_its_answer(models, asking):
     assert after.startswith(TRUE)
     (done,) = [event for event in events if event["type"] == "verify.completed"]
     assert (done["repaired"], done["supported"]) == (True, 1)
-    request = models.requests("w")[-1]["messages"]
+    request = models.calls("w")[-1].body["messages"]
     assert request[-2]["content"] == f"{FALSE} {TRUE}"
     assert "Napoleon invented it" in request[-1]["content"]
     assert "4 to 5 times" in request[-1]["content"]
@@ -228,11 +229,15 @@ async def test_an_answer_without_fault_is_written_once(models, asking):
     report = await report_of(asking(verify="repair"))
 
     assert report.status == "ok"
-    assert len(models.requests("w")) == 1
+    assert len(models.calls("w")) == 1
 
 
 @pytest.mark.parametrize(
-    "broken", [{"status": 401, "error": {"message": "no"}}, {"text": "Half of", "cut": 4}]
+    "broken",
+    [
+        {"status": 401, "error": {"message": "no"}},
+        {"text": "Half of an answer that breaks off", "chunks": 8, "close_after": 4},
+    ],
 )
 async def test_an_answer_that_nobody_mends_stands_and_is_told(models, asking, broken):
     models.script("w", FALSE, *[broken] * 6)

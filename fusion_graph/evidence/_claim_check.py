@@ -199,13 +199,17 @@ def _wrong(
     for d in differing:
         both = bool(d.first and d.second)
         if d.kind in _MEASURED and both:
-            if not context.stands_in(d, wanted, one.reading):
+            # A word that a figure was aligned with is another wording.
+            says = d.kind not in ("figure", "date") or context.is_fact(d, wanted)
+            if says and not context.stands_in(d, wanted, one.reading):
                 found.append(d)
         elif d.kind == "name" and both:
             there = loose and context.near(d.first, one.passage, one.index, REACH)
             if not there and _is_name(d):
                 found.append(d)
         elif d.kind in ("quantifier", "comparative", "antonym"):
+            if both and d.kind == "quantifier" and not _both_count(d):
+                continue
             if both or (not loose and d.kind == "quantifier"):
                 found.append(d)
         elif d.kind == "modal" and both and not loose:
@@ -219,6 +223,15 @@ def _wrong(
 
 def _is_name(d: Difference) -> bool:
     return d.second[:1].isupper() or d.first[:1].isupper()
+
+
+def _both_count(d: Difference) -> bool:
+    """Whether a quantifier stands against another: "as much" against "a call" is wording."""
+    counting = ("quantifier", "negation", "figure", "number")
+    return all(
+        any(item.group in counting or item.figure for item in read(text).items)
+        for text in (d.first, d.second)
+    )
 
 
 def _denies_otherwise(differing: Sequence[Difference]) -> bool:

@@ -108,6 +108,11 @@ class Context:
             return any(_same_date(item.date, date) for date in dates)
         return False
 
+    def is_fact(self, d: Difference, wanted: Reading) -> bool:
+        """Whether what differs of a sentence is a figure or a date."""
+        item = _at(wanted, d.first_at)
+        return item is not None and (item.figure is not None or item.date is not None)
+
     def facts_of(self, wanted: Reading) -> bool:
         """Whether a sentence has facts at all."""
         return any(item.figure or item.date or item.name for item in wanted.items)

@@ -82,7 +82,8 @@ def _claim(
     read = [n for n in sentence.sources if n in indexed][:MOST_PAGES]
     if not read or len(sentence.text) > LONGEST_CLAIM:
         return _told(sentence, Found("not_checkable"))
-    found = check_sentence(_around_quotes(sentence), [indexed[n] for n in read])
+    around = _around_quotes(sentence)
+    found = check_sentence(around, [indexed[n] for n in read])
     every = len(read) == len(sentence.sources)
     if found.verdict == "unsupported" and not every:
         # It may stand on the page that nobody read.
@@ -90,6 +91,8 @@ def _claim(
     lost = _lost_quotes(sentence, read, quotes) if every else None
     if lost is not None and found.verdict in ("supported", "not_checkable"):
         found = lost
+    elif found.verdict == "not_checkable" and _is_all_quoted(sentence, around, read, quotes):
+        found = Found("supported", passage=max(sentence.quotes, key=len))
     return _told(sentence, found)
 
 
@@ -99,6 +102,20 @@ def _around_quotes(sentence: CitedSentence) -> CitedSentence:
     for quote in sentence.quotes:
         text = re.sub(rf"[{_QUOTE_MARKS}]\s?{re.escape(quote)}\s?[{_QUOTE_MARKS}]", " ", text)
     return sentence if text == sentence.text else replace(sentence, text=" ".join(text.split()))
+
+
+def _is_all_quoted(
+    sentence: CitedSentence,
+    around: CitedSentence,
+    read: list[int],
+    quotes: Mapping[tuple[int, str], Checked],
+) -> bool:
+    """Whether a sentence says little besides words that stand on its pages."""
+    said = sum(len(quote) for quote in sentence.quotes)
+    return len(around.text) < said and all(
+        any(quotes[n, quote].verdict in ("verified", "near") for n in read)
+        for quote in sentence.quotes
+    )
 
 
 _QUOTE_MARKS = "\"'“”„‟«»‹›「」『』‘’"

@@ -268,7 +268,8 @@ async def test_stepping_through_tells_the_panelists_apart_by_name_and_model(clie
     assert [tuple(task.values())[:2] for task in sent] == members
     history = await client.threads.get_history(thread)
     assert [state["next"] for state in history] == [
-        [], ["verify"], ["synthesis"], ["judge"], ["join"], ["panelist"] * 3, ["fan_out"], ["__start__"],
+        [], ["verify"], ["synthesis"], ["judge"], ["join"], ["panelist"] * 3, ["fan_out"],
+        ["__start__"],
     ]  # fmt: skip
     worked = next(state for state in history if state["next"] == ["panelist"] * 3)
     (answers,) = zip(*(task["result"]["answers"] for task in worked["tasks"]), strict=True)
