@@ -268,14 +268,15 @@ class FusionConfig(Strict):
     judge_timeout: float = Field(default=300, gt=0, le=7200, title="Judge timeout (s)")
     """Seconds the judge may take, repair and fallbacks included; the verifier too."""
     synthesis_timeout: float = Field(default=300, gt=0, le=7200, title="Writer timeout (s)")
-    """Seconds one writing attempt may take."""
+    """Seconds one writing attempt may take, or the decision by `auto`."""
     quorum: int | None = Field(default=None, ge=1, le=MAX_PANEL, title="Quorum")
     """Answers after which the others get only `grace` seconds more. Unset: wait for everyone."""
     grace: float = Field(default=15, ge=0, le=3600, title="Grace (s)")
     """Seconds the rest of the panel gets once the quorum has answered."""
     run_timeout: float | None = Field(default=None, gt=0, le=86_400, title="Run timeout (s)")
     """Seconds the whole run may work: the panel gets 60 % of it, the judge half of what is left,
-    the writer the rest. Unset: the stages' own limits alone."""
+    the writer the rest; a decision by `auto` at most a quarter. Unset: the stages' own limits
+    alone."""
     max_cost_usd: float | None = Field(default=None, ge=0, title="Most dollars")
     """US dollars after which no further call begins; the run ends with what it has."""
     max_tokens_total: int | None = Field(default=None, ge=0, title="Most tokens")

@@ -10,10 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.state import CallRecord, Joined, Judgement, Written
+from fusion_graph.state import CallRecord, Joined, Judgement, Run, Written
 
 JUDGE_SHARE = 0.5
 """How much of what the panel left of `run_timeout` the judge may take; the rest is the writer's."""
+
+
+ROUTER_SHARE = 0.25
+"""How much of `run_timeout` the decision by `auto` may take: the panel may still take its 60 %."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +31,49 @@ class Limit:
         return f"{self.field} ({self.seconds:.3g} s)"
 
 
-def judge_limit(settings: ResolvedConfig, joined: Joined) -> Limit:
+def router_limit(settings: ResolvedConfig) -> Limit:
+    """The time of the decision whether to use the panel, which the writer's model takes."""
+    own = Limit(settings.synthesis_timeout, "synthesis_timeout")
+    if settings.run_timeout is None:
+        return own
+    share = Limit(ROUTER_SHARE * settings.run_timeout, "a quarter of run_timeout")
+    return min(own, share, key=lambda limit: limit.seconds)
+
+
+def judge_limit(settings: ResolvedConfig, run: Run, joined: Joined) -> Limit:
     """The judge's time, repair and fallbacks included."""
     own = Limit(settings.judge_timeout, "judge_timeout")
     if settings.run_timeout is None:
         return own
-    left = settings.run_timeout - _panel_seconds(joined)
+    left = settings.run_timeout - _before_judge(run, joined)
     return min(own, _of_the_run(JUDGE_SHARE * left), key=lambda limit: limit.seconds)
 
 
 def verifier_limit(
-    settings: ResolvedConfig, joined: Joined, judgement: Judgement | None, written: Written
+    settings: ResolvedConfig,
+    run: Run,
+    joined: Joined,
+    judgement: Judgement | None,
+    written: Written,
 ) -> Limit:
     """The verifier's time, fallbacks included: as long as a judge's, in what the writer left."""
     own = Limit(settings.judge_timeout, "judge_timeout")
     if settings.run_timeout is None:
         return own
     calls = [*(judgement["calls"] if judgement is not None else ()), *written["calls"]]
-    left = settings.run_timeout - _panel_seconds(joined) - _seconds(calls)
+    left = settings.run_timeout - _before_judge(run, joined) - _seconds(calls)
     return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
 
 
-def writer_limit(settings: ResolvedConfig, joined: Joined, judgement: Judgement | None) -> Limit:
+def writer_limit(
+    settings: ResolvedConfig, run: Run, joined: Joined, judgement: Judgement | None
+) -> Limit:
     """The time of one attempt at writing."""
     own = Limit(settings.synthesis_timeout, "synthesis_timeout")
     if settings.run_timeout is None:
         return own
     calls = judgement["calls"] if judgement is not None else []
-    left = settings.run_timeout - _panel_seconds(joined) - _seconds(calls)
+    left = settings.run_timeout - _before_judge(run, joined) - _seconds(calls)
     return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
 
 
@@ -66,5 +85,7 @@ def _seconds(calls: Iterable[CallRecord]) -> float:
     return sum(call["end"] - call["start"] for call in calls)
 
 
-def _panel_seconds(joined: Joined) -> float:
-    return max((answer["end"] - answer["start"] for answer in joined["answers"]), default=0.0)
+def _before_judge(run: Run, joined: Joined) -> float:
+    """Seconds that router and panel took."""
+    panel = max((answer["end"] - answer["start"] for answer in joined["answers"]), default=0.0)
+    return panel + _seconds(run["calls"])

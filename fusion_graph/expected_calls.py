@@ -40,7 +40,7 @@ from fusion_graph.prompts import (
     repair,
     writer_material,
 )
-from fusion_graph.state import Stage
+from fusion_graph.state import StageName
 from fusion_tools.render import MAX_FOREIGN_CHARS, MAX_TITLE_CHARS, MAX_URL_CHARS
 
 LEAST_REPLY = 1
@@ -105,7 +105,7 @@ class ExpectedCall:
         writes: Tokens of the reply, thinking included.
     """
 
-    stage: Stage
+    stage: StageName
     model: Any
     reads: int
     writes: int
@@ -174,13 +174,13 @@ class Expectation:
         writes = self._reply(LIKELY_DECISION, ROUTER_TOKENS)
         return [self._call("route", self._settings.synthesizer, reads, writes)]
 
-    def _panelist(self, stage: Stage, member: Panelist) -> list[ExpectedCall]:
+    def _panelist(self, stage: StageName, member: Panelist) -> list[ExpectedCall]:
         cap = self._cap if member.tools else 0
         system = panel_system(cap > 0, cap, ANY_DAY, member.instructions)
         reads = self._said(system) + message_tokens(self._told, self._case)
         return self._researched(stage, member.model, reads, cap, LIKELY_ANSWER)
 
-    def _stand_ins(self, stage: Stage, members: Sequence[Panelist]) -> list[ExpectedCall]:
+    def _stand_ins(self, stage: StageName, members: Sequence[Panelist]) -> list[ExpectedCall]:
         """Fallbacks in the place of members that were paid for and failed."""
         if self._case != "high":
             return []
@@ -192,7 +192,7 @@ class Expectation:
         return [call for one in stand_ins for call in self._panelist(stage, one)]
 
     def _researched(
-        self, stage: Stage, model: Any, reads: int, cap: int, answer: int
+        self, stage: StageName, model: Any, reads: int, cap: int, answer: int
     ) -> list[ExpectedCall]:
         """A model at work with tools: see `research.py`."""
         turn, answer = self._reply(LIKELY_TURN), self._reply(answer)
@@ -214,7 +214,7 @@ class Expectation:
                     reads += answer + MOST_REFUSED * self._said(f"{CALL_REFUSED} {ANSWER_NOW}")
         return [*calls, self._call(stage, model, reads, answer)]
 
-    def _call(self, stage: Stage, model: Any, reads: int, writes: int) -> ExpectedCall:
+    def _call(self, stage: StageName, model: Any, reads: int, writes: int) -> ExpectedCall:
         return ExpectedCall(stage, model, reads + REQUEST_TOKENS[self._case], writes)
 
     def _results(self, cap: int) -> list[int]:
@@ -270,7 +270,7 @@ class Expectation:
         mending = [replace(call, reads=call.reads + again) for call in self._writer()]
         return [*checks, *mending, *checks]
 
-    def _written(self, stage: Stage, reads: int) -> list[ExpectedCall]:
+    def _written(self, stage: StageName, reads: int) -> list[ExpectedCall]:
         settings = self._settings
         models = [settings.synthesizer]
         if self._case == "high":  # a blank reply is asked for once more

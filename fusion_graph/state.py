@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
 
-Stage = Literal["route", "panel", "judge", "synthesis", "verify", "direct", "grading"]
+StageName = Literal["route", "panel", "judge", "synthesis", "verify", "direct", "grading"]
 
 
 class CallRecord(TypedDict):
@@ -30,7 +30,7 @@ class CallRecord(TypedDict):
     the model had refused. Records of earlier versions lack what is not required.
     """
 
-    stage: Stage
+    stage: StageName
     name: str
     model: str
     served: NotRequired[str | None]

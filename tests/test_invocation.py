@@ -235,3 +235,45 @@ def test_the_reason_is_kept_short():
     _, reason = read_decision(json.dumps({"use": "one", "reason": "because " * 500}))
 
     assert len(reason) <= 200
+
+
+async def undecided(config: dict[str, Any]) -> FusionReport:
+    report = await run(config)
+
+    assert report.invoked
+    (lost,) = [item for item in report.degradations if item.code == "route_undecided"]
+    assert "it was used" in lost.detail
+    return report
+
+
+async def test_a_router_that_hangs_is_given_up_and_the_panel_asked(models, panel_config):
+    models.script("w", {"hang": True}, "The final answer.")
+
+    report = await undecided(panel_config(invocation="auto", synthesis_timeout=4))
+
+    assert report.answer == "The final answer."
+    (lost,) = report.degradations
+    assert "took more than synthesis_timeout (4 s)" in lost.detail
+    assert report.usage.stages["route"].calls == 1
+    assert report.usage.total.cost_usd is None
+
+
+async def test_a_router_that_hangs_leaves_the_run_the_most_of_its_time(models, panel_config):
+    models.script("w", {"hang": True}, "The final answer.")
+
+    report = await undecided(panel_config(invocation="auto", run_timeout=8))
+
+    assert report.answer == "The final answer."
+    assert "a quarter of run_timeout (2 s)" in report.degradations[0].detail
+
+
+@pytest.mark.parametrize("limit", ["max_cost_usd", "max_tokens_total"])
+async def test_the_decision_is_not_paid_for_where_nothing_may_be_spent(models, panel_config, limit):
+    with pytest.raises(AllPanelistsFailed) as caught:
+        await run(panel_config(invocation="auto", **{limit: 0}))
+
+    assert models.calls() == []
+    assert {failure["reason"] for _, failure in caught.value.members} == {"over_budget"}
+    report = FusionReport.model_validate(caught.value.report)
+    (lost,) = [item for item in report.degradations if item.code == "route_undecided"]
+    assert f"{limit} (0) is reached" in lost.detail

@@ -19,9 +19,9 @@ from fusion_graph.evals.errors import GraderUnavailable
 from fusion_graph.events import Emit
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import open_model
-from fusion_graph.state import CallRecord, Stage
+from fusion_graph.state import CallRecord, StageName
 
-STAGE: Stage = "grading"
+STAGE: StageName = "grading"
 """The stage that pays for grading in the call records."""
 
 FATAL = frozenset({"auth", "insufficient_credits", "invalid_model"})

@@ -56,7 +56,7 @@ from fusion_graph.models.reply import without_turn
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.served import served_by
 from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
-from fusion_graph.state import CallRecord, Stage
+from fusion_graph.state import CallRecord, StageName
 from fusion_graph.visible import without_thinking
 
 ATTEMPTS = 3
@@ -283,7 +283,7 @@ class Caller:
         fitting: Cuts prompts to the models' contexts, and tells what was cut.
     """
 
-    stage: Stage
+    stage: StageName
     name: str
     started: float
     emit: Emit

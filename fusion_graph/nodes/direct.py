@@ -51,7 +51,7 @@ async def direct_bound(
     caller = Caller("direct", run["members"][0], run["started"], emit, nonce=run["nonce"])
     nothing: Joined = {"answers": [], "sources": [], "degradations": []}
     caller.budget = Budget.of(settings, run["calls"])
-    limit = writer_limit(settings, nothing, None)
+    limit = writer_limit(settings, run, nothing, None)
     written = await write(lambda _: messages, "", nothing, settings, limit, caller, say)
     answered = wrote(written)
     why = "; ".join(loss["detail"] for loss in written["degradations"])

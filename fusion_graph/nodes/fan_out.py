@@ -15,11 +15,13 @@ from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, Syste
 
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import question_of, told, transcript
+from fusion_graph.deadlines import router_limit
 from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.events import Emit, emitter, never_silent
-from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.events import Emit, emitter
+from fusion_graph.models.calls import CallFailed, Options
 from fusion_graph.models.open import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
+from fusion_graph.run.stage import OutOfTime, open_stage
 from fusion_graph.stack import Stack
 from fusion_graph.state import Joined, PanelTask, Run, Seat
 from fusion_graph.toolbox import Toolbox
@@ -81,8 +83,7 @@ async def fan_out(
         run["continues"], run["invocation_reason"] = True, CONTINUED
         run["members"] = [answer["name"] for answer in earlier["answers"]]
     else:
-        with never_silent(emit, "route", "router") as (telling, _):
-            await _decide(run, messages, settings, telling)
+        await _decide(run, messages, settings, emit)
     if not run["invoked"]:
         run["members"] = [model_name(settings.synthesizer).rpartition(":")[2]]
     emit(
@@ -136,7 +137,6 @@ async def _decide(
     if settings.invocation == "never":
         run["invoked"], run["invocation_reason"] = False, DIRECT_REASON_NEVER
         return
-    caller = Caller("route", "router", run["started"], emit)
     end = transcript(told(messages))[-ROUTER_CHARACTERS:]
     prompt: list[BaseMessage] = [
         SystemMessage(ROUTER),
@@ -145,18 +145,24 @@ async def _decide(
     options = Options(
         temperature=0.0, max_tokens=ROUTER_TOKENS, response_formats=({"type": "json_object"},)
     )
+    calls = run["calls"]
     try:
-        model = await open_model(settings.synthesizer, settings.providers)
-        reply = await caller.ask(model, prompt, options if model.protocol else Options())
-        run["invoked"], run["invocation_reason"] = read_decision(reply.text)
-    except (CallFailed, ConfigurationError, ValueError) as error:
+        async with open_stage(
+            run, settings, "route", "router", emit, router_limit(settings)
+        ) as stage:
+            calls = stage.caller.calls
+            model = await open_model(settings.synthesizer, settings.providers)
+            reply = await stage.caller.ask(model, prompt, options if model.protocol else Options())
+            run["invoked"], run["invocation_reason"] = read_decision(reply.text)
+    except (CallFailed, ConfigurationError, OutOfTime, ValueError) as error:
+        why = f"it {error}" if isinstance(error, OutOfTime) else str(error)
         lost: Degradation = {
             "code": "route_undecided",
-            "detail": f"The decision whether to use the panel failed ({error}); it was used.",
+            "detail": f"The decision whether to use the panel failed ({why}); it was used.",
         }
         run["degradations"].append(lost)
         run["invocation_reason"] = "the decision failed, so the panel was used"
-    run["calls"] = caller.calls
+    run["calls"] = calls
 
 
 def read_decision(text: str) -> tuple[bool, str]:

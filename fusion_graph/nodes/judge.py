@@ -98,7 +98,7 @@ async def judge(
         return _nothing([], [{"code": "single_survivor", "detail": lost}])
     caller = Caller("judge", "judge", run["started"], emit, journal=journal, nonce=run["nonce"])
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
-    limit = judge_limit(settings, joined)
+    limit = judge_limit(settings, run, joined)
     losses = list[Degradation]()
     said = own_words(told(messages))
     research = JudgeResearch(run, joined["sources"], said, settings, stack)

@@ -82,7 +82,7 @@ async def synthesis(
     )
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before)
-    limit = writer_limit(settings, joined, judgement)
+    limit = writer_limit(settings, run, joined, judgement)
 
     def prompt(model: Model) -> list[BaseMessage]:
         return _prompt(messages, run, joined, judgement, survivors, settings, model, caller)
@@ -133,7 +133,7 @@ async def rewrite(
     caller = Caller("synthesis", "writer", run["started"], emit, nonce=run["nonce"])
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before, written["calls"])
-    limit = writer_limit(settings, joined, judgement)
+    limit = writer_limit(settings, run, joined, judgement)
     asked_again = [AIMessage(written["answer"]), HumanMessage(request)]
 
     def prompt(model: Model) -> list[BaseMessage]:

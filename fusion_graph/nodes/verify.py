@@ -206,7 +206,7 @@ class _Checking:
         judged = self._judgement["calls"] if self._judgement else []
         before = [self._run["calls"], judged, *(a["calls"] for a in self._joined["answers"])]
         self.caller.budget = Budget.of(self._settings, *before, written["calls"], self.caller.calls)
-        limit = verifier_limit(self._settings, self._joined, self._judgement, written)
+        limit = verifier_limit(self._settings, self._run, self._joined, self._judgement, written)
         return await ask_verifier(claims, pages, self._settings, self.caller, limit)
 
 

@@ -1,0 +1,1 @@
+"""What a run at work owns: its stages."""
