@@ -87,5 +87,21 @@ def _seconds(calls: Iterable[CallRecord]) -> float:
 
 def _before_judge(run: Run, joined: Joined) -> float:
     """Seconds that router and panel took."""
-    panel = max((answer["end"] - answer["start"] for answer in joined["answers"]), default=0.0)
-    return panel + _seconds(run["calls"])
+    spans = [(answer["start"], answer["end"]) for answer in joined["answers"]]
+    return covered(spans) + _seconds(run["calls"])
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds in which any of them was under way.
+
+    Members that work one after the other take the sum of their times. A pause between them is
+    none of the panel's: a run that is resumed the next day has not run all night.
+
+    Args:
+        spans: Starts and ends, seconds.
+    """
+    total = until = 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

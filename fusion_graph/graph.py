@@ -39,6 +39,7 @@ from fusion_graph.nodes.verify import Verified, verify
 from fusion_graph.record import build_record
 from fusion_graph.recursion import inside_fusion, refuse_recursion
 from fusion_graph.research import DRAWN
+from fusion_graph.run.panel import close_panel
 from fusion_graph.stack import Stack
 from fusion_graph.state import (
     FusionInput,
@@ -123,6 +124,7 @@ def create_fusion_graph(
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
+        close_panel(run["id"])
         pages = _ledger(run).page
         joined = await asyncio.to_thread(join, state["answers"], run["seed"], pages)
         settings = await settings_of(run)
@@ -164,7 +166,10 @@ def create_fusion_graph(
                 )
                 _need_an_answer(run, joined, settings)
                 return {"joined": joined, "judgement": None, "written": written}
-            answer = await direct(state["messages"], run, settings, stack, emit)
+            try:
+                answer = await direct(state["messages"], run, settings, stack, emit)
+            finally:
+                close_panel(run["id"])
         pages = _ledger(run).page
         joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
         _need_an_answer(run, joined, settings)

@@ -13,7 +13,7 @@ from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import Claim, with_found
 from fusion_graph.models.strangers import served_names, strangers
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run, seconds_at_work
 
 PACKAGES = ("fusion-graph", "langgraph", "langchain-core", "langchain-openai", "openai")
 """Packages whose versions a report names: those that shape a run."""
@@ -105,7 +105,7 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
         "usage": {key: value for key, value in spent.items() if key in _USAGE},
         "cost_usd": spent["cost_usd"],
         "served": served_names(answer["calls"]),
-        "seconds": round(answer["end"] - answer["start"], 4),
+        "seconds": round(seconds_at_work(answer), 4),
     }
 
 
@@ -118,8 +118,8 @@ def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
         (item["model"], item["failure"], item["seconds"]) for item in answer["replaced"]
     ]
     if answer["failure"]:
-        took = answer["end"] - answer["start"] - sum(seconds for _, _, seconds in gone)
-        gone.append((answer["model"], answer["failure"], round(took, 4)))
+        took = seconds_at_work(answer) - sum(seconds for _, _, seconds in gone)
+        gone.append((answer["model"], answer["failure"], round(max(took, 0.0), 4)))
     return [
         {
             "name": answer["name"],

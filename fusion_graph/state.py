@@ -108,7 +108,12 @@ class Replaced(TypedDict):
 
 
 class PanelAnswer(TypedDict):
-    """What one panelist came to. Before `join`, ids in it are the panelist's own."""
+    """What one panelist came to. Before `join`, ids in it are the panelist's own.
+
+    `start` and `end` are seconds since the run began, from the start of its work, not from when it
+    was sent to wait for a slot; `waited` is how many of them it stood in line for its provider.
+    Records of earlier versions lack it.
+    """
 
     name: str
     model: str
@@ -124,6 +129,12 @@ class PanelAnswer(TypedDict):
     replaced: list[Replaced]
     start: float
     end: float
+    waited: NotRequired[float]
+
+
+def seconds_at_work(answer: PanelAnswer) -> float:
+    """How long a panelist worked, waiting in line aside."""
+    return answer["end"] - answer["start"] - answer.get("waited", 0.0)
 
 
 class Joined(TypedDict):

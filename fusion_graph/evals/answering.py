@@ -34,6 +34,7 @@ from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
+from fusion_graph.run.panel import close_panel
 from fusion_graph.stack import Stack
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run, Written
 
@@ -315,7 +316,10 @@ async def _asked(question: Question, settings: ResolvedConfig, journal: Journal)
     (task,) = tasks(_run(question, [NOBODY], 0, journal), _messages(question), settings)
 
     async def work(given: PanelTask) -> PanelAnswer:
-        return await panelist(given, settings, Stack(None), _quiet, journal)
+        try:
+            return await panelist(given, settings, Stack(None), _quiet, journal)
+        finally:
+            close_panel(given["run"]["id"])
 
     # The panelist's loop is a graph, which looks for the run it is part of.
     answer: PanelAnswer = await RunnableLambda(work, name="panelist").ainvoke(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 
 from langchain_core.messages import BaseMessage
@@ -11,10 +12,10 @@ from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, re
 from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.open import Model
 from fusion_graph.research import Finding, research
-from fusion_graph.run_scope import run_scope
 from fusion_graph.stack import Stack
 from fusion_graph.state import Run, ToolRecord
 from fusion_graph.tool_use import Researcher
+from fusion_graph.toolbox import Toolbox
 from fusion_tools.sources import SourceBook, SourceEntry
 
 
@@ -42,6 +43,7 @@ class JudgeResearch:
         self._sources = list(sources)
         self._book = SourceBook(known=[_entry(source, self._ledger) for source in sources])
         self._done: list[ToolRecord] = []
+        self._toolbox: Toolbox | None = None
 
     @property
     def wanted(self) -> bool:
@@ -53,20 +55,26 @@ class JudgeResearch:
     ) -> Finding:
         """Let a model work on the prompt with the panel's tools until it answers or fails."""
         run, urls = self._run, [source["url"] for source in self._sources]
-        stack, journal = self._stack, caller.journal
-        async with run_scope(run["id"], self._settings, stack.tools, journal=journal) as scope:
-            who = Researcher(
-                caller=caller,
-                model=model,
-                options=options,
-                # Not what the answers say: models wrote them, maybe at a page's bidding.
-                tools=scope.toolbox.tools(self._said, run["nonce"], self._book, urls),
-                cap=self._settings.max_tool_calls,
-                nonce=run["nonce"],
-                book=self._book,
-                done=self._done,
+        if self._toolbox is None:
+            self._toolbox = await asyncio.to_thread(
+                Toolbox.open,
+                self._settings,
+                self._stack.tools,
+                caller.journal,
+                self._ledger.followed,
             )
-            return await research(who, prompt)  # type: ignore[arg-type]
+        who = Researcher(
+            caller=caller,
+            model=model,
+            options=options,
+            # Not what the answers say: models wrote them, maybe at a page's bidding.
+            tools=self._toolbox.tools(self._said, run["nonce"], self._book, urls),
+            cap=self._settings.max_tool_calls,
+            nonce=run["nonce"],
+            book=self._book,
+            done=self._done,
+        )
+        return await research(who, prompt)  # type: ignore[arg-type]
 
     def found(
         self, cited: Collection[int]

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,9 +29,9 @@ from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, research
-from fusion_graph.run_scope import Limit, RunScope, TimeUp, Turn, run_scope
+from fusion_graph.run.panel import Limit, Panel, TimeUp, Turn, take_part
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelAnswer, PanelTask, Replaced
+from fusion_graph.state import PanelAnswer, PanelTask, Replaced, seconds_at_work
 from fusion_graph.tool_use import Researcher
 from fusion_tools.sources import SourceBook
 
@@ -60,47 +61,59 @@ async def panelist(
     run = task["run"]
     member, name = settings.panel[task["index"]], run["members"][task["index"]]
     caller = Caller("panel", name, run["started"], emit, journal=journal, nonce=run["nonce"])
-    began = time.time()
+    work = _Work()
     emit("panel.added", name=name, model=model_name(member.model))
-    who: Researcher | None = None
     replaced: list[Replaced] = []
     try:
-        async with run_scope(run["id"], settings, stack.tools, run["calls"], journal) as scope:
-            caller.budget, caller.gate = scope.budget, scope.gate
+        async with take_part(run["id"], settings, stack.tools, run["calls"], journal) as panel:
+            work.began = time.time()
+            caller.budget, caller.gate = panel.budget, panel.gate
             while True:
-                since = time.time()
-                who, finding = await _attempt(task, member, settings, scope, caller)
+                worked_before = work.seconds
+                finding = await _attempt(task, member, settings, panel, caller, work)
                 failure = finding["failure"]
                 if failure is None:
-                    scope.answered()
+                    panel.answered()
                     break
                 failure["detail"] = with_remedy(failure["detail"], failure["reason"])
                 if failure["reason"] in NOT_REPLACED:
-                    scope.failed()
+                    panel.failed()
                     break
-                stand_in = scope.stand_in(even_if_enough=failure["reason"] == "tools_refused")
+                stand_in = panel.stand_in(even_if_enough=failure["reason"] == "tools_refused")
                 if stand_in is None:
                     break
-                replaced.append(_replaced(member, failure, time.time() - since))
+                replaced.append(_replaced(member, failure, work.seconds - worked_before))
                 member = member.model_copy(update={"model": stand_in})
                 emit("panel.replaced", name=name, by=model_name(stand_in), **replaced[-1])
     except ConfigurationError as error:
         finding = _failed("invalid_model", with_remedy(_problem(error), "invalid_model"))
     # Quotes are looked for in whole pages, and pages may go to the disk.
     answer = await asyncio.to_thread(
-        _answer,
-        task["index"],
-        name,
-        member,
-        finding,
-        caller,
-        who,
-        open_ledger(run["id"]),
-        began - run["started"],
+        _answer, task["index"], name, member, finding, caller, work, open_ledger(run["id"])
     )
     answer["replaced"] = replaced
     _tell(emit, answer)
     return answer
+
+
+@dataclass
+class _Work:
+    """What a member has done so far, whichever model did it in its place.
+
+    Attributes:
+        began: Unix time it got to work, after waiting for a slot.
+        waited: Seconds since then in which it stood in line for its provider.
+        who: The last model at it.
+    """
+
+    began: float = field(default_factory=time.time)
+    waited: float = 0.0
+    who: Researcher | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work."""
+        return time.time() - self.began - self.waited
 
 
 NOT_REPLACED: frozenset[FailureReason] = frozenset({"timed_out", "over_budget"})
@@ -108,50 +121,61 @@ NOT_REPLACED: frozenset[FailureReason] = frozenset({"timed_out", "over_budget"})
 
 
 async def _attempt(
-    task: PanelTask, member: Panelist, settings: ResolvedConfig, scope: RunScope, caller: Caller
-) -> tuple[Researcher | None, Finding]:
+    task: PanelTask,
+    member: Panelist,
+    settings: ResolvedConfig,
+    panel: Panel,
+    caller: Caller,
+    work: _Work,
+) -> Finding:
     """One model's work on the question, and how it ended."""
-    began = time.time()
-    who: Researcher | None = None
+    worked_before = work.seconds
+    who = turn = None
     try:
-        who = await _researcher(task, member, settings, scope, caller)
-        async with scope.at_work(settings.panelist_timeout) as turn:
+        work.who = who = await _researcher(task, member, settings, panel, caller)
+        async with panel.at_work(settings.panelist_timeout) as turn:
             if who.model.protocol:  # other models' replies may come in one piece, and late
                 turn.watch(settings.panelist_stall)
-            caller.gate = partial(_waiting_unwatched, scope, turn)
+            caller.gate = partial(_gate, panel, turn)
             caller.resting = turn.unwatched
             # Whoever has stand-ins need not go on without what a panel is for.
             # With a first search made by code, a model without tools is no loss of evidence.
-            caller.tools_wanted = scope.stand_ins_left() and not who.first
+            caller.tools_wanted = panel.stand_ins_left() and not who.first
             who.writing = Deltas(caller.emit, caller.name, turn.alive, caller.nonce)
-            return who, await research(who, _briefed(task["conversation"], member, who))
+            return await research(who, _briefed(task["conversation"], member, who))
     except TimeUp as over:
-        why = _why_late(over.limit, settings, time.time() - began)
-        return who, _failed("timed_out", why)
+        seconds = work.seconds - worked_before - (turn.waited if turn else 0.0)
+        return _failed("timed_out", _why_late(over.limit, settings, seconds))
     except ConfigurationError as error:
-        return who, _failed("invalid_model", _problem(error))
+        return _failed("invalid_model", _problem(error))
     except UnsupportedInput as error:
-        return who, _failed("unsupported_input", str(error))
+        return _failed("unsupported_input", str(error))
     except GraphBubbleUp:
         raise  # LangGraph's own way out, as when a server drains its runs
     except Exception as error:
         # A bug here must not cost the other members their paid work.
         logger.exception("Panelist %s failed", caller.name)
-        return who, _failed("internal_error", scrub(f"{type(error).__name__}: {error}"))
+        return _failed("internal_error", scrub(f"{type(error).__name__}: {error}"))
     finally:
+        if turn is not None:
+            work.waited += turn.waited
         if who is not None and who.writing is not None:
             who.writing.end()
 
 
 @asynccontextmanager
-async def _waiting_unwatched(scope: RunScope, turn: Turn, provider: str) -> AsyncIterator[None]:
-    """The provider's gate; a member that stands in line there is not silent."""
-    with turn.unwatched():
-        await scope.gate(provider).acquire()
+async def _gate(panel: Panel, turn: Turn, provider: str) -> AsyncIterator[None]:
+    """The provider's gate, where a member may have to stand in line."""
+    gate = panel.gate(provider)
+    if gate.locked():
+        with turn.in_line():
+            await gate.acquire()
+    else:
+        await gate.acquire()
     try:
         yield
     finally:
-        scope.gate(provider).release()
+        gate.release()
 
 
 def _replaced(member: Panelist, failure: Failure, seconds: float) -> Replaced:
@@ -162,7 +186,7 @@ async def _researcher(
     task: PanelTask,
     member: Panelist,
     settings: ResolvedConfig,
-    scope: RunScope,
+    panel: Panel,
     caller: Caller,
 ) -> Researcher:
     model = await open_model(member.model, settings.providers)
@@ -183,7 +207,7 @@ async def _researcher(
             reasoning_effort=member.reasoning_effort or settings.reasoning_effort,
             max_tokens=settings.max_completion_tokens,
         ),
-        tools=scope.toolbox.tools(said, nonce, book) if cap else [],
+        tools=panel.toolbox.tools(said, nonce, book) if cap else [],
         cap=cap,
         nonce=nonce,
         book=book,
@@ -208,10 +232,10 @@ def _answer(
     member: Panelist,
     finding: Finding,
     caller: Caller,
-    who: Researcher | None,
+    work: _Work,
     ledger: Ledger,
-    start: float,
 ) -> PanelAnswer:
+    who = work.who
     losses: list[Degradation] = []
     if cut_by := finding["cut_by"]:
         losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
@@ -240,8 +264,9 @@ def _answer(
         "calls": list(caller.calls),
         "degradations": losses,
         "replaced": [],
-        "start": round(start, 4),
+        "start": round(work.began - caller.started, 4),
         "end": round(time.time() - caller.started, 4),
+        "waited": round(work.waited, 4),
     }
 
 
@@ -275,7 +300,7 @@ def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
 
 
 def _tell(emit: Emit, answer: PanelAnswer) -> None:
-    seconds = round(answer["end"] - answer["start"], 3)
+    seconds = round(seconds_at_work(answer), 3)
     spent = total(answer["calls"])
     if failure := answer["failure"]:
         emit(

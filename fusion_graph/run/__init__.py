@@ -1,1 +1,1 @@
-"""What a run at work owns: its stages."""
+"""What a run at work owns: its stages and its panel."""

@@ -1,17 +1,21 @@
-"""What the members of one panel share while they work: tools, turns, and the end of waiting.
+"""A panel at work: what its members share, from the first one's start to `join`.
 
-Lives in the process, from the first member's start to the last one's end, and holds nothing a
-resumed run would miss.
+It lives in the process and belongs to its run: members that work one after the other, as with
+LangGraph's own `max_concurrency`, share it like those that work side by side. It holds nothing
+that a resumed run would miss.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+import threading
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Literal
+
+from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
@@ -19,9 +23,6 @@ from fusion_graph.evidence import Ledger, open_ledger
 from fusion_graph.journal import Journal
 from fusion_graph.state import CallRecord
 from fusion_graph.toolbox import Toolbox
-
-_open: dict[tuple[str, int], RunScope] = {}
-
 
 Limit = Literal["total", "stall", "grace", "run"]
 """What ends a turn: its whole time, silence, the quorum's grace, or the end of the run's time."""
@@ -36,15 +37,18 @@ class TimeUp(TimeoutError):
 
 
 class Turn:
-    """A member's time at work.
+    """A member's time at work. Waiting in line for its provider is no part of it.
 
     Args:
-        deadline: When it is over.
-        limit: What sets that deadline.
+        deadline: Ends it; already begun.
+        until: When its whole time is over, loop time.
     """
 
-    def __init__(self, deadline: asyncio.Timeout, limit: Limit) -> None:
-        self.deadline, self.limit = deadline, limit
+    def __init__(self, deadline: asyncio.Timeout, until: float) -> None:
+        self.limit: Limit = "total"
+        self.waited = 0.0
+        self._deadline = deadline
+        self._ends: dict[Limit, float] = {"total": until}
         self._loop = asyncio.get_running_loop()
         self._heard = self._loop.time()
         self._stall: float | None = None
@@ -70,6 +74,24 @@ class Turn:
             self._waiting = False
             self.alive()
 
+    @contextmanager
+    def in_line(self) -> Iterator[None]:
+        """The member waits for others to be served: that counts neither as work nor as silence.
+
+        The grace and the end of the run's time strike all the same.
+        """
+        began = self._loop.time()
+        total = self._ends.pop("total")
+        self._reschedule()
+        try:
+            with self.unwatched():
+                yield
+        finally:
+            waited = self._loop.time() - began
+            self.waited += waited
+            self._ends["total"] = total + waited
+            self._reschedule()
+
     def end(self) -> None:
         """The turn is over: nobody watches any more."""
         if self._timer is not None:
@@ -77,10 +99,18 @@ class Turn:
 
     def shorten(self, until: float, limit: Limit) -> None:
         """Bring the deadline forward to `until` (loop time); a later one changes nothing."""
-        when = self.deadline.when()
-        if when is not None and when > until and not self.deadline.expired():
-            self.limit = limit
-            self.deadline.reschedule(until)
+        self._ends[limit] = min(until, self._ends.get(limit, until))
+        self._reschedule()
+
+    def _reschedule(self) -> None:
+        if self._deadline.expired():
+            return
+        ends = sorted((until, limit) for limit, until in self._ends.items())
+        if not ends:
+            self._deadline.reschedule(None)
+            return
+        until, self.limit = ends[0]
+        self._deadline.reschedule(until)
 
     def _look(self) -> None:
         assert self._stall is not None
@@ -97,21 +127,27 @@ PANEL_SHARE = 0.6
 """How much of `run_timeout` a panel may take, so that judge and writer get their turn."""
 
 
-class RunScope:
+class Panel:
     """One panel at work.
 
     Args:
         settings: The run's configuration.
         budget: What the run may spend.
         ledger: What the run has read and followed.
+
+    Attributes:
+        inside: How many members are at work, or wait for a slot.
+        stopped: Whether a member was stopped, and the run with it: if it goes on at all, that is
+            later, and with a panel whose time begins anew.
     """
 
     def __init__(self, settings: ResolvedConfig, budget: Budget, ledger: Ledger) -> None:
-        self._opening = asyncio.Lock()
+        self.inside = 0
+        self.stopped = False
         self.ledger = ledger
-        self._opened: Toolbox | None = None
         self.budget = budget
-        self.members = 0
+        self._opening = asyncio.Lock()
+        self._opened: Toolbox | None = None
         size = len(settings.panel)
         self._quorum = settings.quorum or size
         self._needed = settings.quorum or min(2, size)
@@ -125,10 +161,10 @@ class RunScope:
             partial(asyncio.Semaphore, settings.provider_concurrency)
         )
         self._turns: set[Turn] = set()
+        self._share: float | None = None
         self._run_ends: float | None = None
         if settings.run_timeout is not None:
-            share = PANEL_SHARE if size > 1 else 1
-            self._run_ends = asyncio.get_running_loop().time() + share * settings.run_timeout
+            self._share = (PANEL_SHARE if size > 1 else 1) * settings.run_timeout
 
     @property
     def toolbox(self) -> Toolbox:
@@ -153,11 +189,16 @@ class RunScope:
         Raises:
             TimeUp: The time was over.
         """
-        until = asyncio.get_running_loop().time() + seconds
-        deadline = asyncio.timeout_at(until)
-        turn = Turn(deadline, "total")
+        now = asyncio.get_running_loop().time()
+        if self._share is not None and self._run_ends is None:
+            self._run_ends = now + self._share
+        if self._last_call is not None and self._last_call <= now:
+            raise TimeUp("grace")  # before anything is paid
+        deadline = asyncio.timeout_at(now + seconds)
+        turn: Turn | None = None
         try:
             async with deadline:
+                turn = Turn(deadline, now + seconds)
                 if self._run_ends is not None:
                     turn.shorten(self._run_ends, "run")
                 if self._last_call is not None:
@@ -169,7 +210,7 @@ class RunScope:
                     self._turns.discard(turn)
                     turn.end()
         except TimeoutError:
-            if not deadline.expired():
+            if turn is None or not deadline.expired():
                 raise
             raise TimeUp(turn.limit) from None
 
@@ -208,17 +249,27 @@ class RunScope:
         self._possible -= 1
 
 
+MOST_PANELS = 256
+"""Panels that are kept in a process while nobody is at work in them: between members, and for a
+run that was given up and so never came to its `join`."""
+
+_Key = tuple[str, asyncio.AbstractEventLoop]
+
+_open: OrderedDict[_Key, Panel] = OrderedDict()
+_lock = threading.Lock()
+
+
 @asynccontextmanager
-async def run_scope(
+async def take_part(
     run_id: str,
     settings: ResolvedConfig,
     own_tools: list[Any] | None,
     spent: Sequence[CallRecord] = (),
     journal: Journal | None = None,
-) -> AsyncIterator[RunScope]:
-    """The scope of a run in this process and loop, for a member when there is a slot for it.
+) -> AsyncIterator[Panel]:
+    """The panel of a run in this process and loop, for a member when there is a slot for it.
 
-    It is made by the first member, and dropped by the last.
+    The first member opens it; `close_panel` closes it.
 
     Args:
         run_id: The run.
@@ -226,18 +277,43 @@ async def run_scope(
         own_tools: The caller's tools in place of the web tools, if any.
         spent: Calls the run made before.
         journal: Keeps what the web tools bring.
+
+    Raises:
+        ConfigurationError: The tools are not available here.
     """
-    key = (run_id, id(asyncio.get_running_loop()))
-    scope = _open.get(key)
-    if scope is None:
-        scope = _open[key] = RunScope(settings, Budget.of(settings, spent), open_ledger(run_id))
-    scope.members += 1
+    key = (run_id, asyncio.get_running_loop())
+    panel = _panel(key, settings, spent)
     try:
         # The first thing that is waited for: so slots go to members in the panel's order.
-        async with scope.slots:
-            await scope.open(settings, own_tools, journal)
-            yield scope
+        async with panel.slots:
+            await panel.open(settings, own_tools, journal)
+            yield panel
+    except BaseException as error:
+        if not isinstance(error, Exception) or isinstance(error, GraphBubbleUp):
+            panel.stopped = True
+        raise
     finally:
-        scope.members -= 1
-        if not scope.members:
-            _open.pop(key, None)
+        with _lock:
+            panel.inside -= 1
+            if panel.stopped and not panel.inside and _open.get(key) is panel:
+                del _open[key]
+            idle = [k for k, other in _open.items() if not other.inside or k[1].is_closed()]
+            for old in idle[: max(0, len(idle) - MOST_PANELS)]:
+                del _open[old]
+
+
+def close_panel(run_id: str) -> None:
+    """Forget the panel of a run: its members have done their work."""
+    with _lock:
+        for key in [key for key in _open if key[0] == run_id]:
+            del _open[key]
+
+
+def _panel(key: _Key, settings: ResolvedConfig, spent: Sequence[CallRecord]) -> Panel:
+    with _lock:
+        panel = _open.get(key)
+        if panel is None:
+            panel = _open[key] = Panel(settings, Budget.of(settings, spent), open_ledger(key[0]))
+        panel.inside += 1
+        _open.move_to_end(key)
+    return panel
