@@ -40,7 +40,7 @@ from fusion_graph.record import build_record
 from fusion_graph.recursion import inside_fusion, refuse_recursion
 from fusion_graph.research import DRAWN
 from fusion_graph.run.panel import close_panel
-from fusion_graph.stack import Stack
+from fusion_graph.stack import Stack, check_seated
 from fusion_graph.state import (
     FusionInput,
     FusionOutput,
@@ -117,6 +117,7 @@ def create_fusion_graph(
     async def ask_panelist(seat: Seat) -> dict[str, Any]:
         run, messages = _at_hand("run", "messages")
         settings = await settings_of(run)
+        check_seated(run, settings)
         _ledger(run)
         task = tasks(run, messages, settings)[seat["index"]]
         with inside_fusion(), _telling(run, "panel", seat["name"]) as (emit, _):
@@ -158,6 +159,7 @@ def create_fusion_graph(
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = await settings_of(run)
+        check_seated(run, settings)
         _ledger(run)
         with inside_fusion(), _telling(run, "direct", run["members"][0]) as (emit, heard):
             if settings.writer_is_bound:

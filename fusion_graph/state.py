@@ -59,6 +59,9 @@ class Run(TypedDict):
         preset_reason: Why that preset, when it was chosen and not named.
         stack: Panel, judge, writer and providers that a discovering preset found on this machine.
         members: Names of the panelists asked, in panel order.
+        models: Their models, in the same order. Runs that earlier versions began have none.
+        context: Fields that the run's context set when it began, its preset aside. Runs that
+            earlier versions began have none.
         invoked: Whether the panel was used.
         invocation_reason: Why, or why not.
         continues: Whether the writer goes on from an earlier fusion, with its tools' results.
@@ -75,6 +78,8 @@ class Run(TypedDict):
     preset_reason: str
     stack: dict[str, Any] | None
     members: list[str]
+    models: NotRequired[list[str]]
+    context: NotRequired[list[str]]
     invoked: bool
     invocation_reason: str
     continues: bool

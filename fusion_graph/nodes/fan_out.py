@@ -22,7 +22,7 @@ from fusion_graph.models.calls import CallFailed, Options
 from fusion_graph.models.open import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.run.stage import OutOfTime, open_stage
-from fusion_graph.stack import Stack
+from fusion_graph.stack import Stack, asked_models
 from fusion_graph.state import Joined, PanelTask, Run, Seat
 from fusion_graph.toolbox import Toolbox
 from fusion_graph.visible import without_thinking
@@ -70,6 +70,7 @@ async def fan_out(
         "preset": recorded["preset"],
         "preset_reason": recorded["preset_reason"],
         "stack": recorded["stack"],
+        "context": recorded["context"],
         "members": settings.names,
         "invoked": True,
         "invocation_reason": "",
@@ -86,6 +87,7 @@ async def fan_out(
         await _decide(run, messages, settings, emit)
     if not run["invoked"]:
         run["members"] = [model_name(settings.synthesizer).rpartition(":")[2]]
+    run["models"] = asked_models(run["invoked"], settings)
     emit(
         "fusion.started",
         run_id=run["id"],
