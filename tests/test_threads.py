@@ -77,12 +77,12 @@ def cut_off_at(file: Any, step: int) -> None:
 
 
 STEPS = {
-    "its question": (6, "abcjw"),
-    "fan_out": (7, "abcjw"),
-    "the panel": (8, "jw"),
-    "join": (9, "jw"),
-    "the judge": (10, "w"),
-    "the writer": (11, ""),
+    "its question": (7, "abcjw"),
+    "fan_out": (8, "abcjw"),
+    "the panel": (9, "jw"),
+    "join": (10, "jw"),
+    "the judge": (11, "w"),
+    "the writer": (12, ""),
 }
 """LangGraph's steps of the second turn in a thread, and whom there is left to ask after each."""
 
