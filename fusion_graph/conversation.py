@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from langchain_core.messages import (
@@ -57,8 +58,10 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     """The conversation with the parent's tool calls and results told as text.
 
     The panel has other tools: a call to one it does not know, or a result without its call, is
-    refused by providers. System messages, earlier turns and attachments stay as they are.
+    refused by providers. Leading system messages become one; earlier turns and attachments stay
+    as they are.
     """
+    messages = with_one_system(messages)
     results = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage)}
     called = {call["id"] for m in messages for call in _calls(m)}
     out: list[AnyMessage] = []
@@ -76,6 +79,19 @@ def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
         # Providers take a last assistant message as the beginning of the answer, or refuse it.
         out.append(HumanMessage(CARRY_ON))
     return out
+
+
+def with_one_system(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """The conversation with its leading system messages as one: several providers take no second.
+
+    Anthropic's and Google's integrations, and the chat templates of many local models, refuse it
+    or read the first alone.
+    """
+    leading = list(takewhile(lambda message: isinstance(message, SystemMessage), messages))
+    if len(leading) < 2:
+        return list(messages)
+    text = "\n\n".join(message.text for message in leading if message.text.strip())
+    return [SystemMessage(text), *messages[len(leading) :]]
 
 
 _RETURNED = "(A tool returned: "

@@ -218,3 +218,38 @@ def test_the_transcript_says_who_said_what_and_names_attachments():
     assert transcript(messages) == (
         "Instructions: Be brief.\n\nUser: What is this? [image attached]\n\nAssistant: A pixel."
     )
+
+
+# One system message
+
+
+TWO_SYSTEMS = [
+    SystemMessage("Be brief."),
+    SystemMessage([{"type": "text", "text": "Speak of water alone."}]),
+    HumanMessage("How wet is water?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({}, ["a", "b", "c", "w"]),
+        ({"invocation": "never"}, ["w"]),
+        ({"invocation": "never", "response_format": {"type": "json_object"}}, ["w"]),
+    ],
+    ids=["panel and writer", "one model", "one model in the caller's format"],
+)
+async def test_two_leading_system_messages_are_sent_as_one(models, panel_config, fields, asked):
+    await create_fusion_graph(panel_config(**fields)).ainvoke({"messages": TWO_SYSTEMS})
+
+    for name in asked:
+        (sent,) = models.calls(name)
+        roles = [message["role"] for message in sent.body["messages"]]
+        assert (roles[0], roles.count("system")) == ("system", 1)
+        assert "Be brief.\n\nSpeak of water alone." in sent.body["messages"][0]["content"]
+
+
+def test_a_later_system_message_stays_where_it_is():
+    messages = [SystemMessage("One."), HumanMessage("Why?"), SystemMessage("Two.")]
+
+    assert texts(told(messages)) == ["One.", "Why?", "Two."]

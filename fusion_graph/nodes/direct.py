@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AnyMessage
 
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
+from fusion_graph.conversation import with_one_system
 from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import writer_limit
 from fusion_graph.events import Emit
@@ -52,7 +53,8 @@ async def direct_bound(
     nothing: Joined = {"answers": [], "sources": [], "degradations": []}
     caller.budget = Budget.of(settings, run["calls"])
     limit = writer_limit(settings, run, nothing, None)
-    written = await write(lambda _: messages, "", nothing, settings, limit, caller, say)
+    said = with_one_system(messages)
+    written = await write(lambda _: said, "", nothing, settings, limit, caller, say)
     answered = wrote(written)
     why = "; ".join(loss["detail"] for loss in written["degradations"])
     answer: Any = {
