@@ -20,7 +20,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    PrivateAttr,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -211,7 +213,11 @@ class Provider(Strict):
 
 
 class FusionConfig(Strict):
-    """Settings of a fusion. Every field may be left out: the preset's value is taken."""
+    """Settings of a fusion. Every field may be left out: the preset's value is taken.
+
+    A field set to None, where that is its default, is without the preset's value; `preset` and
+    `panel` are not, for without them there is nobody to ask.
+    """
 
     model_config = ConfigDict(json_schema_extra=as_form)
 
@@ -311,6 +317,9 @@ class FusionConfig(Strict):
     providers: dict[str, Provider] = Field(default={}, title="Providers")
     """OpenAI-compatible endpoints by name, for `name:model` strings."""
 
+    _cleared: frozenset[str] = PrivateAttr(default=frozenset())
+    """Fields that a form sent as empty text."""
+
     @model_validator(mode="before")
     @classmethod
     def _blank_is_unset(cls, data: Any) -> Any:
@@ -319,6 +328,16 @@ class FusionConfig(Strict):
             return data
         optional = {name for name, field in cls.model_fields.items() if field.default is None}
         return {name: None if v == "" and name in optional else v for name, v in data.items()}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_cleared(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """A cleared field is set, for a form sends every field, and yet sets nothing."""
+        made = handler(data)
+        if isinstance(data, Mapping):
+            blank = {name for name, value in data.items() if value == ""}
+            made._cleared = frozenset(n for n in blank if getattr(made, n, "") is None)
+        return made
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -330,7 +349,7 @@ class FusionConfig(Strict):
 
     def given(self) -> dict[str, Any]:
         """The fields that were set, as values `FusionConfig` accepts again."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+        return {name: getattr(self, name) for name in self.model_fields_set - self._cleared}
 
 
 class ResolvedConfig(FusionConfig):
@@ -411,7 +430,7 @@ def inherited(context: Any) -> dict[str, Any]:
     """
     if isinstance(context, FusionConfig):
         given = context.given()
-        if len(given) == len(FusionConfig.model_fields):
+        if len(context.model_fields_set) == len(FusionConfig.model_fields):
             # A form that sends every field (Studio's) says by a default: as the preset has it.
             usual = {name: field.default for name, field in FusionConfig.model_fields.items()}
             return {name: value for name, value in given.items() if value != usual[name]}
@@ -424,15 +443,24 @@ def inherited(context: Any) -> dict[str, Any]:
     # Among fields of the parent's own, one with a name of ours need not be meant for us.
     fields: dict[str, Any] = {}
     for name, value in known.items():
+        if value is None:
+            continue
         with suppress(ConfigurationError):
             fields |= coerce({name: value})
     return fields
 
 
+_LIFTABLE = frozenset(
+    name for name, field in FusionConfig.model_fields.items() if field.default is None
+) - {"preset", "panel"}
+"""Fields that None lifts."""
+
+
 def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
     """One resolved configuration from layers of set fields, the strongest first.
 
-    Providers are merged by name; every other field is taken whole from the strongest layer.
+    Providers are merged by name; every other field is taken whole from the strongest layer that
+    sets it. None is a value where it is the default, and lifts what a weaker layer says.
 
     Raises:
         ConfigurationError: A field is wrong, or panel, judge or writer stayed open.
@@ -440,14 +468,16 @@ def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
     fields: dict[str, Any] = {}
     providers: dict[str, Any] = {}
     for layer in reversed(layers):
-        fields.update({name: value for name, value in layer.items() if value is not None})
+        fields.update({n: v for n, v in layer.items() if v is not None or n in _LIFTABLE})
         providers.update(layer.get("providers") or {})
     fields["providers"] = providers
     if fields.get("search") is None:
         fields["search"] = "corpus" if fields.get("corpus") else "ddgs"
     if fields.get("panel"):
-        fields.setdefault("judge", _panelist(fields["panel"][0]).model)
-        fields.setdefault("synthesizer", fields["judge"])
+        if fields.get("judge") is None:
+            fields["judge"] = _panelist(fields["panel"][0]).model
+        if fields.get("synthesizer") is None:
+            fields["synthesizer"] = fields["judge"]
     return ResolvedConfig(**fields)
 
 

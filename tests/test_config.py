@@ -43,10 +43,46 @@ async def test_context_goes_before_arguments_before_preset_before_defaults(
     assert (sent["temperature"], sent["max_tokens"]) == (0.3, 222)
 
 
-def test_none_leaves_a_field_to_the_layer_below():
-    settings = combine({"temperature": None}, {"temperature": 0.5, "panel": ["x:m"]})
+LIFTED = {
+    "quorum": (2, None),
+    "max_cost_usd": (1.0, None),
+    "run_timeout": (60.0, None),
+    "temperature": (0.5, None),
+    "seed": (7, None),
+    "search": ("tavily", "ddgs"),
+    "judge": ("x:j", "x:m"),
+    "synthesizer": ("x:w", "x:m"),
+}
+"""What a weaker layer says, and what there is without it."""
 
-    assert settings.temperature == 0.5
+
+@pytest.mark.parametrize(("field", "said"), LIFTED.items(), ids=LIFTED)
+def test_none_lifts_what_a_weaker_layer_says(field, said):
+    below, left = said
+
+    settings = combine({field: None}, {field: below, "panel": ["x:m", "x:n"]})
+
+    assert getattr(settings, field) == left
+
+
+def test_without_somebody_to_ask_there_is_no_run_so_none_leaves_preset_and_panel_alone():
+    settings = combine({"panel": None, "preset": None}, {"panel": ["x:m"], "preset": "mine"})
+
+    assert (settings.names, settings.preset) == (["m"], "mine")
+
+
+async def test_a_runs_context_lifts_the_graphs_quorum(models, panel_config):
+    graph = create_fusion_graph(panel_config(quorum=2, grace=0, seed=3))
+
+    report = (await graph.ainvoke(QUESTION, context={"quorum": None, "seed": None}))["fusion"]
+
+    assert report["config"]["quorum"] is None
+    assert report["config"]["seed"] is None
+    assert [answer["status"] for answer in report["answers"]] == ["ok"] * 3
+
+
+def test_a_parents_own_none_lifts_nothing():
+    assert inherited({"quorum": None, "seed": 1, "title": "of the parent's"}) == {"seed": 1}
 
 
 @pytest.mark.parametrize(
@@ -386,3 +422,12 @@ def test_a_form_that_sends_every_field_leaves_the_presets_own_values_alone():
     given = inherited(FusionConfig(**{**form, "preset": "local", "grace": 99}))
 
     assert given == {"preset": "local", "grace": 99}
+
+
+def test_a_field_cleared_in_a_form_lifts_nothing():
+    form = {name: field.default for name, field in FusionConfig.model_fields.items()}
+
+    assert inherited(FusionConfig(**{**form, "judge": "", "corpus": "", "grace": 99})) == {
+        "grace": 99
+    }
+    assert inherited(FusionConfig(judge="", quorum=2)) == {"quorum": 2}

@@ -132,6 +132,8 @@ def run_context(
     names |= {field: f"fusion.{field}" for field in fusion}
     fields = {field: value for field, (_, value) in beside.items()} | dict(fusion)
     config = _checked(fields, names)
+    # A request's null says nothing, as in OpenAI's API: it lifts no limit of the preset's.
+    fields = {field: value for field, value in fields.items() if value is not None}
     given = config.given()
     _check_models(config, preset, limits)
     _check_search(given.get("search"), preset)
