@@ -199,3 +199,22 @@ def test_a_hostile_answer_of_two_hundred_thousand_characters_is_checked_to_its_e
         answer = "It has 12,431 seats [1].\n\n" + piece * (200_000 // len(piece))
         claims = check_claims(answer, {1: DEPOT, 2: answer})
         assert claims[0]["verdict"] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("answer", "page"),
+    [
+        (
+            "Marta Kos followed Jan Blaha as head of the museum [1].",
+            "Jan Blaha followed Marta Kos as head of the museum.",
+        ),
+        ("The cable carries 30–60 amperes [1].", "The cable carries 30–45 amperes."),
+        (
+            "The coating stops rust [1].",
+            "The makers were unable to show that the coating stops rust.",
+        ),
+    ],
+)
+def test_words_of_the_page_in_another_order_range_or_frame_are_no_support(answer, page):
+    (claim,) = check_claims(answer, {1: page})
+    assert claim["verdict"] in ("contradicted", "unsupported")

@@ -99,15 +99,18 @@ def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
     if not target or not there:
         return _Compared(passage, index, [], 0.0, window)
     options = [_whole(window, there, *span) for span in closest(target, there)] or [there]
+    if len(there) <= 2 * len(target):
+        options.append(there)  # whole: words that changed places lie in no window
     found = min(
         (between(wanted, window, target, option) for option in options),
         key=lambda differing: (
-            sum(1 for d in differing if d.first),
+            sum(1 for d in differing if d.first and d.kind != "order"),
             len(differing),
             sum(1 for d in differing if not d.second),
         ),
     )
-    lost = sum(1 for d in found if d.first)
+    # What stands in another order is there all the same.
+    lost = sum(1 for d in found if d.first and d.kind != "order")
     return _Compared(passage, index, found, 1 - lost / len(target), window)
 
 
@@ -151,7 +154,7 @@ def _judged(wanted: Reading, one: _Compared, context: Context) -> Found | None:
 
 
 def _restates(wanted: Reading, one: _Compared) -> bool:
-    lost = sum(1 for d in one.differences if d.first)
+    lost = sum(1 for d in one.differences if d.first and d.kind != "order")
     return one.share >= RESTATED or (lost == 1 and len(wanted.telling) == 2)
 
 
@@ -200,7 +203,7 @@ def _wrong(
         both = bool(d.first and d.second)
         if d.kind in _MEASURED and both:
             # A word that a figure was aligned with is another wording.
-            says = d.kind not in ("figure", "date") or context.is_fact(d, wanted)
+            says = d.kind not in ("figure", "date") or context.is_fact(d, wanted, one.reading)
             if says and not context.stands_in(d, wanted, one.reading):
                 found.append(d)
         elif d.kind == "name" and both:
@@ -209,6 +212,8 @@ def _wrong(
                 found.append(d)
         elif d.kind in ("quantifier", "comparative", "antonym"):
             if both and d.kind == "quantifier" and not _both_count(d):
+                continue
+            if not d.first and _said_before(wanted, one.reading, d.second_at[0]):
                 continue
             if both or (not loose and d.kind == "quantifier"):
                 found.append(d)
@@ -223,6 +228,14 @@ def _wrong(
 
 def _is_name(d: Difference) -> bool:
     return d.second[:1].isupper() or d.first[:1].isupper()
+
+
+def _said_before(wanted: Reading, reading: Reading, at: int) -> bool:
+    """Whether a passage has said all it has of a sentence before a place: "wet, some say dry"."""
+    words = keys(wanted.text)
+    return words & keys(reading.text[at:]) <= words & keys(reading.text[:at]) and bool(
+        words & keys(reading.text[:at])
+    )
 
 
 def _both_count(d: Difference) -> bool:

@@ -108,10 +108,12 @@ class Context:
             return any(_same_date(item.date, date) for date in dates)
         return False
 
-    def is_fact(self, d: Difference, wanted: Reading) -> bool:
-        """Whether what differs of a sentence is a figure or a date."""
-        item = _at(wanted, d.first_at)
-        return item is not None and (item.figure is not None or item.date is not None)
+    def is_fact(self, d: Difference, wanted: Reading, reading: Reading) -> bool:
+        """Whether what differs of a sentence is a figure, a date, or a place in an order."""
+        item, other = _at(wanted, d.first_at), _at(reading, d.second_at)
+        if item is not None and (item.figure is not None or item.date is not None):
+            return True
+        return other is not None and other.figure is not None and other.figure.ordinal
 
     def facts_of(self, wanted: Reading) -> bool:
         """Whether a sentence has facts at all."""

@@ -51,6 +51,9 @@ def agree(figure: Figure, other: Figure) -> bool:
         if one != two:
             return False
         figure, other = replace(figure, bound=""), replace(other, bound="")
+    if figure.first != figure.last and other.first != other.last:
+        # A wider range is another one: 10–25 mg is not what 10–20 mg says.
+        return all(agrees(a, b) for a, b in zip(ends(figure), ends(other), strict=True))
     return agrees(figure, other)
 
 

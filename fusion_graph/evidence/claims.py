@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from fusion_graph.evidence._cited_sentences import CitedSentence, cited_sentences
 from fusion_graph.evidence._claim_check import Found, check_sentence
 from fusion_graph.evidence._passages import PageIndex, passages
+from fusion_graph.evidence._surroundings import DENIAL, HEDGE
 from fusion_graph.evidence.citations import ANY_SOURCE
 from fusion_graph.evidence.quotes import Checked, check_quotes
 
@@ -84,6 +85,8 @@ def _claim(
         return _told(sentence, Found("not_checkable"))
     around = _around_quotes(sentence)
     found = check_sentence(around, [indexed[n] for n in read])
+    if found.verdict == "supported":
+        found = _cut_out(around.text, found)
     every = len(read) == len(sentence.sources)
     if found.verdict == "unsupported" and not every:
         # It may stand on the page that nobody read.
@@ -94,6 +97,24 @@ def _claim(
     elif found.verdict == "not_checkable" and _is_all_quoted(sentence, around, read, quotes):
         found = Found("supported", passage=max(sentence.quotes, key=len))
     return _told(sentence, found)
+
+
+def _cut_out(text: str, found: Found) -> Found:
+    """What becomes of a claim that was cut out of a sentence of the page which turns it.
+
+    "The authors could not show that the drug works" holds the words of "the drug works".
+    """
+    words = text.rstrip(" .")
+    at = found.passage.casefold().find(words[:24].casefold())
+    if at == 0 or (at > 0 and found.passage[:at].rstrip()[-1:] in _ENDS):
+        return found  # it begins a sentence of its own
+    (checked,) = check_quotes([words], found.passage)
+    if DENIAL in checked.notes:
+        return replace(found, verdict="contradicted")
+    return replace(found, verdict="not_checkable") if HEDGE in checked.notes else found
+
+
+_ENDS = frozenset('.!?…:;|\n。！？»”"')
 
 
 def _around_quotes(sentence: CitedSentence) -> CitedSentence:

@@ -10,19 +10,30 @@ of the others were `supported`. An honest sentence is right where it is neither.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import random
 import re
 import sys
+import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from fusion_graph.config import combine
+from fusion_graph.deadlines import Limit
 from fusion_graph.evidence import check_claims
+from fusion_graph.models.calls import Caller
+from fusion_graph.nodes.verifier import ask_verifier
 from tests.benchmarks.planted import FAULTS, HONEST, KINDS, PLACES, Fault, Page, pages
+from tests.scripted_models.client import start_server
 
 SEED = 20261127
 PER_KIND = 90
 HONEST_EACH = 150
 UNTOUCHED = 600
+BATCH = 40
+FOR_A_MODEL = ("order", "content")
+"""Kinds that code leaves to a verifier."""
 
 
 def rounded(sentence: str, page: Page, chance: random.Random) -> str | None:
@@ -107,12 +118,23 @@ DERIVED: dict[str, Fault] = {
 }
 
 
+@dataclass(frozen=True)
+class Open:
+    """A fault that code left open: what is said, what the page says, and the page."""
+
+    kind: str
+    said: str
+    sentence: str
+    text: str
+
+
 @dataclass
 class Tally:
     """Verdicts by kind and language, and what went wrong."""
 
     verdicts: Counter[tuple[str, str, str]]
     wrong: list[str]
+    left_open: list[Open] = field(default_factory=list)
 
     def right(self, kind: str, language: str | None = None) -> tuple[int, int]:
         """How many of a kind came out right, and of how many."""
@@ -183,6 +205,8 @@ def _count(
             bad = [c for c in claims if c["verdict"] in ("contradicted", "unsupported")]
             verdict = (bad or claims)[-1]["verdict"]
         tally.verdicts[kind, page.language, verdict] += 1
+        if kind in FOR_A_MODEL and verdict == "not_checkable":
+            tally.left_open.append(Open(kind, said, sentence, page.text))
         if (verdict in ("contradicted", "unsupported")) is not (kind in FAULTS):
             tally.wrong.append(
                 f"{kind} {page.language} {verdict}: {said}\n    page: {sentence}\n    "
@@ -190,6 +214,46 @@ def _count(
                     f"{c['verdict']} {c['missing']} {c['passage'][:300]}" for c in claims
                 )
             )
+
+
+async def verified(tally: Tally) -> Counter[str]:
+    """How many faults that code left open a verifier's verdicts decide, by kind.
+
+    The verifier is scripted, in a process of its own: it knows what was planted, and quotes the
+    page. What is measured is all that lies between its reply and the claim's verdict.
+    """
+    seen = Counter[str]()
+    with start_server() as server:
+        models = server.scope()
+        settings = combine(
+            {
+                "panel": ["scripted:v"],
+                "verify": "model",
+                "verifier": "scripted:v",
+                "providers": {"scripted": {"base_url": models.base_url}},
+            }
+        )
+        for start in range(0, len(tally.left_open), BATCH):
+            some = tally.left_open[start : start + BATCH]
+            pages = {n: one.text for n, one in enumerate(some, 1)}
+            answer = "\n\n".join(f"{one.said} [{n}]" for n, one in enumerate(some, 1))
+            claims = check_claims(answer, pages)
+            asked = [c for c in claims if c["verdict"] == "not_checkable"]
+            verdicts = [
+                {
+                    "claim": place,
+                    "verdict": "contradicted",
+                    "quote": some[claim["sources"][0] - 1].sentence,
+                }
+                for place, claim in enumerate(asked, 1)
+            ]
+            models.script("v", json.dumps({"verdicts": verdicts}))
+            caller = Caller("verify", "verifier", time.time(), lambda _type, **_data: None)
+            limit = Limit(120, "judge_timeout")
+            decided, _ = await ask_verifier(claims, pages, settings, caller, limit)
+            told = {c["sources"][0] for c in decided if c["verdict"] == "contradicted"}
+            seen.update(one.kind for n, one in enumerate(some, 1) if n in told)
+    return seen
 
 
 def table(tally: Tally) -> str:
@@ -221,6 +285,13 @@ def main() -> None:
     decisive = [tally.right(kind) for kind in KINDS]
     right, asked = (sum(numbers) for numbers in zip(*decisive, strict=True))
     print(f"\n{', '.join(KINDS)}: {right} of {asked} seen ({100 * right / asked:.1f} %).")
+    decided = asyncio.run(verified(tally))
+    for kind in FOR_A_MODEL:
+        right, asked = tally.right(kind)
+        right += decided[kind]
+        print(
+            f"{kind}, with a scripted verifier: {right} of {asked} ({100 * right / asked:.1f} %)."
+        )
     for wrong in tally.wrong:
         print(wrong, file=sys.stderr)
 

@@ -187,7 +187,7 @@ async def test_presets_models_and_criteria_are_choices_that_leave_room_for_other
     offered = {
         name: field["anyOf"][0]["enum"] for name, field in fields.items() if "examples" in field
     }
-    assert offered.keys() == {"preset", "judge", "synthesizer", "criteria"}
+    assert offered.keys() == {"preset", "judge", "synthesizer", "verifier", "criteria"}
     assert set(offered["preset"]) == set(SHIPPED)
     assert set(offered["criteria"]) == set(CRITERIA)
     quality = load("quality").fields
@@ -216,6 +216,7 @@ async def test_the_state_is_what_a_run_fills_and_nothing_else(schemas):
         "answers",
         "joined",
         "judgement",
+        "written",
         "fusion",
     ]
     assert list(schemas["input_schema"]["properties"]) == ["messages"]

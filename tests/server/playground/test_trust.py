@@ -41,7 +41,9 @@ async def test_what_models_write_stays_text(
     )
     await expect(seen.judge).to_contain_text("<script>window.hacked = 7</script>")
     await seen.page.get_by_role("button", name="Show the full report").click()
-    await expect(seen.page.frame_locator("iframe").get_by_text("window.hacked = 7")).to_be_visible()
+    await expect(
+        seen.page.frame_locator("iframe").get_by_text("window.hacked = 7").first
+    ).to_be_visible()
     run = seen.page.locator("article.run")
     assert await run.locator("script, img, svg, style, object, embed").count() == 0
     assert await run.locator("iframe").count() == 1
