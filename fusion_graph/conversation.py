@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any
 
 from langchain_core.messages import (
@@ -17,6 +17,7 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.errors import EmptyQuestion
+from fusion_graph.text.cutting import common_level, cut_text
 
 TOLD_CHARACTERS = 8_000
 """How much of one tool result of the parent is told, in characters (about 2,000 tokens)."""
@@ -167,6 +168,97 @@ def transcript(messages: Sequence[AnyMessage]) -> str:
         attached = "".join(f" [{kind} attached]" for kind in sorted(modalities([message])))
         lines.append(f"{who}: {message.text}{attached}")
     return "\n\n".join(lines)
+
+
+LEAST_OF_A_MESSAGE = 500
+"""Characters; rather than cut messages shorter, the oldest are left out."""
+
+
+def cut_conversation(messages: Sequence[AnyMessage], most: int) -> list[AnyMessage]:
+    """The conversation in at most about so many characters; what is cut is marked so.
+
+    The question has at least half of the room. Of the rest long messages give and short ones do
+    not; where there are too many for that, the oldest are left out.
+
+    Args:
+        messages: The conversation.
+        most: Most characters of its texts, marks aside.
+    """
+    if sum(len(message.text) for message in messages) <= most:
+        return list(messages)
+    humans = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    asked = humans[-1] if humans else len(messages) - 1
+    question = messages[asked]
+    room = max(most // 2, most - len(question.text))
+    before, after = list(messages[:asked]), list(messages[asked + 1 :])
+    instructions = before[:1] if before and isinstance(before[0], SystemMessage) else []
+    level = _level([*before, *after], room)
+    talk = before[len(instructions) :]
+    while talk and level < LEAST_OF_A_MESSAGE:
+        talk = talk[max(len(talk) // 4, 1) :]
+        level = _level([*instructions, *talk, *after], room)
+    left_out = len(before) - len(instructions) - len(talk)
+    mark = [HumanMessage(f"[{left_out} earlier messages are left out]")] if left_out else []
+    kept = [cut_message(message, level) for message in (*instructions, *talk, *after)]
+    spare = most - sum(min(len(m.text), level) for m in (*instructions, *talk, *after))
+    first, last = len(instructions), len(instructions) + len(talk)
+    return [
+        *kept[:first],
+        *mark,
+        *kept[first:last],
+        cut_message(question, spare),
+        *kept[last:],
+    ]
+
+
+def recent(messages: Sequence[AnyMessage], most: int) -> list[AnyMessage]:
+    """The conversation's end, from a human message on, in about so many characters.
+
+    Earlier turns are left out whole. The last one is always there: what is too long of it is cut,
+    and marked so.
+
+    Args:
+        messages: The conversation, without system messages.
+        most: Most characters of its texts, marks aside.
+    """
+    humans = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    if not humans:
+        return []
+    from_end = list(accumulate(len(message.text) for message in reversed(messages)))[::-1]
+    fitting = [at for at in humans if from_end[at] <= most]
+    if fitting:
+        return list(messages[fitting[0] :])
+    return cut_conversation(messages[humans[-1] :], most)
+
+
+def _level(messages: Sequence[AnyMessage], room: int) -> int:
+    """The length to which the longest have to come down; none of them where all fit."""
+    sizes = [len(message.text) for message in messages]
+    return max(room, LEAST_OF_A_MESSAGE) if sum(sizes) <= room else common_level(sizes, room)
+
+
+def cut_message(message: AnyMessage, most: int) -> AnyMessage:
+    """A message with its text cut to a number of characters, and marked so; attachments stay.
+
+    Args:
+        message: The message.
+        most: Most characters of its text that are kept.
+    """
+    text = message.text
+    if len(text) <= most:
+        return message
+    cut = cut_text(text, most)
+    if isinstance(message, AIMessage):
+        # Not what its provider sent with it, which says the uncut words again.
+        calls = {
+            "tool_calls": message.tool_calls,
+            "invalid_tool_calls": message.invalid_tool_calls,
+        }
+        return AIMessage(cut, id=message.id, **calls)
+    if isinstance(message.content, str):
+        return message.model_copy(update={"content": cut})
+    others = [b for b in message.content if isinstance(b, dict) and b.get("type") != "text"]
+    return message.model_copy(update={"content": [{"type": "text", "text": cut}, *others]})
 
 
 def _calls(message: BaseMessage) -> list[Any]:

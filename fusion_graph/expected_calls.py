@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from fusion_graph.config import Panelist, ResolvedConfig
-from fusion_graph.conversation import told, transcript
+from fusion_graph.conversation import cut_conversation, told, transcript
 from fusion_graph.cost.baseline import ANY_DAY, WEB_TOOLS_BYTES
 from fusion_graph.cost.tokens import (
     MESSAGE_TOKENS,
@@ -24,7 +24,7 @@ from fusion_graph.cost.tokens import (
     unseen_tokens,
 )
 from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
-from fusion_graph.nodes.judge import STRONGEST_FORMAT
+from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS, STRONGEST_FORMAT
 from fusion_graph.nodes.material import MATERIAL_CHARACTERS
 from fusion_graph.phases import AFTER_CAP
 from fusion_graph.prompts import (
@@ -228,7 +228,8 @@ class Expectation:
     def _judge(self) -> list[ExpectedCall]:
         settings, case = self._settings, self._case
         members = len(settings.panel)
-        empty = judge_material(transcript(self._told), [("A", "")] * members, (), _NONCE)
+        said = transcript(cut_conversation(self._told, CONVERSATION_CHARACTERS))
+        empty = judge_material(said, [("A", "")] * members, (), _NONCE)
         reads = self._said(judge_system(settings.criteria), empty)
         reads += self._answers() + self._sources() + self._format(STRONGEST_FORMAT)
         searches = settings.judge_tools and settings.max_tool_calls > 0

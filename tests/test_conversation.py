@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from fusion_graph import EmptyQuestion, create_fusion_graph
 from fusion_graph.conversation import (
     TOLD_CHARACTERS,
+    cut_conversation,
     modalities,
     question_of,
     told,
@@ -253,3 +256,47 @@ def test_a_later_system_message_stays_where_it_is():
     messages = [SystemMessage("One."), HumanMessage("Why?"), SystemMessage("Two.")]
 
     assert texts(told(messages)) == ["One.", "Why?", "Two."]
+
+
+# A conversation that is too long
+
+
+def spoken(lengths) -> list:
+    return [(HumanMessage if i % 2 == 0 else AIMessage)("x" * n) for i, n in enumerate(lengths)]
+
+
+@settings(derandomize=True)
+@given(
+    st.lists(st.integers(0, 20_000), min_size=1, max_size=60),
+    st.integers(4_000, 60_000),
+    st.booleans(),
+)
+def test_a_conversation_is_cut_to_its_room_and_its_question_least(lengths, most, instructed):
+    talk = spoken(lengths)
+    messages = [SystemMessage("y" * 700), *talk] if instructed else talk
+    question = [m for m in messages if isinstance(m, HumanMessage)][-1]
+
+    kept = cut_conversation(messages, most)
+
+    bare = [text.partition("\n[cut here")[0] for text in texts(kept)]
+    assert sum(map(len, bare)) <= most + len("[99 earlier messages are left out]")
+    asked = [text for text in bare if text.startswith("x" * min(len(question.text), most // 2))]
+    assert asked
+    assert isinstance(kept[0], SystemMessage) == instructed
+    if sum(map(len, texts(messages))) <= most:
+        assert kept == messages
+
+
+def test_of_very_many_messages_the_last_are_kept_readable():
+    kept = cut_conversation([*spoken([600] * 1_000), HumanMessage("Why?")], 20_000)
+
+    assert kept[0].text == "[967 earlier messages are left out]"
+    assert all(len(text) > 500 for text in texts(kept[1:-1]))
+    assert kept[-1].text == "Why?"
+
+
+def test_a_cut_message_keeps_its_picture_and_says_what_is_missing():
+    (kept,) = cut_conversation([HumanMessage([{"type": "text", "text": "w" * 900}, PICTURE])], 400)
+
+    assert kept.text == "w" * 400 + "\n[cut here: 500 more characters]"
+    assert modalities([kept]) == {"image"}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
+from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS
 from fusion_graph.nodes.material import SHORTEST_CUT, fairly_cut
 from tests.conftest import VERDICT
 
@@ -647,3 +648,30 @@ async def test_a_cut_answer_is_marked_for_the_judge_and_reported(models, panel_c
     assert "[cut here:" in prompt(models.calls("j")[0])
     assert len(prompt(models.calls("j")[0])) < 300_000
     assert len(report.answers[0].content) > 300_000
+
+
+async def test_a_long_conversation_is_cut_for_the_judge_and_reported(models, panel_config):
+    """The panel reads it all; the judge compares what it made of it."""
+    long = "The sea is wet. " * 20_000
+    talk = [("user", f"First. {long}"), ("assistant", "So it is."), ("user", f"Why? {long}END")]
+    result = await create_fusion_graph(panel_config()).ainvoke({"messages": talk})
+
+    report = FusionReport.from_state(result)
+    judged = prompt(models.calls("j")[0])
+    assert len(judged) < CONVERSATION_CHARACTERS + 20_000
+    assert judged.count("[cut here:") == 2
+    assert "User: First. The sea" in judged
+    assert "Assistant: So it is." in judged
+    assert "User: Why? The sea" in judged
+    assert "END" in json.dumps(models.calls("a")[0].body)
+    (lost,) = [item for item in report.degradations if item.code == "conversation_cut"]
+    assert "from 640,0" in lost.detail
+    assert "for the judge" in lost.detail
+
+
+async def test_a_usual_conversation_reaches_the_judge_whole(models, panel_config):
+    talk = [("user", "wet " * 10_000), ("assistant", "So it is."), ("user", "Why?")]
+    result = await create_fusion_graph(panel_config()).ainvoke({"messages": talk})
+
+    assert result["fusion"]["status"] == "ok"
+    assert "[cut here:" not in prompt(models.calls("j")[0])

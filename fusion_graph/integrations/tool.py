@@ -6,14 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, convert_to_messages
-from langchain_core.messages.utils import trim_messages
+from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, convert_to_messages
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.errors import GraphBubbleUp
 from langgraph.prebuilt import ToolRuntime
 from pydantic import BaseModel, Field
 
 from fusion_graph.config import FusionConfig
+from fusion_graph.conversation import recent
 from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
 from fusion_graph.integrations.deliberation import create_deliberation
 from fusion_graph.integrations.tool_result import (
@@ -144,31 +144,25 @@ def _asked(
     # Outside a ToolNode nothing keeps a model from naming the argument itself.
     known = include_conversation and isinstance(runtime, ToolRuntime)
     earlier = _conversation(runtime) if known else []  # type: ignore[arg-type]
-    return {"messages": [*earlier, HumanMessage(task)]}  # type: ignore[list-item]
+    return {"messages": [*earlier, HumanMessage(task)]}
 
 
-def _conversation(runtime: ToolRuntime[Any, Any]) -> list[BaseMessage]:
+def _conversation(runtime: ToolRuntime[Any, Any]) -> list[AnyMessage]:
     """The recent turns of the agent's conversation, from a human message to before this call."""
     state = runtime.state
     if isinstance(state, Mapping):
         state = state.get("messages")
     elif not isinstance(state, list):
         state = getattr(state, "messages", None)
-    turns: list[BaseMessage] = []
+    turns: list[AnyMessage] = []
     for message in convert_to_messages(state or []):
         calls = getattr(message, "tool_calls", None) or ()
         if any(call["id"] == runtime.tool_call_id for call in calls):
             break
         # An agent's instructions are about its own tools, not the panel's.
         if not isinstance(message, SystemMessage):
-            turns.append(message)
-    return trim_messages(
-        turns,
-        max_tokens=CONVERSATION_CHARACTERS,
-        token_counter=lambda messages: sum(len(message.text) for message in messages),
-        strategy="last",
-        start_on="human",
-    )
+            turns.append(message)  # type: ignore[arg-type]
+    return recent(turns, CONVERSATION_CHARACTERS)
 
 
 def _failed(error: Exception) -> tuple[str, dict[str, Any] | None]:

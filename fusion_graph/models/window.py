@@ -24,6 +24,7 @@ from langchain_core.messages import (
 
 from fusion_graph.cost.tokens import IMAGE_TOKENS, attachments
 from fusion_graph.models.reply import turn_of
+from fusion_graph.text.cutting import common_level
 
 BYTES_PER_TOKEN = 3
 """Careful, where `cost/tokens.py` has the usual 4: a small model's tokeniser makes a token of 3.5
@@ -237,7 +238,7 @@ class _Draft:
         """Cut tool results so that all fits: long ones give, short ones do not."""
         there = [index for index in places if isinstance(self._left[index], ToolMessage)]
         sizes = [self._tokens[index] for index in there]
-        level = _level(sizes, sum(sizes) - self.excess - slack)
+        level = common_level(sizes, sum(sizes) - self.excess - slack)
         for index in there:
             self._cut(index, max(level, least))
 
@@ -291,17 +292,6 @@ def _with_note(body: str, kept: int, tail: str) -> str:
     if kept >= len(body):
         return body + tail
     return f"{body[:kept].rstrip()}\n[cut here: {len(body) - kept} more characters]{tail}"
-
-
-def _level(sizes: Sequence[int], budget: int) -> int:
-    """The size to which the largest have to come down so that all fit a budget together."""
-    left, waiting = budget, sorted(sizes)
-    for count, size in enumerate(waiting):
-        share = left // (len(waiting) - count)
-        if size > share:
-            return max(share, 0)
-        left -= size
-    return max(waiting, default=0)
 
 
 def _calls(message: AIMessage) -> bool:

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 
 from fusion_graph.analysis import Analysis, name_panelists, with_independence
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.conversation import own_words, told, transcript
+from fusion_graph.conversation import cut_conversation, own_words, told, transcript
 from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
@@ -35,6 +35,10 @@ from fusion_graph.verdict import (
     find_verdict,
     wire_schema,
 )
+
+CONVERSATION_CHARACTERS = 120_000
+"""Most characters of the conversation that a judge is shown: about 30,000 tokens beside twice as
+many of answers. Panelists and writer read all of it; a judge compares what they made of it."""
 
 RESEARCH_TOKENS = 1_500
 """What a judge that may search needs besides its material: the tools, and some of their results."""
@@ -100,8 +104,10 @@ async def judge(
     caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
     limit = judge_limit(settings, run, joined)
     losses = list[Degradation]()
-    said = own_words(told(messages))
-    research = JudgeResearch(run, joined["sources"], said, settings, stack)
+    whole = told(messages)
+    conversation = cut_conversation(whole, CONVERSATION_CHARACTERS)
+    losses += _conversation_lost(whole, conversation)
+    research = JudgeResearch(run, joined["sources"], own_words(whole), settings, stack)
 
     def build(material: Material) -> list[BaseMessage]:
         said, answers, sources = transcript(material.said), material.answers, material.sources
@@ -120,7 +126,7 @@ async def judge(
                         model,
                         caller,
                         settings.max_completion_tokens,
-                        told(messages),
+                        conversation,
                         survivors,
                         joined["sources"],
                         build,
@@ -233,6 +239,20 @@ class _Said(NamedTuple):
             detail = f"{error.detail} It was cut off by {self.cut_by}."
             raise Unreadable(error.code, detail) from None
         return verdict, (self.cut_by or "its own end") if cut else ""
+
+
+def _conversation_lost(
+    whole: Sequence[AnyMessage], kept: Sequence[AnyMessage]
+) -> list[Degradation]:
+    """What the judge does not see of the conversation."""
+    before, after = (sum(len(message.text) for message in part) for part in (whole, kept))
+    if after == before:
+        return []
+    detail = (
+        f"The conversation was cut from {before:,} to {after:,} characters for the judge: it "
+        "compares the answers without what is missing."
+    )
+    return [{"code": "conversation_cut", "detail": detail}]
 
 
 def _told_cut(ref: object, cut_by: str) -> str:

@@ -25,6 +25,7 @@ from fusion_graph.models.window import (
     tokens_of,
 )
 from fusion_graph.state import PanelAnswer
+from fusion_graph.text.cutting import common_level, cut_text
 
 MATERIAL_CHARACTERS = 240_000
 """Most characters of answers shown to a judge or writer: about 60,000 tokens, which fits every
@@ -189,15 +190,7 @@ def fairly_cut(
         `(label, text)` pairs, cut texts marked as such, and a degradation for each cut.
     """
     ordered = sorted(answers, key=lambda answer: str(answer["label"]))
-    limit, left, waiting = budget, budget, sorted(len(a["content"]) for a in ordered)
-    for count, length in enumerate(waiting):
-        limit = left // (len(waiting) - count)
-        if length > limit:
-            break
-        left -= length
-    else:
-        limit = max(waiting, default=0)
-    limit = max(limit, shortest)
+    limit = max(common_level([len(a["content"]) for a in ordered], budget), shortest)
     pairs, losses = [], list[Degradation]()
     for answer in ordered:
         text = answer["content"]
@@ -209,8 +202,7 @@ def fairly_cut(
                     "characters for judge and writer.",
                 }
             )
-            text = f"{text[:limit]}\n[cut here: {len(text) - limit} more characters]"
-        pairs.append((str(answer["label"]), text))
+        pairs.append((str(answer["label"]), cut_text(text, limit)))
     return pairs, losses
 
 

@@ -19,6 +19,7 @@ from fusion_graph import (
     create_fusion_graph,
     create_fusion_tool,
 )
+from fusion_graph.integrations.tool import CONVERSATION_CHARACTERS
 
 TASK = {"task": "How wet is water?"}
 faces = pytest.mark.parametrize("face", ["invoke", "ainvoke"])
@@ -325,6 +326,36 @@ async def test_of_a_long_conversation_the_panel_hears_the_end(models, panel_conf
     await through_a_tool_node(create_fusion_tool(panel_config()), {"messages": [*old, *history]})
 
     assert heard(models)[0] == ("user", "We sell boats.")
+
+
+async def test_of_a_long_last_message_the_panel_hears_the_beginning_and_that_it_is_cut(
+    models, panel_config
+):
+    """A pasted document: the case for which the conversation is included."""
+    history = with_conversation([m.model_copy(deep=True) for m in HISTORY])
+    pasted = "The boats are wet. " + "x" * CONVERSATION_CHARACTERS
+    history[3] = HumanMessage([{"type": "text", "text": pasted}])
+
+    await through_a_tool_node(create_fusion_tool(panel_config()), {"messages": history})
+
+    (_, (block,)), task = heard(models)
+    assert block["text"].startswith("The boats are wet. xxx")
+    assert block["text"].endswith("[cut here: 19 more characters]")
+    assert task == ("user", TASK["task"])
+
+
+async def test_a_long_result_does_not_push_the_question_it_belongs_to_out(models, panel_config):
+    history = with_conversation([m.model_copy(deep=True) for m in HISTORY])
+    look = {"name": "look", "args": {}, "id": "call_0"}
+    found = [AIMessage("", tool_calls=[look]), ToolMessage("wet " * 10_000, tool_call_id="call_0")]
+    history[4:4] = found
+
+    await through_a_tool_node(create_fusion_tool(panel_config()), {"messages": history})
+
+    (first, (who, result), *_) = heard(models)
+    assert first == ("user", "Are they wet?")
+    assert who == "assistant"
+    assert "characters left out]" in result
 
 
 async def test_outside_an_agent_there_is_no_conversation_to_include(models, panel_config):
