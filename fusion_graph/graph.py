@@ -141,8 +141,10 @@ def create_fusion_graph(
         run = state["run"]
         settings = await settings_of(run)
         _ledger(run)
-        with inside_fusion(), _telling(run, "judge", "judge") as (emit, _):
-            judgement = await judge(state["messages"], run, state["joined"], settings, stack, emit)
+        with inside_fusion():
+            judgement = await judge(
+                state["messages"], run, state["joined"], settings, stack, _emit(run)
+            )
         return {"judgement": judgement}
 
     async def write_answer(state: FusionState) -> dict[str, Any]:

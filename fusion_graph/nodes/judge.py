@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from fusion_graph.analysis import Analysis, name_panelists, with_independence
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.conversation import cut_conversation, own_words, told, transcript
-from fusion_graph.cost.budget import Budget
 from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.events import Emit
@@ -25,6 +24,7 @@ from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.prompts import judge_material, judge_system, repair, shorter
+from fusion_graph.run.stage import OutOfTime, open_stage
 from fusion_graph.stack import Stack
 from fusion_graph.state import CallRecord, Joined, Judgement, Run, found_by_judge
 from fusion_graph.verdict import (
@@ -100,9 +100,6 @@ async def judge(
             return _nothing([], [])
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
         return _nothing([], [{"code": "single_survivor", "detail": lost}])
-    caller = Caller("judge", "judge", run["started"], emit, journal=journal, nonce=run["nonce"])
-    caller.budget = Budget.of(settings, run["calls"], *(a["calls"] for a in joined["answers"]))
-    limit = judge_limit(settings, run, joined)
     losses = list[Degradation]()
     whole = told(messages)
     conversation = cut_conversation(whole, CONVERSATION_CHARACTERS)
@@ -116,8 +113,12 @@ async def judge(
             HumanMessage(judge_material(said, answers, sources, run["nonce"])),
         ]
 
+    spent = [answer["calls"] for answer in joined["answers"]]
+    limit = judge_limit(settings, run, joined)
+    opening = open_stage(run, settings, "judge", "judge", emit, limit, spent=spent, journal=journal)
     try:
-        async with asyncio.timeout(limit.seconds):
+        async with opening as stage:
+            caller, emit = stage.caller, stage.emit
             for ref in [settings.judge, *settings.fallbacks]:
                 try:
                     model = await open_model(ref, settings.providers)
@@ -172,8 +173,8 @@ async def judge(
                     "degradations": [*losses, *caller.fitting.losses],
                 }
                 return found_by_judge(judgement, found, done)
-    except TimeoutError:
-        timeout = f"The judge took more than {limit}."
+    except OutOfTime as error:
+        timeout = f"The judge {error}."
         losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
     found, done, _ = await asyncio.to_thread(research.found, ())
     nothing = _nothing(caller.calls, [*losses, *caller.fitting.losses])

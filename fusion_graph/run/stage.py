@@ -84,11 +84,9 @@ async def open_stage(
     with never_silent(emit, stage, name) as (telling, hear):
         caller = Caller(stage, name, run["started"], telling, journal=journal, nonce=run["nonce"])
         caller.budget = Budget.of(settings, run["calls"], *spent)
-        deadline = asyncio.timeout(limit.seconds)
         try:
-            async with deadline:
+            async with asyncio.timeout(limit.seconds):
                 yield Stage(run, settings, caller, telling, limit, hear)
-        except TimeoutError:
-            if deadline.expired():
-                raise OutOfTime(limit) from None
-            raise
+        except TimeoutError as error:
+            # Also one of somebody else's that nobody caught: it costs the stage, not the run.
+            raise OutOfTime(limit) from error
