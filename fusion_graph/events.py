@@ -125,6 +125,7 @@ class Deltas:
         self.alive = alive
         self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._complete = False
         self.begin()
 
     def begin(self) -> None:
@@ -132,12 +133,13 @@ class Deltas:
         self.alive()
         if self._turn:
             self._tell()
+        self._complete = False
         self._next_text()
         self._visible = VisibleTokens(self._hold, void=self._next_text, nonce=self._nonce)
 
     def _next_text(self) -> None:
         # Also when what was told turns out to be reasoning: a new turn begins a new text.
-        self._held = ""
+        self._held = self._text = ""
         self._turn += 1
 
     def take(self, text: str) -> None:
@@ -149,9 +151,18 @@ class Deltas:
         """The text is complete."""
         self._visible.end()
         self._tell()
+        self._complete = True
+
+    def broken_off(self) -> str:
+        """End a text that is not complete: what there is of it; empty where none was begun."""
+        if self._complete:
+            return ""
+        self.end()
+        return self._text.strip()
 
     def _hold(self, text: str) -> None:
         self._held += text
+        self._text += text
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._tell)
 

@@ -73,6 +73,9 @@ class AnswerUsage(_Record):
 class ReportedAnswer(_Record):
     """What one panelist came to. Citations in `content` are ids of the report's sources.
 
+    Of a failed one `content` is what it had written when it was left behind or cut off: part of an
+    answer, which neither judge nor writer saw. It is empty where there was nothing.
+
     `served` names the models that really answered, as far as their replies say.
     """
 

@@ -42,9 +42,10 @@ CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
 
 
 class Finding(TypedDict):
-    """How research ended: with text, or with a failure (and then without text).
+    """How research ended: with text, or with a failure.
 
-    `cut_by` says what broke the text off; it is empty for a text that is whole.
+    The text beside a failure is what had been written when time was up. `cut_by` says what broke
+    the text of an answer off; it is empty for a text that is whole.
     """
 
     text: str
@@ -267,6 +268,10 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
         who: The researcher; its records grow as it works.
         conversation: System instructions and the conversation, as the model is to see it.
     """
+    inherited = get_config().get("configurable", {})
+    # `interrupt()` in a tool is to be this node's: those of the loop below, which no checkpoint
+    # keeps, would have other ids in every process, and a resume by id would not find them.
+    who.node = {"configurable": inherited}
     done_before = len(who.done)
     turns = await search_first(who, conversation) if who.first and who.by_name else []
     used = len(who.done) - done_before
@@ -284,7 +289,6 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     # Every call of a tool may cost a whole row of questions and the running of it.
     steps = (IN_A_ROW + 1) * (who.cap + 1) + AFTER_CAP
     config: RunnableConfig = {"recursion_limit": steps + 2}
-    inherited = get_config().get("configurable", {})
     if DURABILITY in inherited:
         config["configurable"] = {**inherited, DURABILITY: "async"}
     end = await RESEARCH.ainvoke(start, config, context=who)

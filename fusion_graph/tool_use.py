@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
@@ -47,6 +49,7 @@ class Researcher:
         done: Records of its tool calls.
         writing: Is told what the model writes, as it writes; None asks for replies in one piece.
         first: Whether code makes the first search, before the model is asked.
+        node: Configuration of the graph's node that it works in, which its tools see as theirs.
     """
 
     caller: Caller
@@ -59,6 +62,7 @@ class Researcher:
     done: list[ToolRecord] = field(default_factory=list)
     writing: Deltas | None = None
     first: bool = False
+    node: RunnableConfig | None = None
 
     def __post_init__(self) -> None:
         self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
@@ -95,7 +99,13 @@ async def run_calls(
     """
     room = _room_each(who, history, len(calls))
     done_before = len(who.done)
-    ran = await asyncio.gather(*(_run(who, call, by) for call in calls))
+    # All are waited for: one that interrupts the run leaves nothing behind that goes on.
+    ended = await asyncio.gather(*(_run(who, call, by) for call in calls), return_exceptions=True)
+    ran = list[_Used]()
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        ran.append(end)
     # In the order of the calls, whoever was first: the same work gives the same numbers.
     who.done[done_before:] = [used.record for used in ran]
     return [_numbered(who, used, room) for used in ran]
@@ -142,11 +152,13 @@ async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) 
         try:
             async with asyncio.timeout(TOOL_SECONDS) as deadline:
                 message = await tool.ainvoke(
-                    ToolCall(name=name, args=args, id=call["id"], type="tool_call")
+                    ToolCall(name=name, args=args, id=call["id"], type="tool_call"), who.node
                 )
             # In a book of its own: whether it can be read at all, and what to tell meanwhile.
             _, status, ids = number_sources(message, SourceBook(), who.nonce)
             found = len(ids)
+        except GraphBubbleUp:
+            raise  # LangGraph's own way out: the tool asks somebody, and waits
         except Exception as error:  # a tool of the user's may raise anything
             if isinstance(error, TimeoutError) and deadline.expired():
                 words = f"it took more than {TOOL_SECONDS:g} s"

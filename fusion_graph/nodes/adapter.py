@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, ensure_config
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
+from fusion_graph.config import MAX_PANEL
 from fusion_graph.loops import leaving_stops, run_blocking
 
 
@@ -41,14 +43,27 @@ class Node(Runnable[Any, Any]):
         return await self._run(input)
 
 
+THREADS = MAX_PANEL + 4
+"""Threads of a synchronous run: one for each member, and some for the checkpointer. LangGraph has
+Python's default of them, processors + 4, and a panel of 16 would take three turns on two."""
+
+
 class StoppableGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
     """A compiled graph of such nodes, whose `invoke` and `stream` stop when their caller does."""
 
     if not TYPE_CHECKING:  # the signatures are LangGraph's
 
-        def stream(self, *args: Any, **kwargs: Any) -> Any:
-            """As LangGraph's; Ctrl-C and leaving early end the nodes at work. So with `invoke`."""
-            return leaving_stops(super().stream(*args, **kwargs))
+        def stream(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+            """As LangGraph's; Ctrl-C and leaving early end the nodes at work. So with `invoke`.
+
+            All members of a panel work at once unless the caller says otherwise.
+            """
+            told = ensure_config(config).get("max_concurrency") or (self.config or {}).get(
+                "max_concurrency"
+            )
+            if not told and (os.cpu_count() or 1) + 4 < THREADS:
+                config = {**(config or {}), "max_concurrency": THREADS}
+            return leaving_stops(super().stream(input, config, **kwargs))
 
 
 class StoppableBuilder(StateGraph[StateT, ContextT, InputT, OutputT]):

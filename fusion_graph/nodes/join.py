@@ -50,7 +50,8 @@ def join(answers: Sequence[PanelAnswer], seed: int, pages: Pages = no_pages) -> 
         # Who found nothing has no numbers of its own: any it writes would be somebody else's.
         reading = read_citations(answer["content"], ids or numbers)
         content = reading.renumbered(ids, numbers)
-        joined["degradations"] += misread(answer["name"], reading, ids, numbers)
+        if answer["status"] == "ok":  # what was cut off may end within a citation
+            joined["degradations"] += misread(answer["name"], reading, ids, numbers)
         for gone in answer["replaced"]:
             joined["degradations"].append(
                 {

@@ -31,7 +31,7 @@ from fusion_graph.prompts import panel_system
 from fusion_graph.research import Finding, research
 from fusion_graph.run.panel import Limit, Panel, TimeUp, Turn, take_part
 from fusion_graph.stack import Stack
-from fusion_graph.state import PanelAnswer, PanelTask, Replaced, seconds_at_work
+from fusion_graph.state import PanelAnswer, PanelTask, Replaced, ToolRecord, seconds_at_work
 from fusion_graph.tool_use import Researcher
 from fusion_tools.sources import SourceBook
 
@@ -68,6 +68,7 @@ async def panelist(
         async with take_part(run["id"], settings, stack.tools, run["calls"], journal) as panel:
             work.began = time.time()
             caller.budget, caller.gate = panel.budget, panel.gate
+            caller.calls = panel.paid[task["index"]]
             while True:
                 worked_before = work.seconds
                 finding = await _attempt(task, member, settings, panel, caller, work)
@@ -103,11 +104,15 @@ class _Work:
     Attributes:
         began: Unix time it got to work, after waiting for a slot.
         waited: Seconds since then in which it stood in line for its provider.
+        book: The sources that were found.
+        done: Records of the tool calls.
         who: The last model at it.
     """
 
     began: float = field(default_factory=time.time)
     waited: float = 0.0
+    book: SourceBook = field(default_factory=SourceBook)
+    done: list[ToolRecord] = field(default_factory=list)
     who: Researcher | None = None
 
     @property
@@ -132,7 +137,7 @@ async def _attempt(
     worked_before = work.seconds
     who = turn = None
     try:
-        work.who = who = await _researcher(task, member, settings, panel, caller)
+        work.who = who = await _researcher(task, member, settings, panel, caller, work)
         async with panel.at_work(settings.panelist_timeout) as turn:
             if who.model.protocol:  # other models' replies may come in one piece, and late
                 turn.watch(settings.panelist_stall)
@@ -145,7 +150,8 @@ async def _attempt(
             return await research(who, _briefed(task["conversation"], member, who))
     except TimeUp as over:
         seconds = work.seconds - worked_before - (turn.waited if turn else 0.0)
-        return _failed("timed_out", _why_late(over.limit, settings, seconds))
+        written = who.writing.broken_off() if who and who.writing else ""
+        return _failed("timed_out", _why_late(over.limit, settings, seconds, written), written)
     except ConfigurationError as error:
         return _failed("invalid_model", _problem(error))
     except UnsupportedInput as error:
@@ -188,6 +194,7 @@ async def _researcher(
     settings: ResolvedConfig,
     panel: Panel,
     caller: Caller,
+    work: _Work,
 ) -> Researcher:
     model = await open_model(member.model, settings.providers)
     for kind in sorted(modalities(task["conversation"])):
@@ -196,7 +203,7 @@ async def _researcher(
                 f"The conversation holds {kind} input, which {model.ref} does not take."
             )
     cap = settings.max_tool_calls if member.tools else 0
-    said, book = own_words(task["conversation"]), SourceBook()
+    said = own_words(task["conversation"])
     nonce = task["run"]["nonce"]
     temperature = settings.temperature if member.temperature is None else member.temperature
     return Researcher(
@@ -207,10 +214,12 @@ async def _researcher(
             reasoning_effort=member.reasoning_effort or settings.reasoning_effort,
             max_tokens=settings.max_completion_tokens,
         ),
-        tools=panel.toolbox.tools(said, nonce, book) if cap else [],
+        tools=panel.toolbox.tools(said, nonce, work.book) if cap else [],
         cap=cap,
         nonce=nonce,
-        book=book,
+        # What the model before this one found stays found, under its numbers.
+        book=work.book,
+        done=work.done,
         first=settings.research == "first",
     )
 
@@ -249,6 +258,10 @@ def _answer(
     for told in told_refusals(name, refused - {"tools", "cache_control"}):
         losses.append({"code": "parameter_refused", "detail": told})
     losses += caller.fitting.losses
+    sources = used_sources(name, finding["text"], work.book.entries(), ledger.keep)
+    if finding["failure"]:  # half an answer claims nothing
+        for source in sources:
+            source["cited_by"], source["quotes"] = [], []
     return {
         "name": name,
         "model": model_name(member.model),
@@ -257,10 +270,8 @@ def _answer(
         "status": "failed" if finding["failure"] else "ok",
         "content": finding["text"],
         "failure": finding["failure"],
-        "tool_calls": list(who.done) if who else [],
-        "sources": used_sources(
-            name, finding["text"], who.book.entries() if who else [], ledger.keep
-        ),
+        "tool_calls": list(work.done),
+        "sources": sources,
         "calls": list(caller.calls),
         "degradations": losses,
         "replaced": [],
@@ -270,31 +281,33 @@ def _answer(
     }
 
 
-def _failed(reason: FailureReason, detail: str) -> Finding:
+def _failed(reason: FailureReason, detail: str, written: str = "") -> Finding:
     failure: Failure = {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
-    return {"text": "", "failure": failure, "cut_by": ""}
+    return {"text": written, "failure": failure, "cut_by": ""}
 
 
 def _problem(error: ConfigurationError) -> str:
     return f"{error.problem}{ARROW}{error.remedy}" if error.remedy else error.problem
 
 
-def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float) -> str:
+def _why_late(limit: Limit, settings: ResolvedConfig, seconds: float, written: str) -> str:
+    kept = f"; the {len(written)} characters it had written are kept" if written else ""
     if limit == "grace":
         return (
             f"Left behind after {seconds:.1f} s: {settings.quorum} others had answered and the "
-            f"grace of {settings.grace:g} s was over{ARROW}raise grace or quorum."
+            f"grace of {settings.grace:g} s was over{kept}{ARROW}raise grace or quorum."
         )
     if limit == "run":
         over = f"Cut off after {seconds:.1f} s: the panel's share of run_timeout was over"
-        return f"{over}{ARROW}raise run_timeout."
+        return f"{over}{kept}{ARROW}raise run_timeout."
     if limit == "stall":
         return (
             f"Given up after {seconds:.1f} s: nothing was heard from the model for panelist_stall "
-            f"({settings.panelist_stall:g} s){ARROW}raise panelist_stall, or take another model."
+            f"({settings.panelist_stall:g} s){kept}{ARROW}raise panelist_stall, or take another "
+            "model."
         )
     return (
-        f"No answer within panelist_timeout ({settings.panelist_timeout:g} s)"
+        f"No answer within panelist_timeout ({settings.panelist_timeout:g} s){kept}"
         f"{ARROW}raise panelist_timeout, or take a faster model."
     )
 

@@ -146,6 +146,8 @@ def _answer(answer: ReportedAnswer) -> list[str]:
     if answer.failure:
         lines.append(f"failed: {answer.failure.reason}: {clean(answer.failure.detail)}")
     if answer.content.strip():
+        if answer.failure:
+            lines += ["", "What it had written by then, which was not used:"]
         lines += ["", *answer.content.strip().splitlines()]
     return lines
 

@@ -137,13 +137,13 @@ class Panel:
 
     Attributes:
         inside: How many members are at work, or wait for a slot.
-        stopped: Whether a member was stopped, and the run with it: if it goes on at all, that is
-            later, and with a panel whose time begins anew.
+        paid: The calls of each member by its index; one that was interrupted begins anew, and what
+            it had paid by then stays paid.
     """
 
     def __init__(self, settings: ResolvedConfig, budget: Budget, ledger: Ledger) -> None:
         self.inside = 0
-        self.stopped = False
+        self.paid: defaultdict[int, list[CallRecord]] = defaultdict(list)
         self.ledger = ledger
         self.budget = budget
         self._opening = asyncio.Lock()
@@ -214,6 +214,10 @@ class Panel:
                 raise
             raise TimeUp(turn.limit) from None
 
+    def rest(self) -> None:
+        """The run was interrupted: what time there was begins anew when it goes on."""
+        self._last_call = self._run_ends = None
+
     def gate(self, provider: str) -> asyncio.Semaphore:
         """What a call to a provider has to pass: so many at once and no more."""
         return self._gates[provider]
@@ -283,20 +287,25 @@ async def take_part(
     """
     key = (run_id, asyncio.get_running_loop())
     panel = _panel(key, settings, spent)
+    interrupted = False
     try:
         # The first thing that is waited for: so slots go to members in the panel's order.
         async with panel.slots:
             await panel.open(settings, own_tools, journal)
             yield panel
-    except BaseException as error:
-        if not isinstance(error, Exception) or isinstance(error, GraphBubbleUp):
-            panel.stopped = True
+    except GraphBubbleUp:
+        interrupted = True
+        raise
+    except Exception:
+        raise
+    except BaseException:  # the run ends here
+        close_panel(run_id)
         raise
     finally:
         with _lock:
             panel.inside -= 1
-            if panel.stopped and not panel.inside and _open.get(key) is panel:
-                del _open[key]
+            if interrupted and not panel.inside:
+                panel.rest()
             idle = [k for k, other in _open.items() if not other.inside or k[1].is_closed()]
             for old in idle[: max(0, len(idle) - MOST_PANELS)]:
                 del _open[old]
