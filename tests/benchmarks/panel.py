@@ -237,6 +237,23 @@ async def paced(scope: Scope, rounds: int) -> str:
     )
 
 
+async def sixteen(scope: Scope) -> str:
+    """One line: sixteen one-second members, awaited and by the synchronous face."""
+    script(scope, 16, 0)
+    for n in range(16):
+        scope.script(f"p{n}", {"text": ANSWER, "delay": 1})
+    fusion = graph(scope, range(16), 0).with_config(tags=["sixteen"])
+    context = {"provider_concurrency": 16}
+    seen = []
+    for run in (
+        lambda: fusion.ainvoke(QUESTION, context=context),
+        lambda: asyncio.to_thread(fusion.invoke, QUESTION, context=context),
+    ):
+        await run()
+        seen.append((await timed(run))[0])
+    return "| 16 | " + " | ".join(f"{wall:.2f}" for wall in seen) + " |"
+
+
 def memory(arm: str, base_url: str) -> float:
     """Peak resident megabytes of a fresh process that answers 50 questions at once."""
     out = subprocess.run(
@@ -309,6 +326,10 @@ async def main(quick: bool) -> None:
         print("|---|---|---|---|---|---|")
         print(await paced(server.scope(), 0), flush=True)
         print(await paced(server.scope(), 8), flush=True)
+        print("\n## Sixteen members of one second each, one provider that takes 16 calls at once\n")
+        print("| panelists | ainvoke, s | invoke, s |")
+        print("|---|---|---|")
+        print(await sixteen(server.scope()), flush=True)
         print("\n## Peak memory of a process that answers 50 questions at once\n")
         scope = server.scope()
         script(scope, 3, 0)
