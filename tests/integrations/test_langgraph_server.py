@@ -24,6 +24,7 @@ from fusion_graph.presets import load
 from fusion_graph.presets.files import SHIPPED
 from fusion_graph.prompts import CRITERIA
 from tests.conftest import VERDICT
+from tests.examples import run_page
 
 ROOT = Path(__file__).parents[2]
 COMMAND = which("langgraph", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
@@ -538,3 +539,7 @@ def test_studio_and_pages_of_this_machine_are_welcome(server, origin):
 
     assert status == 200
     assert assistants[0]["graph_id"] == "fusion"
+
+
+def test_the_example_edits_the_analysis_and_judges_again(server):
+    run_page("docs/how-to/studio.md", port_2024=server)
