@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from fusion_graph.evidence._english import IRREGULAR, NOT_IZE, OUR, RE, SPELLINGS
 from fusion_graph.evidence._words import without_accents
+from fusion_graph.text.stems import snowball_stem
 
 _STEMMERS = {
     "ar": "arabic",
@@ -43,14 +43,7 @@ def english_form(word: str) -> str:
 def stemmed(word: str, language: str) -> str:
     """The word's stem in a language other than English, or the word where nobody stems it."""
     name = _STEMMERS.get(language)
-    return without_accents(str(_stemmer(name).stemWord(word))) if name else without_accents(word)
-
-
-@lru_cache(maxsize=32)
-def _stemmer(name: str) -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer(name)
+    return without_accents(snowball_stem(word, name) if name else word)
 
 
 def _american(word: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fusion_graph.evidence.difference import dates, language_of
 from fusion_graph.offline.lexicon import (
@@ -17,6 +17,7 @@ from fusion_graph.offline.lexicon import (
     RELATED,
     STOP,
 )
+from fusion_graph.text.stems import snowball_stem
 
 T = TypeVar("T")
 
@@ -70,14 +71,7 @@ def stem(word: str) -> str:
     word = word.casefold()
     if not word.isalpha():
         return word
-    return str(_english().stemWord(word)) if word.isascii() else word[:PREFIX]
-
-
-@lru_cache(maxsize=1)
-def _english() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
+    return snowball_stem(word, "english") if word.isascii() else word[:PREFIX]
 
 
 def tokens(text: str) -> list[str]:
