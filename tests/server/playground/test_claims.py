@@ -16,7 +16,9 @@ from tests.server.playground.visiting import PHONE, Open, Visit
 SHOW = """async ([report, marks, told, events]) => {
   const { AnswerCard, citing } = await import("./playground/answer.js");
   const card = new AnswerCard();
-  document.querySelector("main").replaceChildren(card.element);
+  const run = document.getElementById("run"); // beside the form, which may still be loading
+  run.hidden = false;
+  run.replaceChildren(card.element);
   const lines = events.map((event) => { card.take(event); return card.line.textContent; });
   if (report) card.report(report, citing(report.sources), marks, told);
   return lines;
