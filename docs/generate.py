@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_graph import FusionConfig, FusionReport
-from fusion_graph.events import EVENTS
+from fusion_graph.state.events import EVENTS
 
 PAGES = Path(__file__).parent / "reference"
 
@@ -51,7 +51,7 @@ _FOLLOWED = {
     "answer.delta": "message_id, text: a piece of the answer; a new message_id voids the former",
     "fusion.result": "message, report: the end (`follow` alone)",
 }
-"""What `fusion_graph.follow` adds to a run's own events."""
+"""What `fusion_graph.faces.follow` adds to a run's own events."""
 
 _REPORT = f"""{_MADE}
 

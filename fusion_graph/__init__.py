@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fusion_graph.analysis import Analysis
     from fusion_graph.config import FusionConfig, Panelist, Provider
     from fusion_graph.errors import (
         AllPanelistsFailed,
@@ -27,13 +26,15 @@ if TYPE_CHECKING:
         UnknownProvider,
         UnreadableReport,
     )
+    from fusion_graph.faces.chat_model import ChatFusion
+    from fusion_graph.faces.follow import follow
+    from fusion_graph.faces.tool import create_fusion_tool
     from fusion_graph.graph import create_fusion_graph
-    from fusion_graph.integrations.chat_model import ChatFusion
-    from fusion_graph.integrations.tool import create_fusion_tool
+    from fusion_graph.judgement import Analysis
     from fusion_graph.report import FusionReport
 
 _HOMES = {
-    "Analysis": "analysis",
+    "Analysis": "judgement",
     "FusionConfig": "config",
     "Panelist": "config",
     "Provider": "config",
@@ -48,9 +49,10 @@ _HOMES = {
     "UnknownProvider": "errors",
     "UnreadableReport": "errors",
     "create_fusion_graph": "graph",
-    "ChatFusion": "integrations.chat_model",
-    "create_fusion_tool": "integrations.tool",
+    "ChatFusion": "faces.chat_model",
+    "create_fusion_tool": "faces.tool",
     "FusionReport": "report",
+    "follow": "faces.follow",
 }
 
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "UnreadableReport",
     "create_fusion_graph",
     "create_fusion_tool",
+    "follow",
 ]
 
 

@@ -20,27 +20,26 @@ from langgraph.runtime import get_runtime
 from langgraph.types import Command, Overwrite, Send
 
 from fusion_graph.config import FusionConfig, ResolvedConfig
-from fusion_graph.continuing import earlier_fusion
-from fusion_graph.edits import checked_judgement
 from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.events import Emit, emitter, never_silent
 from fusion_graph.evidence import Ledger, close_ledger, open_ledger
-from fusion_graph.first_search import who_can_search
+from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
 from fusion_graph.models.strangers import served_names
-from fusion_graph.nodes.adapter import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import direct, direct_bound
 from fusion_graph.nodes.draft import Say
+from fusion_graph.nodes.edited_state import checked_judgement
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
 from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import pass_on, synthesis
+from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.verify import Verified, verify
-from fusion_graph.record import build_record
-from fusion_graph.recursion import inside_fusion, refuse_recursion
-from fusion_graph.research import DRAWN
+from fusion_graph.report.build import build_record
+from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.panel import close_panel
-from fusion_graph.stack import Stack, check_seated
+from fusion_graph.run.recursion import inside_fusion, refuse_recursion
+from fusion_graph.run.research import DRAWN
+from fusion_graph.run.settings import Stack, check_seated
 from fusion_graph.state import (
     FusionInput,
     FusionOutput,
@@ -50,6 +49,7 @@ from fusion_graph.state import (
     Run,
     Seat,
 )
+from fusion_graph.state.events import Emit, emitter, never_silent
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
 

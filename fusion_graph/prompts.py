@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from fusion_graph.echoes import EXAMPLE_QUOTE
 from fusion_graph.evidence import QuoteRecord, SourceRecord
+from fusion_graph.text.echoes import EXAMPLE_QUOTE
 from fusion_tools.render import defang
 
 CRITERIA = {

@@ -35,7 +35,7 @@ _PRELOADED = [
     "fusion_graph.evals.output",
     "fusion_graph.evals.expected",
     "fusion_graph.graph",
-    "fusion_graph.integrations.server.app",
+    "fusion_graph.faces.server.app",
     "fusion_graph.offline.chat",
     "fusion_graph.models.openai_protocol",
     "langgraph.checkpoint.sqlite.aio",

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.analysis import Analysis, name_panelists
-from fusion_graph.verdict import (
+from fusion_graph.judgement import Analysis, name_panelists
+from fusion_graph.judgement.verdict import (
     Unreadable,
     Verdict,
     bounds_for,
@@ -17,7 +17,7 @@ from fusion_graph.verdict import (
     read_verdict,
     wire_schema,
 )
-from fusion_graph.visible import without_thinking
+from fusion_graph.text.thinking import without_thinking
 from tests.conftest import VERDICT
 
 GOOD = json.dumps(VERDICT)

@@ -23,7 +23,7 @@ import pytest
 from langchain_core.tools import tool
 
 from fusion_graph import create_fusion_graph
-from fusion_graph.follow import follow
+from fusion_graph.faces.follow import follow
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
@@ -200,7 +200,7 @@ SYNCHRONOUS = """
 import asyncio, gc, json, signal, sys, threading
 from langgraph.graph import START, MessagesState, StateGraph
 from fusion_graph import create_fusion_graph
-from fusion_graph.loops import run_blocking
+from fusion_graph.langgraph_seams.loops import run_blocking
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 question = {"messages": [("user", "How wet is water?")]}

@@ -10,9 +10,9 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 
 from fusion_graph import ConfigurationError, FusionConfig, Panelist, Provider, create_fusion_graph
 from fusion_graph.config import MAX_PANEL, Price, ResolvedConfig, coerce, combine, inherited
-from fusion_graph.controls import FIELDS_OF_NODES
-from fusion_graph.presets import load
-from fusion_graph.presets.files import SHIPPED
+from fusion_graph.config.form import FIELDS_OF_NODES
+from fusion_graph.config.presets import load
+from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.prompts import CRITERIA
 
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from fusion_graph import EmptyQuestion, create_fusion_graph
-from fusion_graph.conversation import (
+from fusion_graph.state.conversation import (
     TOLD_CHARACTERS,
     cut_conversation,
     modalities,

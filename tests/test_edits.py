@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from fusion_graph import FusionError
-from fusion_graph.edits import InvalidEdit, checked_judgement
+from fusion_graph.nodes.edited_state import InvalidEdit, checked_judgement
 
 JOINED = {
     "answers": [

@@ -22,9 +22,9 @@ from fusion_graph.cost.baseline import WEB_TOOLS_BYTES, single_call_cost, times
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, message_tokens, text_tokens
 from fusion_graph.estimate import Estimate, estimate
-from fusion_graph.expected_calls import MOST_HITS, MOST_RESULT_CHARACTERS
+from fusion_graph.estimate.calls import MOST_HITS, MOST_RESULT_CHARACTERS
 from fusion_graph.prompts import panel_system
-from fusion_graph.stack import Stack
+from fusion_graph.run.settings import Stack
 from fusion_graph.state import CallRecord, PanelAnswer
 from fusion_tools.corpus import open_corpus
 from fusion_tools.render import page_text, search_text

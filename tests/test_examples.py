@@ -102,7 +102,7 @@ def test_the_reference_is_what_the_types_say(page):
 
 def test_the_reference_has_every_field_event_and_key():
     from fusion_graph import FusionConfig, FusionReport
-    from fusion_graph.events import EVENTS
+    from fusion_graph.state.events import EVENTS
 
     for names, page in [
         (FusionConfig.model_fields, "configuration"),
@@ -114,8 +114,8 @@ def test_the_reference_has_every_field_event_and_key():
 
 
 def test_the_preset_shown_is_one_and_all_presets_are_listed(tmp_path):
-    from fusion_graph.presets import load
-    from fusion_graph.presets.files import SHIPPED
+    from fusion_graph.config.presets import load
+    from fusion_graph.config.presets.files import SHIPPED
 
     page = "docs/how-to/choose-models.md"
     (block,) = blocks(page, "toml")
@@ -182,12 +182,12 @@ def test_the_links_of_a_page_lead_somewhere(page):
 @pytest.mark.parametrize(
     "module",
     [
-        "fusion_graph.follow",
+        "fusion_graph.faces.follow",
         "fusion_graph.graph",
-        "fusion_graph.integrations",
-        "fusion_graph.integrations.chat_model",
-        "fusion_graph.integrations.tool",
-        "fusion_graph.report",
+        "fusion_graph.faces",
+        "fusion_graph.faces.chat_model",
+        "fusion_graph.faces.tool",
+        "fusion_graph.report.fusion_report",
     ],
 )
 def test_docstring_examples_run(module):
@@ -200,6 +200,6 @@ def test_langgraph_json_points_at_the_graph():
     config = json.loads((ROOT / "langgraph.json").read_text())
     path, _, name = config["graphs"]["fusion"]["path"].partition(":")
     assert (ROOT / path).is_file()
-    module = importlib.import_module("fusion_graph.integrations.studio")
+    module = importlib.import_module("fusion_graph.faces.studio")
     assert Path(module.__file__).samefile(ROOT / path)
     assert set(getattr(module, name).nodes) >= {"fan_out", "panelist", "join", "judge", "synthesis"}

@@ -10,8 +10,8 @@ import pytest
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.first_search import QUERY_CHARACTERS, search_query
 from fusion_graph.prompts import ANSWER_NOW
+from fusion_graph.run.first_search import QUERY_CHARACTERS, search_query
 
 QUESTION = {"messages": [("user", "How wet is rain?")]}
 ANSWER = {"text": 'Rain is wet [1: "Rain is wet all through"].', "cost": 0.001}

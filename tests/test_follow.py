@@ -12,8 +12,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from typing_extensions import TypedDict
 
 from fusion_graph import AllPanelistsFailed, create_fusion_graph
-from fusion_graph.events import EVENTS, emitter, never_silent
-from fusion_graph.follow import afusion_events, follow, fusion_events
+from fusion_graph.faces.follow import afusion_events, follow, fusion_events
+from fusion_graph.state.events import EVENTS, emitter, never_silent
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 ANSWER = "The final answer of the writer."

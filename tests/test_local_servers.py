@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fusion_graph import ConfigurationError, create_fusion_graph
-from fusion_graph.presets import choose, load
-from fusion_graph.presets.servers import USUAL, family_of, server_url, size_of
+from fusion_graph.config.presets import choose, load
+from fusion_graph.config.presets.servers import USUAL, family_of, server_url, size_of
 from tests.local_servers import local_server
 
 QUESTION = {"messages": [("user", "Does a panel of models help?")]}

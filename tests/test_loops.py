@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.loops import loop_owned, run_blocking
+from fusion_graph.langgraph_seams.loops import loop_owned, run_blocking
 
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -127,7 +127,7 @@ def test_threads_share_one_background_loop_and_run_side_by_side():
 
 def test_run_blocking_inside_of_run_blocking_does_not_wait_for_itself():
     code = """
-from fusion_graph.loops import run_blocking
+from fusion_graph.langgraph_seams.loops import run_blocking
 async def inner(): return "inner"
 async def outer(): return run_blocking(inner())
 print(run_blocking(outer()))
@@ -142,7 +142,7 @@ print(run_blocking(outer()))
 def test_an_interrupt_cancels_the_coroutine():
     code = """
 import asyncio, os, signal, threading
-from fusion_graph.loops import run_blocking
+from fusion_graph.langgraph_seams.loops import run_blocking
 ended = threading.Event()
 async def work():
     try:
@@ -163,7 +163,7 @@ except KeyboardInterrupt:
 
 def test_what_the_background_loop_owns_is_closed_when_the_process_ends():
     code = """
-from fusion_graph.loops import loop_owned, run_blocking
+from fusion_graph.langgraph_seams.loops import loop_owned, run_blocking
 async def close(thing): print("closed", thing)
 run_blocking(loop_owned("thing", lambda: "the thing", close))
 print("end of program")

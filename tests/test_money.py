@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.telling import summary
+from fusion_graph.text.phrases import summary
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -14,10 +14,10 @@ from typing import Any, get_args
 
 import pytest
 
-from fusion_graph.analysis import Analysis, name_panelists
+from fusion_graph.judgement import Analysis, name_panelists
+from fusion_graph.judgement.verdict import JudgeFailureCode, Unreadable, Verdict, read_verdict
 from fusion_graph.nodes.judge import relabelled
 from fusion_graph.prompts import repair, writer_material
-from fusion_graph.verdict import JudgeFailureCode, Unreadable, Verdict, read_verdict
 from tests.conftest import VERDICT
 
 CASES = 10_000

@@ -11,9 +11,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.deadlines import covered
 from fusion_graph.run import panel
-from fusion_graph.stack import Stack
+from fusion_graph.run.deadlines import covered
+from fusion_graph.run.settings import Stack
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 ONE_BY_ONE = {"max_concurrency": 1}

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from fusion_graph.phases import AFTER_CAP, IN_A_ROW, Phase, Seen, after_tools, next_move
+from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Phase, Seen, after_tools, next_move
 
 SEEN: tuple[Seen, ...] = get_args(Seen)
 

@@ -20,8 +20,8 @@ from fusion_graph import (
     create_fusion_graph,
 )
 from fusion_graph.config import FusionConfig
-from fusion_graph.presets import choose, load, names, user_folder
-from fusion_graph.presets.servers import server_url
+from fusion_graph.config.presets import choose, load, names, user_folder
+from fusion_graph.config.presets.servers import server_url
 
 SHIPPED = ["quality", "budget", "frontier", "self", "thrifty", "openai", "auto", "local", "offline"]
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -20,7 +20,7 @@ from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from fusion_graph import FusionRecursion, FusionReport, create_fusion_graph
-from fusion_graph.recursion import DEPTH_VARIABLE, inside_fusion, refuse_recursion
+from fusion_graph.run.recursion import DEPTH_VARIABLE, inside_fusion, refuse_recursion
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 CALL = {"tool_calls": [{"name": "ask_experts", "args": {"question": "How wet?"}}]}
@@ -317,7 +317,7 @@ def test_a_process_that_the_command_line_leads_to_is_refused(tmp_path):
 
 
 IN_A_CHILD = """
-from fusion_graph.recursion import FusionRecursion, mark_children, refuse_recursion
+from fusion_graph.run.recursion import FusionRecursion, mark_children, refuse_recursion
 mark_children()  # for its own children: not for itself
 try:
     refuse_recursion()

@@ -316,7 +316,7 @@ async def test_events_tell_the_run_in_its_order(panel_config, face):
     ]
 
 
-# The fields that events.py promises.
+# The fields that state/events.py promises.
 FIELDS = {
     "fusion.started": {
         "run_id",

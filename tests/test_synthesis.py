@@ -14,7 +14,7 @@ from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from fusion_graph.evidence import cited
-from fusion_graph.visible import VisibleTokens, without_thinking
+from fusion_graph.text.thinking import VisibleTokens, without_thinking
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 AT_ONCE = {"Retry-After": "0"}

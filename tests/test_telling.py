@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.telling import (
+from fusion_graph.text.phrases import (
     clean,
     counted,
     cut_off,

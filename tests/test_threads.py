@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.threads import ask_in_thread, list_threads, resume_thread
+from fusion_graph.faces.threads import ask_in_thread, list_threads, resume_thread
 from tests.benchmarks.checkpoints import BYTES_PER_RUN, in_sqlite
 from tests.conftest import VERDICT
 

@@ -9,7 +9,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.follow import follow
+from fusion_graph.faces.follow import follow
 from tests.fusion_tools.site import Site
 from tests.test_evidence_run import JUDGES, PANELS, research, tools
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.echoes import EXAMPLE_QUOTE, without_echoes
-from fusion_graph.visible import VisibleTokens, without_thinking
+from fusion_graph.text.echoes import EXAMPLE_QUOTE, without_echoes
+from fusion_graph.text.thinking import VisibleTokens, without_thinking
 
 NONCE = "0123456789abcdef"
 PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)

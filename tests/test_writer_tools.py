@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from fusion_graph import AllPanelistsFailed, create_fusion_graph
-from fusion_graph.follow import follow
+from fusion_graph.faces.follow import follow
 
 BOOK = {
     "type": "function",

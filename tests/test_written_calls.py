@@ -9,7 +9,7 @@ import pytest
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.written_calls import WEB_TOOLS, written_calls
+from fusion_graph.text.written_calls import WEB_TOOLS, written_calls
 
 OFFERED: Any = {
     "look_up": {"topic": {"type": "string"}, "most": {"type": "integer"}},

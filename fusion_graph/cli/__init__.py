@@ -8,7 +8,7 @@ def main() -> None:
     import sys
 
     from fusion_graph.cli.exits import StopSignals, finish, prepare_process
-    from fusion_graph.recursion import mark_children
+    from fusion_graph.run.recursion import mark_children
 
     prepare_process()
     mark_children()

@@ -50,11 +50,11 @@ def ask(request: Request) -> int:
         check_page(request.output.page)
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import.
     if request.thread is not None:
-        from fusion_graph.threads import ask_in_thread
+        from fusion_graph.faces.threads import ask_in_thread
 
         begin = partial(ask_in_thread, request.thread, config, question)
         return show(begin, request.output, request.thread)
-    from fusion_graph.follow import follow
+    from fusion_graph.faces.follow import follow
     from fusion_graph.graph import create_fusion_graph
 
     graph = create_fusion_graph(config)
@@ -104,7 +104,7 @@ def configuration(options: Mapping[str, Any]) -> dict[str, Any]:
             unknown or cannot be read.
     """
     from fusion_graph.config import FusionConfig
-    from fusion_graph.presets import load
+    from fusion_graph.config.presets import load
 
     fields = {name: value for name, value in options.items() if value is not None}
     if "panel" in fields:

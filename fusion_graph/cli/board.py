@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fusion_graph.cli.lines import Lines
-from fusion_graph.telling import (
+from fusion_graph.text.phrases import (
     answered,
     checked,
     checking,

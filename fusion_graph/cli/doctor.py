@@ -16,11 +16,11 @@ from fusion_graph.cli.exits import ANSWERED, WRONG_USAGE, leave
 from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
 from fusion_graph.cli.members import first_broken, prospects
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.config.presets import Choice, Preset, choose, load, user_folder
+from fusion_graph.config.presets.servers import USUAL, find_servers
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.loops import run_blocking
-from fusion_graph.presets import Choice, Preset, choose, load, user_folder
-from fusion_graph.presets.servers import USUAL, find_servers
-from fusion_graph.telling import clean, counted, seconds
+from fusion_graph.langgraph_seams.loops import run_blocking
+from fusion_graph.text.phrases import clean, counted, seconds
 from fusion_graph.version import own_version
 
 SEARCH_SECONDS = 12.0
@@ -142,7 +142,7 @@ def _say_own_presets(own: dict[str, Preset | ConfigurationError]) -> None:
 def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedConfig | None]:
     """The preset that a run would take, and what it lacks; its settings if it can be resolved."""
     from fusion_graph.nodes.fan_out import check
-    from fusion_graph.stack import Stack
+    from fusion_graph.run.settings import Stack
 
     choice = Choice(name, "--preset") if name else choose()
     _say("preset", f"{choice.name} ({choice.reason})")
@@ -162,7 +162,7 @@ def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedCo
 
 
 def _say_corpus(settings: ResolvedConfig | None) -> None:
-    from fusion_graph.toolbox import bundled_corpus
+    from fusion_graph.run.toolbox import bundled_corpus
     from fusion_tools.corpus import CorpusError, open_corpus
 
     folder = (settings.corpus if settings else None) or bundled_corpus()

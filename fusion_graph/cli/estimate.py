@@ -17,13 +17,13 @@ from fusion_graph.cli.answer import speaks_utf8, write_out
 from fusion_graph.cli.ask import configuration, read_question
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.config import ResolvedConfig, coerce, combine
+from fusion_graph.config.presets import Preset, load
+from fusion_graph.config.presets.discovery import AUTO_PANEL, LOCAL_PANEL
 from fusion_graph.cost.tokens import CASES
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.estimate import Estimate, Spend, estimate
-from fusion_graph.presets import Preset, load
-from fusion_graph.presets.discovery import AUTO_PANEL, LOCAL_PANEL
-from fusion_graph.stack import Stack
-from fusion_graph.telling import clean, counted
+from fusion_graph.run.settings import Stack
+from fusion_graph.text.phrases import clean, counted
 
 PIPE_COLUMNS = 100
 """Width of the table where no terminal says one."""

@@ -20,7 +20,7 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.evaluating import Bar, open_bar
 from fusion_graph.cli.exits import ANSWERED, OutputFailed
 from fusion_graph.errors import ConfigurationError, FusionError
-from fusion_graph.telling import clean
+from fusion_graph.text.phrases import clean
 
 if TYPE_CHECKING:
     from fusion_graph.evals.comparison import Results
@@ -222,7 +222,7 @@ def _evaluation(request: Evaluated, dataset: Dataset, plan: Plan, outcome: Outco
     from fusion_graph.evals.comparison import compare
     from fusion_graph.evals.output.evaluation import Evaluation
     from fusion_graph.evals.tallies import POLICIES
-    from fusion_graph.record import versions
+    from fusion_graph.report.build import versions
 
     policy = POLICIES[request.policy]
     results = compare(outcome.marked, [arm.name for arm in plan.arms], policy)

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, NoReturn, Self
 
 from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
-from fusion_graph.telling import clean
+from fusion_graph.text.phrases import clean
 
 ANSWERED = 0
 FAULT = 1

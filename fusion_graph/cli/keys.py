@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fusion_graph.providers import INTEGRATION_KEYS, providers
+from fusion_graph.config.providers import INTEGRATION_KEYS, providers
 
 KEY_OF_PROVIDER = {
     **{name: own.api_key_env for name, own in providers({}).items() if own.api_key_env},

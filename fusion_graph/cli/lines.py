@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from fusion_graph.telling import tell
+from fusion_graph.text.phrases import tell
 
 
 def write_line(line: str) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.config.presets.servers import USUAL
 from fusion_graph.cost.prices import price_of
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.models.fitting import Window
 from fusion_graph.models.own_server import Served
-from fusion_graph.presets.servers import USUAL
 
 SMALL_CONTEXT = 8192
 """Tokens below which pages and histories are cut in most runs with tools: one page of 24,000

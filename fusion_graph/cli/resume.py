@@ -9,7 +9,7 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.ask import check_page
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.running import Output, show
-from fusion_graph.telling import clean
+from fusion_graph.text.phrases import clean
 
 QUESTION_CHARACTERS = 80
 """How much of a question a list shows."""
@@ -26,7 +26,7 @@ def resume(name: str, output: Output) -> int:
         ThreadError: There is no such thread.
         FusionError, OutputFailed: As `show`.
     """
-    from fusion_graph.threads import resume_thread
+    from fusion_graph.faces.threads import resume_thread
 
     if output.page is not None:
         check_page(output.page)
@@ -35,7 +35,7 @@ def resume(name: str, output: Output) -> int:
 
 def show_threads() -> int:
     """List the threads kept here, one a line. Returns the exit code."""
-    from fusion_graph.threads import list_threads, threads_file
+    from fusion_graph.faces.threads import list_threads, threads_file
 
     threads = asyncio.run(list_threads())
     for thread in threads:

@@ -15,7 +15,7 @@ from fusion_graph.cli.exits import ANSWERED, ReaderGone, RunInterrupted
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
 from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.telling import clean, cut_off, summary
+from fusion_graph.text.phrases import clean, cut_off, summary
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]
 """Begins a run, and gives its events to the `fusion.result`."""

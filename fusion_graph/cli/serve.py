@@ -19,7 +19,7 @@ from fusion_graph.errors import ConfigurationError
 if TYPE_CHECKING:
     import uvicorn
 
-    from fusion_graph.integrations.server.settings import ServerSettings
+    from fusion_graph.faces.server.settings import ServerSettings
 
 PACKAGES = ("starlette", "uvicorn", "sse_starlette")
 """What the extra `serve` installs."""
@@ -55,7 +55,7 @@ def serve(service: Service) -> int:
             f"`serve` needs packages that are not installed: {', '.join(missing)}.",
             "Install them with: pip install 'fusion-graph[serve]'",
         )
-    from fusion_graph.integrations.server.settings import ServerSettings
+    from fusion_graph.faces.server.settings import ServerSettings
 
     settings = ServerSettings.from_environment(_limits(service.limits), access_log=True)
     listener = _listen(service.host, service.port)
@@ -85,8 +85,8 @@ def split(given: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _limits(options: Mapping[str, Any]) -> Any:
-    from fusion_graph.integrations.server.limits import Limits
-    from fusion_graph.presets import load
+    from fusion_graph.config.presets import load
+    from fusion_graph.faces.server.limits import Limits
 
     for name in options.get("presets") or ():
         load(name)
@@ -112,7 +112,7 @@ def _working(settings: ServerSettings) -> list[str]:
     Raises:
         ConfigurationError: None of those named can.
     """
-    from fusion_graph.integrations.server.offer import PREFIX, Offer, problem
+    from fusion_graph.faces.server.offer import PREFIX, Offer, problem
 
     problems = {name: problem(ref) for name, ref in Offer(settings.limits.presets).refs().items()}
     working = [f"{PREFIX}{name}" for name, trouble in problems.items() if trouble is None]
@@ -162,9 +162,9 @@ def _server(settings: ServerSettings) -> uvicorn.Server:
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
     # everybody for the first request.
     import fusion_graph.models.openai_protocol  # noqa: F401
+    from fusion_graph.faces.server.app import create_app
+    from fusion_graph.faces.server.runs import Runs
     from fusion_graph.graph import create_fusion_graph
-    from fusion_graph.integrations.server.app import create_app
-    from fusion_graph.integrations.server.runs import Runs
 
     runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs)
 

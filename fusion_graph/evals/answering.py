@@ -28,14 +28,14 @@ from fusion_graph.evals.questions import Question
 from fusion_graph.evals.spending import Spending
 from fusion_graph.evals.store import Make, Store
 from fusion_graph.evidence import source_list
-from fusion_graph.journal import Journal
+from fusion_graph.models.journal import Journal
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
 from fusion_graph.run.panel import close_panel
-from fusion_graph.stack import Stack
+from fusion_graph.run.settings import Stack
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run, Written
 
 T = TypeVar("T")

@@ -25,8 +25,8 @@ from fusion_graph.errors import ConfigurationError
 from fusion_graph.evals.draco import BLOCKED_PAGES
 from fusion_graph.evals.store import folder_digest
 from fusion_graph.nodes.fan_out import check
-from fusion_graph.stack import Stack
-from fusion_graph.toolbox import bundled_corpus
+from fusion_graph.run.settings import Stack
+from fusion_graph.run.toolbox import bundled_corpus
 
 Kind = Literal["panel", "solo", "no-judge", "self", "best-of"]
 

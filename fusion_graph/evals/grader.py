@@ -16,10 +16,10 @@ from fusion_graph.config import Provider
 from fusion_graph.errors import Failure
 from fusion_graph.evals import prompts
 from fusion_graph.evals.errors import GraderUnavailable
-from fusion_graph.events import Emit
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import open_model
 from fusion_graph.state import CallRecord, StageName
+from fusion_graph.state.events import Emit
 
 STAGE: StageName = "grading"
 """The stage that pays for grading in the call records."""

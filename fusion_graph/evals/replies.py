@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fusion_graph.evals.prose import stated, taken_back, withdrawn
-from fusion_graph.visible import without_thinking
+from fusion_graph.text.thinking import without_thinking
 
 VERDICT_KEYS = ("verdict", "criterion_status")
 """OpenRouter's harness asks for the first; runners after the paper's style for the second."""

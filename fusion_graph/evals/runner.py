@@ -22,7 +22,7 @@ from fusion_graph.evals.questions import Programs, Question, Rubric
 from fusion_graph.evals.sandbox.suite import Suite
 from fusion_graph.evals.spending import CapReached, Spending
 from fusion_graph.evals.store import Store, key_of
-from fusion_graph.journal import Journal
+from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import check_model
 
 

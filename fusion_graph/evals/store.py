@@ -20,7 +20,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.journal import Journal
+from fusion_graph.models.journal import Journal
 from fusion_graph.state import CallRecord
 from fusion_graph.version import own_version
 

@@ -23,11 +23,13 @@ from langchain_core.messages import AIMessage
 from pydantic import SecretStr
 
 from fusion_graph.config import Price, Provider, model_name
+from fusion_graph.config.presets.servers import USUAL
+from fusion_graph.config.providers import INTEGRATION_KEYS, providers
 from fusion_graph.cost.counts import TokenCounts, counted
 from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
-from fusion_graph.loops import loop_owned
+from fusion_graph.langgraph_seams.loops import loop_owned
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
@@ -43,8 +45,6 @@ from fusion_graph.models.fitting import Window
 from fusion_graph.models.foreign import is_anthropic, kept_whole
 from fusion_graph.models.own_server import Served, ask_server, is_own_server, served
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
-from fusion_graph.presets.servers import USUAL
-from fusion_graph.providers import INTEGRATION_KEYS, providers
 
 if TYPE_CHECKING:
     import httpx2

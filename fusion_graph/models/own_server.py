@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from fusion_graph.presets.servers import USUAL
+from fusion_graph.config.presets.servers import USUAL
 
 if TYPE_CHECKING:
     import httpx2

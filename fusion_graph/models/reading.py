@@ -7,10 +7,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from fusion_graph.echoes import without_echoes
 from fusion_graph.models.text_calls import named_in, offered_in, with_calls
-from fusion_graph.visible import without_thinking
-from fusion_graph.written_calls import WEB_TOOLS, Written, only_announces, written_calls
+from fusion_graph.text.echoes import without_echoes
+from fusion_graph.text.thinking import without_thinking
+from fusion_graph.text.written_calls import WEB_TOOLS, Written, only_announces, written_calls
 
 
 def read_reply(

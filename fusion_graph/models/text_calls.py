@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall, ToolCall
 
 from fusion_graph.models.reply import TURN, new_call_id, turn_of
-from fusion_graph.written_calls import Written
+from fusion_graph.text.written_calls import Written
 
 
 def offered_in(tools: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

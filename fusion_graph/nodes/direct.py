@@ -8,17 +8,17 @@ from typing import Any
 from langchain_core.messages import AnyMessage
 
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
-from fusion_graph.conversation import with_one_system
 from fusion_graph.cost.budget import Budget
-from fusion_graph.deadlines import writer_limit
-from fusion_graph.events import Emit
 from fusion_graph.models.calls import Caller
 from fusion_graph.nodes.draft import Say
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.synthesis import write, wrote
-from fusion_graph.stack import Stack
+from fusion_graph.run.deadlines import writer_limit
+from fusion_graph.run.settings import Stack
 from fusion_graph.state import Joined, PanelAnswer, Run, Written
+from fusion_graph.state.conversation import with_one_system
+from fusion_graph.state.events import Emit
 
 
 async def direct(

@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from fusion_graph.events import Emit
 from fusion_graph.models.text_calls import offered_in
+from fusion_graph.state.events import Emit
 from fusion_graph.text.streaming import Guarded
-from fusion_graph.visible import VisibleTokens
-from fusion_graph.written_calls import WEB_TOOLS, Offered
+from fusion_graph.text.thinking import VisibleTokens
+from fusion_graph.text.written_calls import WEB_TOOLS, Offered
 
 Say = Callable[[str, str], None]
 """`say(message_id, text)`: sends a piece of the answer to whoever is listening."""
 
 
 def new_message_id() -> str:
-    """An id for the final message. `fusion_graph.follow` knows ours by how they begin."""
+    """An id for the final message. `fusion_graph.faces.follow` knows ours by how they begin."""
     return f"fusion-{uuid4()}"
 
 

@@ -14,18 +14,18 @@ from uuid import uuid4
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.conversation import question_of, told, transcript
-from fusion_graph.deadlines import router_limit
 from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.events import Emit, emitter
 from fusion_graph.models.calls import CallFailed, Options
 from fusion_graph.models.open import check_model, open_model
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
+from fusion_graph.run.deadlines import router_limit
+from fusion_graph.run.settings import Stack, asked_models
 from fusion_graph.run.stage import OutOfTime, open_stage
-from fusion_graph.stack import Stack, asked_models
+from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import Joined, PanelTask, Run, Seat
-from fusion_graph.toolbox import Toolbox
-from fusion_graph.visible import without_thinking
+from fusion_graph.state.conversation import question_of, told, transcript
+from fusion_graph.state.events import Emit, emitter
+from fusion_graph.text.thinking import without_thinking
 
 ROUTER_TOKENS = 2_000
 """Most tokens of the `auto` decision; a reasoning model spends most of them unseen."""

@@ -17,7 +17,7 @@ from fusion_graph.evidence import (
     with_origins,
 )
 from fusion_graph.state import Joined, PanelAnswer
-from fusion_graph.telling import shortened
+from fusion_graph.text.phrases import shortened
 
 LABELS = "ABCDEFGHIJKLMNOP"
 """As many as a panel may have members."""

@@ -9,25 +9,11 @@ from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
-from fusion_graph.analysis import Analysis, name_panelists, with_independence
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.conversation import cut_conversation, own_words, told, transcript
-from fusion_graph.deadlines import judge_limit
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
-from fusion_graph.events import Emit
 from fusion_graph.evidence import open_ledger, with_found, with_origins
-from fusion_graph.journal import Journal
-from fusion_graph.models.apis import RESPONSES_API, told_refusals
-from fusion_graph.models.calls import Caller, CallFailed, Options
-from fusion_graph.models.open import Model, open_model
-from fusion_graph.models.strangers import served_names
-from fusion_graph.nodes.judge_research import JudgeResearch
-from fusion_graph.nodes.material import Material, prompt_for
-from fusion_graph.prompts import judge_material, judge_system, repair, shorter
-from fusion_graph.run.stage import OutOfTime, open_stage
-from fusion_graph.stack import Stack
-from fusion_graph.state import CallRecord, Joined, Judgement, Run, found_by_judge
-from fusion_graph.verdict import (
+from fusion_graph.judgement import Analysis, name_panelists, with_independence
+from fusion_graph.judgement.verdict import (
     Bounds,
     Unreadable,
     Verdict,
@@ -35,6 +21,20 @@ from fusion_graph.verdict import (
     find_verdict,
     wire_schema,
 )
+from fusion_graph.models.apis import RESPONSES_API, told_refusals
+from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.journal import Journal
+from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.strangers import served_names
+from fusion_graph.nodes.judge_research import JudgeResearch
+from fusion_graph.nodes.material import Material, prompt_for
+from fusion_graph.prompts import judge_material, judge_system, repair, shorter
+from fusion_graph.run.deadlines import judge_limit
+from fusion_graph.run.settings import Stack
+from fusion_graph.run.stage import OutOfTime, open_stage
+from fusion_graph.state import CallRecord, Joined, Judgement, Run, found_by_judge
+from fusion_graph.state.conversation import cut_conversation, own_words, told, transcript
+from fusion_graph.state.events import Emit
 
 CONVERSATION_CHARACTERS = 120_000
 """Most characters of the conversation that a judge is shown: about 30,000 tokens beside twice as

@@ -11,11 +11,11 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
 from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.open import Model
-from fusion_graph.research import Finding, research
-from fusion_graph.stack import Stack
+from fusion_graph.run.research import Finding, research
+from fusion_graph.run.settings import Stack
+from fusion_graph.run.tool_use import Researcher
+from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import Run, ToolRecord
-from fusion_graph.tool_use import Researcher
-from fusion_graph.toolbox import Toolbox
 from fusion_tools.sources import SourceBook, SourceEntry
 
 

@@ -15,24 +15,24 @@ from langchain_core.messages import AnyMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
-from fusion_graph.conversation import modalities, own_words
 from fusion_graph.cost.usage import total
 from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
-from fusion_graph.events import Deltas, Emit
 from fusion_graph.evidence import Ledger, open_ledger, used_sources
-from fusion_graph.journal import Journal
 from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller, Options
 from fusion_graph.models.failures import with_remedy
+from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import open_model
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
-from fusion_graph.research import Finding, research
 from fusion_graph.run.panel import Limit, Panel, TimeUp, Turn, take_part
-from fusion_graph.stack import Stack
+from fusion_graph.run.research import Finding, research
+from fusion_graph.run.settings import Stack
+from fusion_graph.run.tool_use import Researcher
 from fusion_graph.state import PanelAnswer, PanelTask, Replaced, ToolRecord, seconds_at_work
-from fusion_graph.tool_use import Researcher
+from fusion_graph.state.conversation import modalities, own_words
+from fusion_graph.state.events import Deltas, Emit
 from fusion_tools.sources import SourceBook
 
 logger = logging.getLogger(__name__)

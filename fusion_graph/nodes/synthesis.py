@@ -13,15 +13,10 @@ from langchain_core.messages import (
     SystemMessage,
 )
 
-from fusion_graph.analysis import Analysis
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.continuing import split_at_question
-from fusion_graph.conversation import told
 from fusion_graph.cost.budget import Budget
 from fusion_graph.cost.tokens import unseen_tokens
-from fusion_graph.deadlines import Limit, writer_limit
 from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.events import Emit
 from fusion_graph.evidence import (
     Pages,
     Reading,
@@ -31,10 +26,11 @@ from fusion_graph.evidence import (
     read_citations,
     with_found,
 )
-from fusion_graph.journal import Journal
+from fusion_graph.judgement import Analysis
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
 from fusion_graph.models.failures import with_remedy
+from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.window import tools_tokens
 from fusion_graph.nodes.draft import Draft, Say, new_message_id
@@ -42,8 +38,12 @@ from fusion_graph.nodes.join import misread
 from fusion_graph.nodes.judge import relabelled
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.shortfalls import shortfalls
+from fusion_graph.nodes.tool_results import split_at_question
 from fusion_graph.prompts import WRITER_SYSTEM, writer_material
+from fusion_graph.run.deadlines import Limit, writer_limit
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run, Written
+from fusion_graph.state.conversation import told
+from fusion_graph.state.events import Emit
 from fusion_graph.text.markdown import loading_nothing
 
 

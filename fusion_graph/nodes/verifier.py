@@ -11,15 +11,15 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ValidationError
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.deadlines import Limit
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
-from fusion_graph.mended_json import mended
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
-from fusion_graph.visible import without_thinking
+from fusion_graph.run.deadlines import Limit
+from fusion_graph.text.mended_json import mended
+from fusion_graph.text.thinking import without_thinking
 
 MOST_CLAIMS = 60
 """Claims that one call is asked about, in the answer's order; the others stay not checkable."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from fusion_graph.analysis import Analysis, Contradiction, name_panelists
+from fusion_graph.judgement.analysis import Analysis, Contradiction, name_panelists
+from fusion_graph.judgement.verdict import Unreadable, Verdict, read_verdict
 from fusion_graph.offline.citing import cited
 from fusion_graph.offline.comparison import Statement, title_of
 from fusion_graph.offline.judge import judge
@@ -16,7 +17,6 @@ from fusion_graph.offline.panelist import NOTHING_ABOUT
 from fusion_graph.offline.question import ask, named_question
 from fusion_graph.offline.relevance import Relevance
 from fusion_graph.offline.selection import alike
-from fusion_graph.verdict import Unreadable, Verdict, read_verdict
 
 COMPILED = "(Compiled by extraction from the sources, not written by a language model.)"
 """The answer's last line: nobody should take stitched sentences for a model's judgement."""

@@ -1,1 +1,1 @@
-"""What a run at work owns: its stages and its panel."""
+"""What a run at work owns: its settings, its panel, its tools, its deadlines."""

@@ -20,9 +20,9 @@ from langgraph.errors import GraphBubbleUp
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
 from fusion_graph.evidence import Ledger, open_ledger
-from fusion_graph.journal import Journal
+from fusion_graph.models.journal import Journal
+from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import CallRecord
-from fusion_graph.toolbox import Toolbox
 
 Limit = Literal["total", "stall", "grace", "run"]
 """What ends a turn: its whole time, silence, the quorum's grace, or the end of the run's time."""

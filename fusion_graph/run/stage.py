@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
-from fusion_graph.deadlines import Limit
-from fusion_graph.events import Emit, never_silent
-from fusion_graph.journal import Journal
 from fusion_graph.models.calls import Caller
+from fusion_graph.models.journal import Journal
+from fusion_graph.run.deadlines import Limit
 from fusion_graph.state import CallRecord, Run, StageName
+from fusion_graph.state.events import Emit, never_silent
 
 
 class OutOfTime(Exception):

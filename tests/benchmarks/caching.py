@@ -22,10 +22,10 @@ from langchain_core.tools import BaseTool, tool
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.config import Price
+from fusion_graph.config.presets.files import load
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.usage import priced_cost
-from fusion_graph.presets.files import load
 from tests.prefixes import marks_in, repeated
 from tests.scripted_models import start_server
 from tests.scripted_models.client import Scope

@@ -20,10 +20,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from fusion_graph.config import combine
-from fusion_graph.deadlines import Limit
 from fusion_graph.evidence import check_claims
 from fusion_graph.models.calls import Caller
 from fusion_graph.nodes.verifier import ask_verifier
+from fusion_graph.run.deadlines import Limit
 from tests.benchmarks.planted import FAULTS, HONEST, KINDS, PLACES, Fault, Page, pages
 from tests.scripted_models.client import start_server
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fusion_graph.cli.estimate import estimate_question
+from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.errors import ConfigurationError, EmptyQuestion
-from fusion_graph.presets.files import SHIPPED
 from tests.commands import run
 
 QUESTION = "Is fasting safe with metformin?"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.telling import cut_off
-from fusion_graph.threads import ask_in_thread, resume_thread
+from fusion_graph.faces.threads import ask_in_thread, resume_thread
+from fusion_graph.text.phrases import cut_off
 from tests.commands import PATIENCE
 
 # As a terminal starts it: a test run in the background hands down an ignored SIGINT.

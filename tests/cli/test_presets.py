@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.presets import load
+from fusion_graph.config.presets import load
 from tests.commands import run
 
 SECRET = "sk-very-secret-4711"

@@ -10,7 +10,7 @@ import pytest
 
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.evals.store import Store, folder_digest, key_of
-from fusion_graph.journal import Journal
+from fusion_graph.models.journal import Journal
 from fusion_graph.state import CallRecord
 
 

@@ -9,8 +9,8 @@ from contextvars import ContextVar
 
 import pytest
 
-from fusion_graph.integrations.blocking import iterate_blocking
-from fusion_graph.loops import run_blocking
+from fusion_graph.faces.blocking import iterate_blocking
+from fusion_graph.langgraph_seams.loops import run_blocking
 
 setting: ContextVar[str] = ContextVar("setting", default="unset")
 

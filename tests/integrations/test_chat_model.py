@@ -28,7 +28,7 @@ from fusion_graph import (
     UnknownPreset,
     create_fusion_graph,
 )
-from fusion_graph.recursion import inside_fusion
+from fusion_graph.run.recursion import inside_fusion
 
 QUESTION = "How wet is water?"
 ANSWER = "The final answer of the writer."

@@ -22,7 +22,7 @@ from langgraph.runtime import RunControl
 from pydantic import BaseModel
 
 from fusion_graph import ChatFusion, create_fusion_graph, create_fusion_tool
-from fusion_graph.follow import afusion_events, fusion_events
+from fusion_graph.faces.follow import afusion_events, fusion_events
 
 QUESTION = "How wet is water?"
 ANSWER = "The final answer of the writer."

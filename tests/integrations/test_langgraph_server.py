@@ -20,8 +20,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 import pytest
 
 from fusion_graph import FusionConfig
-from fusion_graph.presets import load
-from fusion_graph.presets.files import SHIPPED
+from fusion_graph.config.presets import load
+from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.prompts import CRITERIA
 from tests.conftest import VERDICT
 from tests.examples import run_page

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-from fusion_graph.integrations.studio_app import KnownPages
+from fusion_graph.faces.studio_app import KnownPages
 
 
 async def status(origin: str | None, further: str = "") -> int:

@@ -19,7 +19,7 @@ from fusion_graph import (
     create_fusion_graph,
     create_fusion_tool,
 )
-from fusion_graph.integrations.tool import CONVERSATION_CHARACTERS
+from fusion_graph.faces.tool import CONVERSATION_CHARACTERS
 
 TASK = {"task": "How wet is water?"}
 faces = pytest.mark.parametrize("face", ["invoke", "ainvoke"])

@@ -15,8 +15,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.integrations import notebook
-from fusion_graph.integrations.notebook import ask
+from fusion_graph.faces import notebook
+from fusion_graph.faces.notebook import ask
 
 SEARCH = """
 import asyncio, pathlib
@@ -69,7 +69,7 @@ async def test_the_output_follows_the_run_and_becomes_the_report(models, panel_c
     seen = tmp_path / "seen"
     client = Watching(
         SEARCH.format(seen=str(seen)),
-        f"import json; from fusion_graph.integrations.notebook import ask\n"
+        f"import json; from fusion_graph.faces.notebook import ask\n"
         f"config = json.loads({json.dumps(config)!r})\n"
         f"report = await ask('Is water <i>wet</i>?', config, search=web_search)",
         "print(report.model_dump_json())",
@@ -96,7 +96,7 @@ async def test_when_nobody_answers_the_output_tells_why(models, panel_config):
     for name in "abc":
         models.script(name, {"status": 402})
     client = Watching(
-        f"import json; from fusion_graph.integrations.notebook import ask\n"
+        f"import json; from fusion_graph.faces.notebook import ask\n"
         f"config = json.loads({json.dumps(panel_config())!r})\n"
         f"await ask('Is water wet?', config)"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from fusion_graph import FusionReport
-from fusion_graph.analysis import Stance
-from fusion_graph.page.panel import Panel, hue
+from fusion_graph.judgement.analysis import Stance
+from fusion_graph.report.html.panel import Panel, hue
 
 
 def stance(model: str, said: str, *sources: int) -> Stance:

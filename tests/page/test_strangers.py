@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.page.strangers import readable, web_address
+from fusion_graph.report.html.strangers import readable, web_address
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.page.panel import Member
-from fusion_graph.page.timeline import lay_out, ticks
-from fusion_graph.report import TimelineRow
+from fusion_graph.report.html.panel import Member
+from fusion_graph.report.html.timeline import lay_out, ticks
+from fusion_graph.report.model import TimelineRow
 
 MODELS = frozenset({"m"})
 

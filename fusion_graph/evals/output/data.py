@@ -15,7 +15,7 @@ from fusion_graph.evals.output.evaluation import Evaluation
 from fusion_graph.evals.output.words import caveats, comparison_words, verdict_words
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.scoring import QuestionScore
-from fusion_graph.page.strangers import encodable
+from fusion_graph.report.html.strangers import encodable
 
 
 def answer_lines(evaluation: Evaluation) -> Iterator[str]:

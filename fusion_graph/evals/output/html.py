@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from fusion_graph.evals.output import plots, words
 from fusion_graph.evals.output.evaluation import Evaluation
-from fusion_graph.page.panel import hue
-from fusion_graph.page.strangers import readable
+from fusion_graph.report.html.panel import hue
+from fusion_graph.report.html.strangers import readable
 
 
 @lru_cache(maxsize=1)
@@ -60,7 +60,8 @@ def render_html(evaluation: Evaluation) -> str:
             by_domain=plots.by_domain(arms),
             gains={pair.other: plots.gains(pair) for pair in pairs},
             described=[arm.described() for arm in evaluation.arms],
-            style=_style("fusion_graph.page", "report.css") + _style(__package__, "summary.css"),
+            style=_style("fusion_graph.report.html", "report.css")
+            + _style(__package__, "summary.css"),
         )
     )
     return readable(page)

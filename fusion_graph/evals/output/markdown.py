@@ -19,7 +19,7 @@ from fusion_graph.evals.output.words import (
     times,
     verdict_words,
 )
-from fusion_graph.page.strangers import readable
+from fusion_graph.report.html.strangers import readable
 
 MOST_QUESTIONS = 8
 """How many questions are named on each side of a comparison."""

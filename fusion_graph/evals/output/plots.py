@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from fusion_graph.evals.comparison import ArmFigures, Comparison
 from fusion_graph.evals.output.words import dollars, points, signed
-from fusion_graph.page.panel import hue
+from fusion_graph.report.html.panel import hue
 
 WIDTH, HEIGHT = 640, 320
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 14, 40

@@ -7,7 +7,7 @@ from fusion_graph.evals.intervals import FEWEST_PAIRS, NO_DIFFERENCE, Interval
 from fusion_graph.evals.output.evaluation import Evaluation
 from fusion_graph.evals.questions import Check, Programs
 from fusion_graph.evals.sandbox.suite import Suite
-from fusion_graph.telling import counted
+from fusion_graph.text.phrases import counted
 
 FEW_QUESTIONS = 50
 """Below so many, intervals are wide enough to hide differences that people pay for."""

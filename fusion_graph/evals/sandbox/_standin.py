@@ -10,10 +10,20 @@ operators are what the question asks for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from fusion_graph.evals.sandbox._answer import Answer
+
+class Asked(Protocol):
+    """The other process, as far as stand-ins reach it; `_answer.Answer` is one."""
+
+    def ask(self, what: str, on: int | None, arguments: Any, named: Any = None) -> Any:
+        """Ask for an operation on something of the answer's."""
+
+    def leave(self, on: int, error: BaseException | None) -> bool:
+        """Have a context manager of the answer's end."""
+
+    def reflected(self, what: str, left: Any, right: StandIn) -> Any:
+        """An operation whose left operand is plain."""
 
 
 class StandIn:
@@ -28,7 +38,7 @@ class StandIn:
 
     __slots__ = ("_answer", "_number", "_role")
 
-    def __init__(self, answer: Answer, number: int, role: str = "thing") -> None:
+    def __init__(self, answer: Asked, number: int, role: str = "thing") -> None:
         object.__setattr__(self, "_answer", answer)
         object.__setattr__(self, "_number", number)
         object.__setattr__(self, "_role", role)

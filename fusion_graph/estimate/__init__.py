@@ -1,0 +1,5 @@
+"""What a run will cost, before it begins: the calls it will make, and their prices."""
+
+from fusion_graph.estimate.spend import Estimate, Spend, estimate
+
+__all__ = ["Estimate", "Spend", "estimate"]

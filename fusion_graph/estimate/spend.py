@@ -1,0 +1,172 @@
+"""What a run will cost, before it begins: low, likely and high, and in calls of one model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from langchain_core.messages import AnyMessage
+from langchain_core.tools import BaseTool
+from typing_extensions import TypedDict
+
+from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
+from fusion_graph.cost.counts import TokenCounts
+from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.tokens import CASES, Case, attachments, message_tokens
+from fusion_graph.cost.usage import priced_cost
+from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
+from fusion_graph.state.conversation import question_of
+
+_Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
+"""Calls with what each costs in US dollars, or None where nobody knows."""
+
+
+class Spend(TypedDict):
+    """Calls and what they take. `cost_usd` is None as soon as one price is unknown."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class Range(TypedDict):
+    """At least, likely, at most."""
+
+    low: Spend
+    likely: Spend
+    high: Spend
+
+
+class Estimate(TypedDict):
+    """What a run will cost.
+
+    Each case is one way a run may go, so its stages and models add up to its total; where it is
+    decided later whether there is a panel, low and high need not go the same way.
+
+    `unknown` names models whose price nobody knows, `uncounted` kinds of attachments whose tokens
+    cannot be told (`audio`, `file`, `video`); with either the cost they enter into is None. `best`
+    is the panel's most expensive model per token, `single_usd` one plain call of it with the same
+    question and a likely answer, `multiple` the likely total in such calls.
+    """
+
+    stages: dict[str, Range]
+    models: dict[str, Range]
+    total: Range
+    unknown: list[str]
+    uncounted: list[str]
+    best: str | None
+    single_usd: float | None
+    multiple: float | None
+
+
+def estimate(
+    settings: ResolvedConfig,
+    messages: Sequence[AnyMessage],
+    tools: Sequence[BaseTool] | None = None,
+) -> Estimate:
+    """What a run will cost in US dollars, tokens and calls. Calls nothing and needs no key.
+
+    The figures behind it stand in `calls.py` and `tokens.py`, each with its reason.
+    Prices are the configuration's own, or the list's of today; a provider that bills otherwise
+    says so only afterwards. No discount (cached prompts) is counted on, and no limit
+    (`max_cost_usd`): either makes it cheaper.
+
+    With `invocation = "auto"` low is the cheaper and high the dearer of one model and the panel;
+    likely is the panel.
+
+    Args:
+        settings: The run's settings.
+        messages: The conversation; it is estimated as a new question.
+        tools: The caller's own tools, in place of the web tools.
+
+    Raises:
+        EmptyQuestion: There is nothing to answer.
+    """
+    question_of(messages)
+    priced: _Priced = {}
+    unknown: set[str] = set()
+    uncounted = sorted({*attachments(messages)} - {"image"})
+    for case in CASES:
+        calls = _calls(settings, messages, tools, case)
+        priced[case] = [(call, _cost(call, settings)) for call in calls]
+        unknown |= {model_name(call.model) for call, cost in priced[case] if cost is None}
+        if uncounted:
+            # Part of the prompt is missing from every figure; nothing is still nothing.
+            priced[case] = [(call, None if cost else cost) for call, cost in priced[case]]
+    total = _ranges(priced, lambda _: "total")["total"]
+    best = best_of_panel(settings)
+    single = None
+    if not uncounted:
+        single = plain_cost(settings, message_tokens(messages, "likely"), LIKELY_ANSWER)
+    return {
+        "stages": _ranges(priced, lambda call: call.stage),
+        "models": _ranges(priced, lambda call: model_name(call.model)),
+        "total": total,
+        "unknown": sorted(unknown),
+        "uncounted": uncounted,
+        "best": None if best is None else model_name(best),
+        "single_usd": single,
+        "multiple": times(total["likely"]["cost_usd"], single),
+    }
+
+
+def _calls(
+    settings: ResolvedConfig,
+    messages: Sequence[AnyMessage],
+    tools: Sequence[BaseTool] | None,
+    case: Case,
+) -> list[ExpectedCall]:
+    expected = Expectation(settings, messages, tools, case)
+    if settings.invocation == "never":
+        return expected.direct()
+    if settings.invocation == "always":
+        return expected.panel()
+    way = expected.panel()
+    if case == "low":
+        way = min(way, expected.direct(), key=lambda calls: _weight(calls, settings, 0.0))
+    elif case == "high":
+        way = max(way, expected.direct(), key=lambda calls: _weight(calls, settings, math.inf))
+    return [*expected.route(), *way]
+
+
+def _weight(
+    way: Sequence[ExpectedCall], settings: ResolvedConfig, unknown: float
+) -> tuple[float, int]:
+    """What tells the cheaper way from the dearer: dollars (`unknown` for a call), then tokens."""
+    costs = [_cost(call, settings) for call in way]
+    dollars = sum(unknown if cost is None else cost for cost in costs)
+    return dollars, sum(call.reads + call.writes for call in way)
+
+
+def _ranges(priced: _Priced, key: Callable[[ExpectedCall], str]) -> dict[str, Range]:
+    """The calls summed up by what `key` says of each."""
+
+    def spend(case: Case, name: str) -> Spend:
+        return _spend([item for item in priced[case] if key(item[0]) == name])
+
+    names = dict.fromkeys(key(call) for case in CASES for call, _ in priced[case])
+    return {
+        name: {
+            "low": spend("low", name),
+            "likely": spend("likely", name),
+            "high": spend("high", name),
+        }
+        for name in names
+    }
+
+
+def _spend(calls: Sequence[tuple[ExpectedCall, float | None]]) -> Spend:
+    known = [cost for _, cost in calls if cost is not None]
+    return {
+        "calls": len(calls),
+        "input_tokens": sum(call.reads for call, _ in calls),
+        "output_tokens": sum(call.writes for call, _ in calls),
+        "cost_usd": round(sum(known), 10) if len(known) == len(calls) else None,
+    }
+
+
+def _cost(call: ExpectedCall, settings: ResolvedConfig) -> float | None:
+    price = price_of(call.model, settings.providers, call.reads)
+    return None if price is None else priced_cost(price, TokenCounts(call.reads, call.writes))

@@ -1,0 +1,105 @@
+"""Presets as models: which are on offer, which of them can work here, and what a client is told."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fusion_graph.config.presets import Preset, load, names
+from fusion_graph.errors import FusionError, UnknownPreset
+from fusion_graph.faces.server.openai_errors import ApiError
+from fusion_graph.faces.server.public import preset_name
+
+PREFIX = "fusion/"
+"""A preset's id as a model is this and its name, as OpenRouter's `openrouter/fusion`."""
+
+SUPPORTED = (
+    "max_completion_tokens",
+    "max_tokens",
+    "parallel_tool_calls",
+    "reasoning_effort",
+    "response_format",
+    "seed",
+    "structured_outputs",
+    "temperature",
+    "tool_choice",
+    "tools",
+)
+"""Said of every model in OpenRouter's words: clients hide one whose list lacks `tools`."""
+
+
+class Offer:
+    """The presets of a server.
+
+    Args:
+        presets: By name or by the path of a file; None for every preset there is, which may
+            change while the server runs.
+    """
+
+    def __init__(self, presets: tuple[str, ...] | None = None) -> None:
+        self._presets = presets
+        self._since = int(time.time())
+
+    def refs(self) -> dict[str, str]:
+        """What to load by the name it is offered under."""
+        return {
+            preset_name(ref): ref for ref in (names() if self._presets is None else self._presets)
+        }
+
+    def find(self, model: str, param: str = "model") -> tuple[str, Preset]:
+        """The preset of a model id.
+
+        Args:
+            model: As the client wrote it: `fusion/NAME`.
+            param: The request's field it stands in.
+
+        Returns:
+            What a configuration calls it (`preset`), and the preset.
+
+        Raises:
+            ApiError: 404, there is none.
+            PresetFileError: Its file cannot be read.
+        """
+        refs = self.refs()
+        name = model.removeprefix(PREFIX)
+        try:
+            if model.startswith(PREFIX) and name in refs:
+                return refs[name], load(refs[name])
+        except UnknownPreset:
+            pass  # its file has gone since
+        known = ", ".join(f"{PREFIX}{name}" for name in refs)
+        said = f"The model {model[:100]!r} does not exist here. Models: {known}."
+        raise ApiError(404, said, "model_not_found", param=param)
+
+    def working(self) -> list[dict[str, Any]]:
+        """The models that can work here, as `/v1/models` lists them.
+
+        May take a second when something holds Ollama's port without answering.
+        """
+        return [self.told(name) for name, ref in self.refs().items() if problem(ref) is None]
+
+    def told(self, name: str) -> dict[str, Any]:
+        """One preset as OpenAI's model object, with what OpenRouter says besides."""
+        return {
+            "id": f"{PREFIX}{name}",
+            "object": "model",
+            "created": self._since,
+            "owned_by": "fusion-graph",
+            "name": f"Fusion: {name}",
+            "description": load(self.refs()[name]).description,
+            "supported_parameters": list(SUPPORTED),
+        }
+
+
+def problem(ref: str) -> FusionError | None:
+    """Why a preset cannot work here and now: no key, no package, no server; None if it can."""
+    from fusion_graph.nodes.fan_out import check
+    from fusion_graph.run.settings import Stack
+
+    try:
+        stack = Stack({"preset": ref})
+        settings, _ = stack.begin(None)
+        check(settings, stack)
+    except FusionError as error:
+        return error
+    return None

@@ -1,0 +1,48 @@
+"""A server's settings: its key and what it allows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Self
+
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.faces.server.limits import Limits
+
+KEY_VARIABLE = "FUSION_API_KEY"
+"""Environment variable with the key that callers have to give; unset or empty for none."""
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How a server behaves towards its callers.
+
+    Attributes:
+        key: The bearer key that callers have to give; None lets everyone in who can connect, but
+            no web page of another site.
+        limits: What requests may ask for.
+        access_log: Whether every request is logged, at INFO, without its body and its key.
+    """
+
+    key: str | None = field(default=None, repr=False)
+    limits: Limits = field(default_factory=Limits)
+    access_log: bool = False
+
+    @classmethod
+    def from_environment(cls, limits: Limits | None = None, *, access_log: bool = False) -> Self:
+        """Settings with the key that the environment holds.
+
+        Args:
+            limits: What requests may ask for.
+            access_log: Whether every request is logged.
+
+        Raises:
+            ConfigurationError: The key cannot stand in a header.
+        """
+        key = os.environ.get(KEY_VARIABLE, "")
+        if key and not (key.isascii() and key.isprintable() and " " not in key):
+            raise ConfigurationError(
+                f"{KEY_VARIABLE} holds spaces or characters that no header can carry.",
+                "Take letters, digits and signs, as from `openssl rand -hex 24`.",
+            )
+        return cls(key or None, limits or Limits(), access_log)

@@ -1,0 +1,1 @@
+"""Everything that reaches further into LangGraph than its documentation goes."""

@@ -1,0 +1,1 @@
+"""The report as HTML: one self-contained page, and the live view of a run."""

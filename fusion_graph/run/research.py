@@ -1,0 +1,346 @@
+"""A model at work with tools: the loop model ⇄ tools, which always comes to an end.
+
+Models ignore caps, forbidden tools and formats in many ways (`RESEARCH` survives each): they ask
+for five calls at a time, send arguments that are not JSON, name tools that do not exist, go on
+calling when told to stop, or fall silent. Every call they make is answered, every attempt
+counts, and `phases` says what they are asked next.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    BaseMessage,
+    HumanMessage,
+    ToolCall,
+    ToolMessage,
+)
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
+
+from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.models.calls import CallFailed, Options, Reply
+from fusion_graph.models.reply import new_call_id, with_call_ids
+from fusion_graph.models.window import TooLong, fit, text_tokens
+from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
+from fusion_graph.run.first_search import search_first
+from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
+from fusion_graph.run.tool_use import Researcher, WantedCall, answer_call, refuse_call, run_calls
+from fusion_graph.state.conversation import with_findings
+
+CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
+"""What is said around results that are told as text, their calls included."""
+
+
+class Finding(TypedDict):
+    """How research ended: with text, or with a failure.
+
+    The text beside a failure is what had been written when time was up. `cut_by` says what broke
+    the text of an answer off; it is empty for a text that is whole.
+    """
+
+    text: str
+    failure: Failure | None
+    cut_by: str
+
+
+class Research(TypedDict):
+    """What the loop gives: how it ended. Messages stay inside."""
+
+    finding: Finding | None
+
+
+class ResearchState(TypedDict):
+    """The loop's state. A turn is a list, so that LangGraph's `messages` stream passes over it.
+
+    Attributes:
+        conversation: As it was given.
+        turns: What was added to its end: replies that called tools, results, words to the model.
+        seeded: How many of the turns were made by code before the model was asked.
+        as_text: Whether those are told in the user's own message instead.
+        pending: Calls to run next.
+        used: Calls that count against the cap.
+        phase: How the model is asked next.
+        asked: How often it was asked since it last brought something.
+        finding: How it ended.
+    """
+
+    conversation: list[AnyMessage]
+    turns: Annotated[list[list[BaseMessage]], operator.add]
+    seeded: int
+    as_text: bool
+    pending: list[WantedCall]
+    used: int
+    phase: Phase
+    asked: int
+    finding: Finding | None
+
+
+async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
+    """Ask the model, in the way its phase calls for, and decide what its reply means."""
+    who = runtime.context
+    phase, asked = state["phase"], state["asked"] + 1
+    may_call = bool(who.by_name) and state["used"] < who.cap
+    reply: Reply | None = None
+    try:
+        reply = await _ask(who, *_request(who, state))
+    except CallFailed as failed:
+        failure, seen = failed.failure, _REFUSALS.get(failed.failure["reason"])
+    else:
+        failure, seen = reply.silence(), _seen(reply, phase, may_call)
+    if seen is None:
+        return _ended(failure)
+    own, by_code = _calls_held(state)
+    move = next_move(
+        phase,
+        seen,
+        asked,
+        may_call=may_call,
+        has_found=own or by_code,
+        seeded_only=by_code and not own,
+    )
+    if reply is not None and (move == "answer" or (move == "fail" and reply.text)):
+        return {"finding": _answered(reply)}
+    if move == "fail":
+        return _ended({**failure, "attempts": max(asked, failure["attempts"])})
+    if move == "run" and reply is not None:
+        message, pending = _wanted_calls(reply.message, state["turns"])
+        return {"turns": [[message]], "pending": pending, "asked": 0}
+    return {"asked": asked, **_moved(who, state, move, reply)}
+
+
+def _ended(failure: Failure) -> dict[str, Any]:
+    return {"finding": {"text": "", "failure": failure, "cut_by": ""}}
+
+
+def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
+    """What is sent: only ever more at the end and the same tools, until it is flattened."""
+    conversation, turns, phase = state["conversation"], state["turns"], state["phase"]
+    if phase == "flattened" or state["as_text"]:
+        conversation, turns = _fitted(who, conversation, turns)
+    if phase == "flattened":
+        return with_findings(conversation, turns, ANSWER_NOW), who.options
+    if state["as_text"]:
+        seeded = state["seeded"]
+        conversation, turns = with_findings(conversation, turns[:seeded]), turns[seeded:]
+    messages: list[BaseMessage] = [*conversation, *(m for turn in turns for m in turn)]
+    if not who.wire_tools:
+        return messages, who.options
+    by_choice = phase == "forbidden" or (phase == "told" and who.model.takes_choice)
+    choice = "none" if by_choice else None
+    return messages, replace(who.options, tools=who.wire_tools, tool_choice=choice)
+
+
+def _fitted(
+    who: Researcher, conversation: list[AnyMessage], turns: list[list[BaseMessage]]
+) -> tuple[list[AnyMessage], list[list[BaseMessage]]]:
+    """Both as the model's context has room for them: results told as text are the question's own,
+    which nobody cuts."""
+    room = who.model.window.room(who.options.max_tokens)
+    if room is None:
+        return conversation, turns
+    try:
+        plan = fit([*conversation, *(m for turn in turns for m in turn)], room - CLOSING_TOKENS)
+    except TooLong:
+        return conversation, turns  # the caller says so, with what to do
+    for cut in plan.cuts:
+        who.caller.fitting.note(who.model.ref, who.model.window, cut)
+    places: Iterator[Any] = iter(plan.places)
+    parts: list[Sequence[BaseMessage]] = [conversation, *turns]
+    said, *rest = (
+        [message for _, message in zip(part, places, strict=False) if message is not None]
+        for part in parts
+    )
+    return said, rest
+
+
+def _seen(reply: Reply, phase: Phase, may_call: bool) -> Seen | None:
+    """What a reply is; None for one that a filter withheld."""
+    wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
+    forbidden = phase in ("forbidden", "told")
+    if wants_tools and ((may_call and phase != "flattened") or forbidden or not reply.text):
+        return "calls"
+    if reply.malformed_call and (may_call or not reply.text):
+        return "malformed"  # what stands beside it says what the model was about to do
+    if reply.text:
+        return "text"
+    if reply.is_blank:
+        return "blank"
+    return "cut" if reply.finish_reason == "length" else None
+
+
+_REFUSALS: dict[FailureReason, Seen] = {
+    "malformed_call": "malformed",
+    "bad_request": "refused",
+    "tools_refused": "refused",
+}
+"""Failures after which it helps to ask otherwise; after any other it does not."""
+
+
+def _calls_held(state: ResearchState) -> tuple[bool, bool]:
+    """Whether the history holds calls of the model's own, and calls that code made for it."""
+    held = [any(isinstance(m, ToolMessage) for m in turn) for turn in state["turns"]]
+    seeded = state["seeded"]
+    return any(held[seeded:]), any(held[:seeded]) and not state["as_text"]
+
+
+def _moved(
+    who: Researcher, state: ResearchState, move: Move, reply: Reply | None
+) -> dict[str, Any]:
+    """What a move changes."""
+    if move == "explain":
+        return {"turns": [[HumanMessage(call_properly(who.wire_tools))]]}
+    if move == "tell_as_text":
+        return {"as_text": True}
+    if move == "flatten":
+        return {"phase": "flattened"}
+    if move != "tell":
+        return {}
+    turns: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]]
+    if reply is not None and (reply.message.tool_calls or reply.message.invalid_tool_calls):
+        # In the calls' own results: some providers take no user's message after a tool's
+        # (Mistral's error 3230), and all of them want every call answered.
+        message, calls = _wanted_calls(reply.message, state["turns"])
+        said = f"{CALL_REFUSED} {ANSWER_NOW}"
+        turns = [[message], [answer_call(call, said, failed=True) for call in calls]]
+    return {"phase": "told", "turns": turns}
+
+
+async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
+    """Run as many of the wanted calls as the cap leaves, and answer every one."""
+    who = runtime.context
+    wanted = state["pending"]
+    left = who.cap - state["used"]
+    history = [*state["conversation"], *(m for turn in state["turns"] for m in turn)]
+    results: list[BaseMessage] = [*await run_calls(who, wanted[:left], history=history)]
+    results += [refuse_call(who, call) for call in wanted[left:]]
+    used = state["used"] + min(left, len(wanted))
+    phase = after_tools(used < who.cap, who.model.takes_choice)
+    told: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
+    return {"turns": [results, *told], "pending": [], "used": used, "phase": phase}
+
+
+def after_model(state: ResearchState) -> str:
+    """Where the loop goes after the model spoke."""
+    if state["finding"] is not None:
+        return END
+    return "tools" if state["pending"] else "model"
+
+
+def _build() -> Any:
+    # Without a context schema: a LangGraph server would ask for it as JSON.
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(ResearchState, output_schema=Research)
+    graph.add_node("model", ask_model)
+    graph.add_node("tools", use_tools)
+    graph.add_edge(START, "model")
+    graph.add_conditional_edges("model", after_model, ["tools", "model", END])
+    graph.add_edge("tools", "model")
+    return graph
+
+
+DURABILITY = "__pregel_durability"
+"""Where LangGraph hands a parent's `durability` down. With "sync" it waits for the checkpoint of a
+graph that keeps none, and fails (langgraph 1.2.22)."""
+
+_LOOP = _build()
+
+# A finished panelist is what a checkpoint keeps; its steps would only fill the database.
+RESEARCH = _LOOP.compile(checkpointer=False, name="research")
+"""The compiled loop; its context is a `Researcher`."""
+
+DRAWN = _LOOP.compile(name="research")
+"""The same for drawings (`xray`), which pass over graphs without checkpoints; never run."""
+
+
+async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Finding:
+    """Let a researcher work on a conversation until it answers or fails.
+
+    Args:
+        who: The researcher; its records grow as it works.
+        conversation: System instructions and the conversation, as the model is to see it.
+    """
+    inherited = get_config().get("configurable", {})
+    # `interrupt()` in a tool is to be this node's: those of the loop below, which no checkpoint
+    # keeps, would have other ids in every process, and a resume by id would not find them.
+    who.node = {"configurable": inherited}
+    done_before = len(who.done)
+    turns = await search_first(who, conversation) if who.first and who.by_name else []
+    used = len(who.done) - done_before
+    start: ResearchState = {
+        "conversation": list(conversation),
+        "turns": turns,
+        "seeded": len(turns),
+        "as_text": not who.takes_tools,
+        "pending": [],
+        "used": used,
+        "phase": after_tools(used < who.cap, takes_choice=True) if who.by_name else "research",
+        "asked": 0,
+        "finding": None,
+    }
+    # Every call of a tool may cost a whole row of questions and the running of it.
+    steps = (IN_A_ROW + 1) * (who.cap + 1) + AFTER_CAP
+    config: RunnableConfig = {"recursion_limit": steps + 2}
+    if DURABILITY in inherited:
+        config["configurable"] = {**inherited, DURABILITY: "async"}
+    end = await RESEARCH.ainvoke(start, config, context=who)
+    finding: Finding = end["finding"]
+    return finding
+
+
+async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Options) -> Reply:
+    writing = who.writing
+    if writing is None:
+        return await who.caller.ask(who.model, messages, options)
+    writing.begin()
+    reply = await who.caller.ask(
+        who.model, messages, options, sink=writing.take, restart=lambda _: writing.begin()
+    )
+    writing.end()
+    return reply
+
+
+def _answered(reply: Reply) -> Finding:
+    return {"text": reply.text, "failure": None, "cut_by": reply.cut_by("max_completion_tokens")}
+
+
+def _wanted_calls(
+    message: AIMessage, turns: list[list[BaseMessage]]
+) -> tuple[AIMessage, list[WantedCall]]:
+    """The calls in a reply, and the reply as it can be sent back.
+
+    The reply stays the message that the provider sent, with everything that it wants back. But
+    providers refuse a history in which a call has no id or another's, arguments that are not
+    JSON, or no result; so ids are made up where they are missing or taken, and malformed
+    arguments become empty ones.
+    """
+    wanted: list[WantedCall] = [
+        {"id": call["id"] or "", "name": call["name"], "args": call["args"], "problem": None}
+        for call in message.tool_calls
+    ]
+    for bad in message.invalid_tool_calls:
+        said = (bad["args"] or "")[:200]
+        wanted.append(
+            {
+                "id": bad["id"] or "",
+                "name": bad["name"] or "unknown",
+                "args": {},
+                "problem": f"The arguments are not a JSON object: {said!r}",
+            }
+        )
+    taken = {m.tool_call_id for turn in turns for m in turn if isinstance(m, ToolMessage)}
+    for call in wanted:
+        if call["id"] in ("", "null") or call["id"] in taken:  # "null": Mistral's streams
+            call["id"] = new_call_id()
+        taken.add(call["id"])
+    calls = [ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted]
+    sendable = with_call_ids(message, [call["id"] for call in wanted])
+    return sendable.model_copy(update={"tool_calls": calls, "invalid_tool_calls": []}), wanted

@@ -1,0 +1,145 @@
+"""The settings of a run, from the caller's layers and what the run has already decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from fusion_graph.config import (
+    FusionConfig,
+    ResolvedConfig,
+    coerce,
+    combine,
+    inherited,
+    model_name,
+)
+from fusion_graph.config.presets import choose, load
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.state import Run
+
+
+class Stack:
+    """What `create_fusion_graph` was given: the layer below a run's own context.
+
+    Args:
+        config: The caller's configuration.
+        tools: The caller's tools in place of the web tools.
+    """
+
+    def __init__(
+        self,
+        config: FusionConfig | Mapping[str, Any] | str | None,
+        tools: list[BaseTool] | None = None,
+    ) -> None:
+        self.given = coerce(config)
+        self.tools = tools
+        if name := self.given.get("preset"):
+            load(name)  # a wrong name should fail where it is written, not at the first question
+
+    def begin(self, context: Any) -> tuple[ResolvedConfig, dict[str, Any]]:
+        """Settings for a new run, and what of them has to be recorded for its later nodes.
+
+        Args:
+            context: The run's context, in any form LangGraph hands it over.
+
+        Raises:
+            ConfigurationError: Something in it cannot work.
+        """
+        layers = [inherited(context), self.given]
+        name, reason = next((n for x in layers if (n := x.get("preset"))), None), ""
+        if name is None and not any(layer.get("panel") for layer in layers):
+            choice = choose()
+            name, reason = choice.name, choice.reason
+        fields: dict[str, Any] = {}
+        stack = None
+        if name:
+            preset = load(name)
+            stack = preset.discovered() or None
+            fields = preset.with_stack(stack or {})
+        settings = combine(*_with_preset(layers, name, fields))
+        return settings, {
+            "preset": name,
+            "preset_reason": reason,
+            "stack": stack,
+            "context": sorted(layers[0].keys() - {"preset"}),
+        }
+
+    def resume(self, context: Any, run: Run) -> ResolvedConfig:
+        """Settings for a later node of a run, or of a resumed or replayed one.
+
+        A context that names another preset wins: that is what replaying with another
+        configuration is for.
+
+        Raises:
+            ConfigurationError: The context the run began with is missing, or lacks a field.
+        """
+        layers = [inherited(context), self.given]
+        if not layers[0].get("preset"):
+            _need_fields(run, layers[0])
+        name = next((n for x in layers if (n := x.get("preset"))), run["preset"])
+        if name is None and not any(layer.get("panel") for layer in layers):
+            raise ConfigurationError(
+                "The run began with models named in its context, and goes on without any.",
+                "Give the same context again.",
+            )
+        fields: dict[str, Any] = {}
+        if name:
+            preset = load(name)
+            recorded = run["stack"] if name == run["preset"] else None
+            fields = preset.with_stack(recorded) if recorded else preset.stack()
+        return combine(*_with_preset(layers, name, fields))
+
+
+def _need_fields(run: Run, given: Mapping[str, Any]) -> None:
+    """Refuse to go on without what the run's context set: LangGraph does not keep a context.
+
+    Raises:
+        ConfigurationError: A field is missing.
+    """
+    missing = [name for name in run.get("context", ()) if name not in given]
+    if not missing:
+        return
+    told = ", ".join(missing)
+    if "panel" in missing and run["invoked"] and (models := run.get("models")):
+        told += f" (panel: {', '.join(models)})"
+    raise ConfigurationError(
+        f"The run began with fields in its context that are missing now: {told}.",
+        "Give the same context again; a field set to None goes on without its value.",
+    )
+
+
+def check_seated(run: Run, settings: ResolvedConfig) -> None:
+    """Find that a run goes on with other models than it names.
+
+    Raises:
+        ConfigurationError: Those who are to be asked now are not those who were to be asked.
+    """
+    seated = run.get("models")
+    now = asked_models(run["invoked"], settings)
+    if seated is None:
+        seated = now if len(now) == len(run["members"]) else run["members"]
+    if seated != now:
+        raise ConfigurationError(
+            f"The run began with {', '.join(seated)}, and would go on with {', '.join(now)}.",
+            "Give the same context again, to a graph made with the same models; or ask anew.",
+        )
+
+
+def asked_models(invoked: bool, settings: ResolvedConfig) -> list[str]:
+    """Models of those who answer: the panel, or the writer's where no panel is wanted."""
+    refs = [member.model for member in settings.panel] if invoked else [settings.synthesizer]
+    return [model_name(ref) for ref in refs]
+
+
+def _with_preset(
+    layers: list[dict[str, Any]], name: str | None, fields: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The layers with the preset's fields below the layer that names it.
+
+    So a preset named for one run replaces the models the graph was made with, and fields set
+    beside its name go before its own.
+    """
+    place = next((i for i, layer in enumerate(layers) if layer.get("preset")), len(layers) - 1)
+    return [*layers[: place + 1], {**fields, "preset": name}, *layers[place + 1 :]]

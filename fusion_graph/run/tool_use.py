@@ -1,0 +1,231 @@
+"""Tools at work for one researcher: every call is answered, and every attempt leaves a record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.errors import GraphBubbleUp
+from pydantic import ValidationError
+from typing_extensions import TypedDict
+
+from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.open import Model
+from fusion_graph.models.secrets import scrub
+from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
+from fusion_graph.prompts import CALL_REFUSED
+from fusion_graph.run.toolbox import number_sources
+from fusion_graph.state import ToolRecord
+from fusion_graph.state.events import Deltas
+from fusion_tools.render import MAX_FOREIGN_CHARS, visible
+from fusion_tools.results import is_artifact
+from fusion_tools.sources import SourceBook
+
+TOOL_SECONDS = 60.0
+"""How long one tool call may take; the web tools' own limits are lower."""
+
+
+@dataclass
+class Researcher:
+    """One model with its tools and everything it has done so far.
+
+    Kept outside the loop's state, so that a researcher cut off half-way leaves its work behind.
+
+    Attributes:
+        caller: Calls the model and keeps the records.
+        model: The model.
+        options: What to ask of it, tools aside.
+        tools: What it may use.
+        cap: Most tool calls, parallel ones counted one by one.
+        nonce: The run's delimiter secret.
+        book: Its numbered sources.
+        done: Records of its tool calls.
+        writing: Is told what the model writes, as it writes; None asks for replies in one piece.
+        first: Whether code makes the first search, before the model is asked.
+        node: Configuration of the graph's node that it works in, which its tools see as theirs.
+    """
+
+    caller: Caller
+    model: Model
+    options: Options
+    tools: Sequence[BaseTool]
+    cap: int
+    nonce: str
+    book: SourceBook = field(default_factory=SourceBook)
+    done: list[ToolRecord] = field(default_factory=list)
+    writing: Deltas | None = None
+    first: bool = False
+    node: RunnableConfig | None = None
+
+    def __post_init__(self) -> None:
+        self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
+        self.wire_tools = [convert_to_openai_tool(tool) for tool in self.by_name.values()]
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether tools are there, and the model is not known to refuse them."""
+        return bool(self.wire_tools) and "tools" not in self.model.refused
+
+
+class WantedCall(TypedDict):
+    """A tool call somebody made. `problem` says why it cannot be run, if so."""
+
+    id: str
+    name: str
+    args: dict[str, Any]
+    problem: str | None
+
+
+async def run_calls(
+    who: Researcher,
+    calls: Sequence[WantedCall],
+    by: Literal["model", "code"] = "model",
+    history: Sequence[BaseMessage] = (),
+) -> list[ToolMessage]:
+    """Run calls side by side, and number what they found in the order of the calls.
+
+    Args:
+        who: Whose calls; its records and sources grow.
+        calls: The calls.
+        by: Who made them: the model, or the code that searches before it is asked.
+        history: What the model has been sent so far: pages get what its context leaves.
+    """
+    room = _room_each(who, history, len(calls))
+    done_before = len(who.done)
+    # All are waited for: one that interrupts the run leaves nothing behind that goes on.
+    ended = await asyncio.gather(*(_run(who, call, by) for call in calls), return_exceptions=True)
+    ran = list[_Used]()
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+        ran.append(end)
+    # In the order of the calls, whoever was first: the same work gives the same numbers.
+    who.done[done_before:] = [used.record for used in ran]
+    return [_numbered(who, used, room) for used in ran]
+
+
+def refuse_call(who: Researcher, call: WantedCall) -> ToolMessage:
+    """Answer a call beyond the cap, which is recorded and not run."""
+    _record(who, call, "max_uses_exceeded", time.time(), "model")
+    return answer_call(call, CALL_REFUSED, failed=True)
+
+
+def answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
+    """A call's result as the model is to read it."""
+    return ToolMessage(
+        visible(text),  # a tool may fail in any words, half characters among them
+        tool_call_id=call["id"],
+        name=call["name"],
+        status="error" if failed else "success",
+    )
+
+
+@dataclass
+class _Used:
+    """A call that was run: the tool's own message, or a failure in words."""
+
+    call: WantedCall
+    record: ToolRecord
+    message: ToolMessage | None = None
+    failure: str = ""
+
+
+async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) -> _Used:
+    """Run one call; whatever goes wrong becomes text for the model."""
+    began = time.time()
+    name, args = call["name"], call["args"]
+    who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args, by=by)
+    tool = who.by_name.get(name)
+    message, failure, status, found = None, "", "invalid_input", 0
+    if call["problem"] is not None:
+        failure = f"invalid_input: {call['problem']}. Send one JSON object."
+    elif tool is None:
+        failure = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
+    else:
+        try:
+            async with asyncio.timeout(TOOL_SECONDS) as deadline:
+                message = await tool.ainvoke(
+                    ToolCall(name=name, args=args, id=call["id"], type="tool_call"), who.node
+                )
+            # In a book of its own: whether it can be read at all, and what to tell meanwhile.
+            _, status, ids = number_sources(message, SourceBook(), who.nonce)
+            found = len(ids)
+        except GraphBubbleUp:
+            raise  # LangGraph's own way out: the tool asks somebody, and waits
+        except Exception as error:  # a tool of the user's may raise anything
+            if isinstance(error, TimeoutError) and deadline.expired():
+                words = f"it took more than {TOOL_SECONDS:g} s"
+            else:
+                words = scrub(str(error))[:300] or type(error).__name__
+            status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
+            message, failure = None, f"{status}: {name} failed: {words}"
+    record = _record(who, call, status, began, by)
+    if who.writing is not None:
+        who.writing.alive()
+    who.caller.emit(
+        "panel.tool.completed",
+        name=who.caller.name,
+        tool=name,
+        status=status,
+        seconds=record["seconds"],
+        found=found,
+    )
+    return _Used(call, record, message, failure)
+
+
+def _numbered(who: Researcher, used: _Used, room: int | None) -> ToolMessage:
+    """What a call brought, as the model is to read it, with its sources numbered."""
+    text = used.failure
+    if used.message is not None:
+        most = None if room is None else _page_part(who, used.message, room)
+        text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce, most)
+    return answer_call(used.call, text, failed=used.record["status"] != "ok")
+
+
+def _room_each(who: Researcher, history: Sequence[BaseMessage], results: int) -> int | None:
+    """Tokens that each new result may take: half of the room left, so that later ones find some.
+
+    None where nobody knows how much the model reads.
+    """
+    room = who.model.window.room(who.options.max_tokens, who.wire_tools)
+    if room is None:
+        return None
+    return max((room - sum(map(tokens_of, history))) // 2 // max(results, 1), LEAST_TOKENS)
+
+
+def _page_part(who: Researcher, message: ToolMessage, room: int) -> int:
+    """How many characters of a page there is room for; what is left out is noted."""
+    page: Any = message.artifact
+    if not is_artifact(page) or page["kind"] != "page" or page["failure"] is not None:
+        return MAX_FOREIGN_CHARS
+    shown = page["text"][page["offset"] :][: page["limit"]]
+    tokens = text_tokens(shown)
+    if tokens <= room:
+        return MAX_FOREIGN_CHARS
+    most = len(shown) * room // tokens
+    cut = Cut(message.tool_call_id, f"a result of {message.name}", len(shown), most)
+    who.caller.fitting.note(who.model.ref, who.model.window, cut)
+    return most
+
+
+def _record(
+    who: Researcher, call: WantedCall, status: str, began: float, by: Literal["model", "code"]
+) -> ToolRecord:
+    record: ToolRecord = {
+        "name": call["name"],
+        "args": call["args"],
+        "status": status,
+        "start": round(began - who.caller.started, 4),
+        "seconds": round(time.time() - began, 4),
+        "source_ids": [],
+        "by": by,
+    }
+    who.done.append(record)
+    return record

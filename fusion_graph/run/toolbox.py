@@ -1,0 +1,244 @@
+"""The tools a panel researches with: which, over what, and how their results are numbered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.errors import ConfigurationError
+from fusion_graph.models.journal import Journal
+from fusion_tools.address import check_url
+from fusion_tools.corpus import open_corpus
+from fusion_tools.domains import DomainRules
+from fusion_tools.foreign_search import tool_provider
+from fusion_tools.ledger import Followed, FollowLinks, UrlLedger
+from fusion_tools.normalise import normalise
+from fusion_tools.render import foreign_text, page_text, part_end, search_text
+from fusion_tools.results import (
+    Page,
+    PageFetcher,
+    SearchProvider,
+    SearchResult,
+    ToolError,
+    is_artifact,
+)
+from fusion_tools.search import named_search
+from fusion_tools.sharing import SharedFetch, SharedSearch
+from fusion_tools.sources import SourceBook
+from fusion_tools.tools import web_fetch_tool, web_search_tool
+
+
+def bundled_corpus() -> Path:
+    """Folder of the documents that come with the package."""
+    return Path(str(resources.files("fusion_graph.offline") / "corpus"))
+
+
+class Toolbox:
+    """A run's tools, over one shared search and one shared fetcher.
+
+    Args:
+        search: Where `web_search` looks; None for no search.
+        fetcher: What `web_fetch` reads with; None for no fetching.
+        own: The caller's tools, used instead of both.
+        follow_links: Which links of the pages that were read may be followed.
+        followed: The run's count of them.
+    """
+
+    def __init__(
+        self,
+        search: SearchProvider | None,
+        fetcher: PageFetcher | None,
+        own: Sequence[BaseTool] | None = None,
+        follow_links: FollowLinks = "same_site",
+        followed: Followed | None = None,
+    ) -> None:
+        self._follow_links = follow_links
+        self._followed = followed if followed is not None else Followed()
+        self._search = SharedSearch(search) if search is not None else None
+        self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
+        self._own = own
+
+    @classmethod
+    def open(
+        cls,
+        settings: ResolvedConfig,
+        own: Sequence[BaseTool] | None = None,
+        journal: Journal | None = None,
+        followed: Followed | None = None,
+    ) -> Toolbox:
+        """The tools of a configuration.
+
+        Args:
+            settings: The configuration.
+            own: The caller's tools, used instead of the web tools.
+            journal: Keeps what the web tools bring, and has what they brought before.
+            followed: The run's count of followed links.
+
+        Raises:
+            ConfigurationError: The search is not available here, or the folder cannot be read.
+        """
+        if own is not None:
+            return cls(None, None, own)
+        if settings.search == "none":
+            return cls(None, None)
+        try:
+            if settings.search == "corpus":
+                corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
+                return cls(*_kept(corpus, corpus, journal), follow_links=settings.follow_links)
+            allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
+            search = _search(settings.search)
+            if allowed or blocked:
+                search = _Filtered(search, DomainRules(allowed, blocked))
+            fetcher = _web_fetcher(allowed, blocked)
+            return cls(
+                *_kept(search, fetcher, journal),
+                follow_links=settings.follow_links,
+                followed=followed,
+            )
+        except ValueError as error:  # of fusion_tools: one line that says what is missing
+            raise ConfigurationError(str(error)) from None
+
+    def __bool__(self) -> bool:
+        return bool(self._own or self._search or self._fetcher)
+
+    def tools(
+        self, said: str, nonce: str, book: SourceBook, urls: Iterable[str] = ()
+    ) -> list[BaseTool]:
+        """The tools for one researcher, with a ledger of the addresses it may fetch.
+
+        Args:
+            said: What the user and the application said; addresses in it may be fetched.
+            nonce: The run's delimiter secret.
+            book: The researcher's sources, which it may fetch by number.
+            urls: Further addresses that it may fetch.
+        """
+        if self._own is not None:
+            return list(self._own)
+        ledger = UrlLedger.from_text(said, follow_links=self._follow_links, followed=self._followed)
+        ledger.add_urls(urls)
+        tools = []
+        if self._search is not None:
+            tools.append(web_search_tool(self._search, ledger=ledger, nonce=nonce))
+        if self._fetcher is not None:
+            tools.append(web_fetch_tool(self._fetcher, ledger=ledger, book=book, nonce=nonce))
+        return tools
+
+
+def _kept(
+    search: SearchProvider, fetcher: PageFetcher, journal: Journal | None
+) -> tuple[SearchProvider, PageFetcher]:
+    if journal is None:
+        return search, fetcher
+    return _KeptSearch(search, journal), _KeptFetch(fetcher, journal)
+
+
+class _KeptSearch:
+    """A search whose hits are kept: the web answers otherwise the next time."""
+
+    def __init__(self, search: SearchProvider, journal: Journal) -> None:
+        self.name = search.name
+        self._search, self._journal = search, journal
+
+    async def search(self, query: str, limit: int) -> list[SearchResult]:
+        step = f"search {limit} {query}"
+        hits: list[SearchResult] | None = self._journal.found(step)
+        if hits is None:
+            hits = await self._search.search(query, limit)
+            self._journal.keep(step, hits)
+        return hits
+
+
+class _KeptFetch:
+    """A fetcher whose pages are kept."""
+
+    def __init__(self, fetcher: PageFetcher, journal: Journal) -> None:
+        self._fetcher, self._journal = fetcher, journal
+
+    async def fetch(self, url: str) -> Page:
+        step = f"page {url}"
+        page: Page | None = self._journal.found(step)
+        if page is None:
+            page = await self._fetcher.fetch(url)
+            self._journal.keep(step, page)
+        return page
+
+
+class _Filtered:
+    """A search whose hits keep to the allowed domains: one that may not be read is no use."""
+
+    def __init__(self, search: SearchProvider, rules: DomainRules) -> None:
+        self.name = search.name
+        self._search = search
+        self._rules = rules
+
+    async def search(self, query: str, limit: int) -> list[SearchResult]:
+        hits = await self._search.search(query, limit)
+        return [hit for hit in hits if self._allows(hit["url"])]
+
+    def _allows(self, url: str) -> bool:
+        try:
+            self._rules.check(check_url(url))
+        except ToolError:
+            return False
+        return True
+
+
+def _search(search: Any) -> SearchProvider:
+    return _named(search) if isinstance(search, str) else tool_provider(search)
+
+
+@lru_cache(maxsize=8)
+def _named(name: str) -> SearchProvider:
+    """One provider a name for all runs, so that its limits hold for the process."""
+    return named_search(name)
+
+
+@lru_cache(maxsize=64)
+def _web_fetcher(allowed: tuple[str, ...], blocked: tuple[str, ...]) -> PageFetcher:
+    """One fetcher for all runs of the same domains, so that its limits hold for the process."""
+    from fusion_tools.fetch import WebFetcher
+
+    return WebFetcher(allowed_domains=allowed, blocked_domains=blocked)
+
+
+def number_sources(
+    message: ToolMessage, book: SourceBook, nonce: str, page_characters: int | None = None
+) -> tuple[str, str, list[int]]:
+    """A tool's result as the model is to read it, with its sources numbered.
+
+    Args:
+        message: The tool's message; the web tools' artifact says what was found, another tool's
+            is searched for addresses.
+        book: The researcher's sources so far; new ones are added.
+        nonce: The run's delimiter secret.
+        page_characters: Most characters of a page that are shown; the page says where to read
+            on. None shows what the tool brought.
+
+    Returns:
+        The text, the outcome (`ok` or a failure code) and the ids of the sources in it.
+    """
+    artifact: Any = message.artifact
+    if is_artifact(artifact):
+        ids = book.note(artifact)
+        if artifact["failure"] is not None:
+            return message.text, artifact["failure"]["code"], []
+        if artifact["kind"] == "search":
+            return search_text(artifact, ids, nonce), "ok", ids
+        if page_characters is not None and page_characters < artifact["limit"]:
+            end = part_end(artifact["text"], artifact["offset"], page_characters)
+            artifact = {**artifact, "limit": end - artifact["offset"]}
+        return page_text(artifact, ids[0] if ids else None, nonce), "ok", ids
+    if message.status == "error":
+        code = re.match(r"([a-z_]+): ", message.text)
+        return message.text, code[1] if code else "unavailable", []
+    results = normalise(message.content, artifact)
+    ids = book.note_results(results)
+    return foreign_text(message.text, results, ids, nonce), "ok", ids

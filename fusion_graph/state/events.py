@@ -1,0 +1,175 @@
+"""Progress events: what a run says about itself while it goes on, as custom stream data.
+
+Every event is a dict with `type` and `at` (seconds since the run began). `EVENTS` lists them with
+what else they hold; every face tells the same ones. `fusion_graph.faces.follow` gets them out of a
+stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fusion_graph.text.thinking import VisibleTokens
+
+Emit = Callable[..., None]
+"""`emit(type, **data)`: sends one event; never fails, never waits."""
+
+QUIET_SECONDS = 10.0
+"""Longest a stage says nothing, well under the 15 s after which people wonder."""
+
+DELTA_SECONDS = 0.1
+"""Pieces of a panelist's text are told together, at most this often."""
+
+EVENTS: dict[str, str] = {
+    "fusion.started": "run_id, question, preset, preset_reason, panel (names), invoked, reason",
+    "fusion.waiting": "stage, name, seconds: still at it, and silent for 10 s",
+    "panel.added": "name, model",
+    "panel.tool": "name, tool, args, by (model or code): a search or fetch begins",
+    "panel.tool.completed": "name, tool, status, seconds, found",
+    "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
+    "panel.completed": "name, model, served, content, characters, tool_calls, calls, cost_usd, "
+    "seconds; served: the models that really answered",
+    "panel.failed": "name, model, reason, detail, calls, cost_usd, seconds; `timed_out` also if "
+    "left behind",
+    "panel.replaced": "name, model, failure, seconds; by: the model asked in its place",
+    "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
+    "call.retried": "stage, name, model, reason, seconds: waiting before another try",
+    "analysis.in_progress": "model, answers",
+    "analysis.completed": "model, served, analysis, and the number of each of its five kinds of "
+    "points",
+    "analysis.failed": "code, detail",
+    "synthesis.in_progress": "model",
+    "synthesis.restarted": "model, reason: what was streamed so far is void",
+    "verify.in_progress": "claims (number); model: the verifier, where one is asked",
+    "verify.completed": "claims (each with sentence, sources, verdict, missing, passage, "
+    "checked_by), and the number of each verdict: supported, contradicted, unsupported, "
+    "not_checkable; repaired: whether the writer mended its answer",
+    "verify.failed": "detail: the check erred; the answer stands unchecked",
+    "fusion.completed": "status, degradations (codes), served (by whom the answer is written), "
+    "cost_usd, calls, seconds",
+}
+"""Every event by its type, in the order of a run, with what it holds besides `type` and `at`."""
+
+
+def emitter(write: Callable[[Any], None], started: float) -> Emit:
+    """An `Emit` over a LangGraph stream writer.
+
+    Args:
+        write: The node's stream writer.
+        started: Unix time the run began, seconds.
+    """
+
+    def emit(type: str, **data: Any) -> None:
+        write({"type": type, "at": round(time.time() - started, 3), **data})
+
+    return emit
+
+
+@contextmanager
+def never_silent(
+    emit: Emit, stage: str, name: str, *, quiet: float = QUIET_SECONDS
+) -> Iterator[tuple[Emit, Callable[[], None]]]:
+    """Tell that somebody is still at work whenever nothing was heard for a while.
+
+    Args:
+        emit: Sends the events.
+        stage: The stage at work.
+        name: Who in it.
+        quiet: Seconds without an event after which `fusion.waiting` is sent.
+
+    Yields:
+        An `Emit` to use instead, and a function that says that something else was heard.
+    """
+    loop = asyncio.get_running_loop()
+    began = heard = loop.time()
+    timer: asyncio.TimerHandle
+
+    def hear() -> None:
+        nonlocal heard
+        heard = loop.time()
+
+    def telling(type: str, **data: Any) -> None:
+        hear()
+        emit(type, **data)
+
+    def look() -> None:
+        nonlocal timer
+        now = loop.time()
+        if now - heard >= quiet:
+            telling("fusion.waiting", stage=stage, name=name, seconds=round(now - began, 1))
+        timer = loop.call_at(heard + quiet, look)
+
+    timer = loop.call_at(heard + quiet, look)
+    try:
+        yield telling, hear
+    finally:
+        timer.cancel()
+
+
+class Deltas:
+    """Tells what a panelist is writing, without its reasoning, a few pieces together.
+
+    Args:
+        emit: Sends the events.
+        name: The panelist.
+        alive: Called for every piece, reasoning included.
+        nonce: The run's delimiter secret, which nobody is to see.
+    """
+
+    def __init__(self, emit: Emit, name: str, alive: Callable[[], None], nonce: str = "") -> None:
+        self._emit, self._name, self._nonce = emit, name, nonce
+        self.alive = alive
+        self._turn = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._complete = False
+        self.begin()
+
+    def begin(self) -> None:
+        """A new text begins: another turn of the model, or another try."""
+        self.alive()
+        if self._turn:
+            self._tell()
+        self._complete = False
+        self._next_text()
+        self._visible = VisibleTokens(self._hold, void=self._next_text, nonce=self._nonce)
+
+    def _next_text(self) -> None:
+        # Also when what was told turns out to be reasoning: a new turn begins a new text.
+        self._held = self._text = ""
+        self._turn += 1
+
+    def take(self, text: str) -> None:
+        """Take the next piece of the model's text."""
+        self.alive()
+        self._visible.take(text)
+
+    def end(self) -> None:
+        """The text is complete."""
+        self._visible.end()
+        self._tell()
+        self._complete = True
+
+    def broken_off(self) -> str:
+        """End a text that is not complete: what there is of it; empty where none was begun."""
+        if self._complete:
+            return ""
+        self.end()
+        return self._text.strip()
+
+    def _hold(self, text: str) -> None:
+        self._held += text
+        self._text += text
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._held:
+            self._emit("panel.delta", name=self._name, turn=self._turn, text=self._held)
+            self._held = ""
