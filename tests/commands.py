@@ -36,7 +36,7 @@ _PRELOADED = [
     "fusion_graph.evals.expected",
     "fusion_graph.graph",
     "fusion_graph.faces.server.app",
-    "fusion_graph.offline.chat",
+    "fusion_graph.offline._chat",
     "fusion_graph.models.openai_protocol",
     "langgraph.checkpoint.sqlite.aio",
     "genai_prices",

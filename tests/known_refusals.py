@@ -1,4 +1,4 @@
-"""How providers word the refusals of `fusion_graph.models.refusals`: one example a row, or more.
+"""How providers word the refusals of `fusion_graph.models._refusals`: one example a row, or more.
 
 Bodies have the shapes of the providers named; names, figures and ids are made up.
 """

@@ -11,7 +11,7 @@ import pytest
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.models.caching import wants_marks, with_marks
+from fusion_graph.models._caching import wants_marks, with_marks
 from tests.prefixes import marks_in, read, repeated_share
 
 QUESTION = {"messages": [("user", "How wet is water? Please look it up with care.")]}

@@ -6,7 +6,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from fusion_graph.config import Provider
-from fusion_graph.models.http import (
+from fusion_graph.models._http import (
     Event,
     ForeignRedirect,
     ReplyTooLarge,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.models.served import same_model
+from fusion_graph.models._served import same_model
 
 SAME = [
     # the name itself, in other letters

@@ -9,10 +9,10 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import Provider
+from fusion_graph.models._http import ReplyTooLarge
+from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
-from fusion_graph.models.http import ReplyTooLarge
 from fusion_graph.models.open import open_model
-from fusion_graph.models.stream import StreamedReply
 from tests.benchmarks.hostile_replies import child
 from tests.hostile_server import HostileServer
 from tests.test_turns import STREAM, stream_of, whole

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from fusion_graph.config import MAX_PANEL, Panelist, ResolvedConfig, combine
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.evals.draco import BLOCKED_PAGES
+from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_graph.evals.store import folder_digest
 from fusion_graph.nodes.fan_out import check
 from fusion_graph.run.settings import Stack

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import fsum
 
 from fusion_graph.cost.usage import total
-from fusion_graph.evals.answering import Answer
+from fusion_graph.evals._answering import Answer
+from fusion_graph.evals._scoring import QuestionScore, RunScore, score, score_run
 from fusion_graph.evals.intervals import FEWEST_PAIRS, Interval, Values, difference, ratio
 from fusion_graph.evals.runner import Marked
-from fusion_graph.evals.scoring import QuestionScore, RunScore, score, score_run
 from fusion_graph.evals.tallies import Policy
 
 FEWEST_IN_A_DOMAIN = FEWEST_PAIRS

@@ -35,10 +35,11 @@ from pydantic import (
 )
 
 from fusion_graph.config import explain
-from fusion_graph.evals import checks, draco
-from fusion_graph.evals.errors import DatasetError
-from fusion_graph.evals.lines import read_lines
-from fusion_graph.evals.questions import (
+from fusion_graph.evals import _checks as checks
+from fusion_graph.evals import _draco as draco
+from fusion_graph.evals._errors import DatasetError
+from fusion_graph.evals._lines import read_lines
+from fusion_graph.evals._questions import (
     Check,
     CheckKind,
     Criterion,
@@ -48,7 +49,7 @@ from fusion_graph.evals.questions import (
     Reference,
     Rubric,
 )
-from fusion_graph.evals.sandbox.suite import Suite, used_names
+from fusion_graph.evals.sandbox._suite import Suite, used_names
 
 MARKINGS = ("rubric", "reference", "tests")
 

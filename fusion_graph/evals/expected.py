@@ -14,11 +14,11 @@ from fusion_graph.cost.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.estimate import estimate
 from fusion_graph.estimate.calls import LEAST_REPLY, LIKELY_ANSWER, LIKELY_DECISION
-from fusion_graph.evals import prompts
-from fusion_graph.evals.answering import alone
+from fusion_graph.evals import _prompts as prompts
+from fusion_graph.evals._answering import alone
+from fusion_graph.evals._deciding import panelist_key
+from fusion_graph.evals._questions import Question
 from fusion_graph.evals.arms import Arm, providers_of
-from fusion_graph.evals.deciding import panelist_key
-from fusion_graph.evals.questions import Question
 from fusion_graph.evals.runner import Plan
 
 

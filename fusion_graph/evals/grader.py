@@ -14,8 +14,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from fusion_graph.config import Provider
 from fusion_graph.errors import Failure
-from fusion_graph.evals import prompts
-from fusion_graph.evals.errors import GraderUnavailable
+from fusion_graph.evals import _prompts as prompts
+from fusion_graph.evals._errors import GraderUnavailable
 from fusion_graph.models.calls import Caller, CallFailed, Options
 from fusion_graph.models.open import open_model
 from fusion_graph.state import CallRecord, StageName

@@ -6,9 +6,18 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from fusion_graph.evals import checks, prompts
-from fusion_graph.evals.code import judge_code
-from fusion_graph.evals.contamination import leaks
+from fusion_graph.evals import _checks as checks
+from fusion_graph.evals import _prompts as prompts
+from fusion_graph.evals._code import judge_code
+from fusion_graph.evals._contamination import leaks
+from fusion_graph.evals._grades import CriterionVerdict, Grade
+from fusion_graph.evals._questions import Check, Programs, Question, Reference, Rubric
+from fusion_graph.evals._replies import (
+    REFERENCE_WORDS,
+    RUBRIC_WORDS,
+    Unreadable,
+    read_verdict,
+)
 from fusion_graph.evals.grader import (
     WORDS,
     Ask,
@@ -17,16 +26,8 @@ from fusion_graph.evals.grader import (
     GraderSettings,
     Kind,
 )
-from fusion_graph.evals.grades import CriterionVerdict, Grade
-from fusion_graph.evals.questions import Check, Programs, Question, Reference, Rubric
-from fusion_graph.evals.replies import (
-    REFERENCE_WORDS,
-    RUBRIC_WORDS,
-    Unreadable,
-    read_verdict,
-)
-from fusion_graph.evals.sandbox.limits import Limits
-from fusion_graph.evals.sandbox.suite import Suite
+from fusion_graph.evals.sandbox._limits import Limits
+from fusion_graph.evals.sandbox._suite import Suite
 
 T = TypeVar("T")
 

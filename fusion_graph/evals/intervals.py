@@ -21,8 +21,8 @@ from operator import itemgetter
 from statistics import NormalDist
 from typing import TypeVar
 
-from fusion_graph.evals import unseen
-from fusion_graph.evals.sign_test import SignTest
+from fusion_graph.evals import _unseen as unseen
+from fusion_graph.evals._sign_test import SignTest
 
 RESAMPLES = 10_000
 """Enough that another seed moves a bound by about a hundredth of the interval's width."""

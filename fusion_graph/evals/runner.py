@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fusion_graph.evals.answering import Answer, Answering, kept
+from fusion_graph.evals._answering import Answer, Answering, kept
+from fusion_graph.evals._code import CODE_CHARACTERS
+from fusion_graph.evals._grades import Grade
+from fusion_graph.evals._questions import Programs, Question, Rubric
 from fusion_graph.evals.arms import Arm, providers_of
-from fusion_graph.evals.code import CODE_CHARACTERS
 from fusion_graph.evals.grader import Ask, GraderCall, GraderReply, GraderSettings, live
-from fusion_graph.evals.grades import Grade
 from fusion_graph.evals.grading import grade
-from fusion_graph.evals.questions import Programs, Question, Rubric
-from fusion_graph.evals.sandbox.suite import Suite
+from fusion_graph.evals.sandbox._suite import Suite
 from fusion_graph.evals.spending import CapReached, Spending
 from fusion_graph.evals.store import Store, key_of
 from fusion_graph.models.journal import Journal

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from fusion_graph.evals.grades import Pass
-from fusion_graph.evals.questions import Criterion
+from fusion_graph.evals._grades import Pass
+from fusion_graph.evals._questions import Criterion
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from fusion_graph.config import FusionConfig, coerce, explain
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.faces.blocking import iterate_blocking
-from fusion_graph.faces.chat_message import MODEL_PREFIX, Pieces, whole_message
+from fusion_graph.faces._blocking import iterate_blocking
+from fusion_graph.faces._chat_message import MODEL_PREFIX, Pieces, whole_message
+from fusion_graph.faces._isolated import progress_teller, run_apart
+from fusion_graph.faces._structured import FORMAT_FOR_TRACES, Method, structured
 from fusion_graph.faces.follow import Event
-from fusion_graph.faces.isolated import progress_teller, run_apart
-from fusion_graph.faces.structured import FORMAT_FOR_TRACES, Method, structured
 from fusion_graph.graph import create_fusion_graph
 from fusion_graph.run.recursion import refuse_recursion
 

@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 
 from fusion_graph.config import FusionConfig
 from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
-from fusion_graph.faces.deliberation import create_deliberation
-from fusion_graph.faces.tool_result import (
+from fusion_graph.faces._deliberation import create_deliberation
+from fusion_graph.faces._tool_result import (
     LEAST_CHARACTERS,
     error_result,
     refusal,
@@ -67,7 +67,7 @@ def create_fusion_tool(
     """A tool that asks a panel and returns what OpenRouter's fusion tool returns.
 
     The agent's own model writes the answer, so no writer is called. The result is JSON (see
-    `fusion_graph.faces.tool_result`), the whole report is the tool message's `artifact`,
+    `fusion_graph.faces._tool_result`), the whole report is the tool message's `artifact`,
     and the panel's progress events are in the agent's `custom` stream with `subgraphs=True`.
 
     The tool never raises: every failure is a result with `status` `error`. Only a cancellation

@@ -28,13 +28,16 @@ from langchain_core.runnables.config import var_child_runnable_config
 from fusion_graph.cost.budget import Budget, OverBudget, Share
 from fusion_graph.cost.counts import counted
 from fusion_graph.errors import Degradation, Failure, FailureReason
+from fusion_graph.models._charges import Heard, charged_nothing
+from fusion_graph.models._foreign import tool_choice_for, with_cache_marks
+from fusion_graph.models._reading import read_reply
+from fusion_graph.models._served import served_by
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
     ENCRYPTED_REASONING,
     REASONING_WITH_TOOLS,
 )
-from fusion_graph.models.charges import Heard, charged_nothing
 from fusion_graph.models.failures import (
     DETAIL_CHARACTERS,
     failure_of,
@@ -47,13 +50,10 @@ from fusion_graph.models.failures import (
     worth_retrying,
 )
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
-from fusion_graph.models.foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import Model
-from fusion_graph.models.reading import read_reply
 from fusion_graph.models.reply import without_turn
 from fusion_graph.models.secrets import scrub
-from fusion_graph.models.served import served_by
 from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit

@@ -9,11 +9,11 @@ import re
 from collections.abc import Collection, Iterable
 
 from fusion_graph.errors import ARROW, Failure, FailureReason
-from fusion_graph.models.complaint import Complaint, complaint_of
-from fusion_graph.models.connection import connection_words, is_broken, place_of
-from fusion_graph.models.refusals import Refusal, fitting, known_refusal
+from fusion_graph.models._complaint import Complaint, complaint_of
+from fusion_graph.models._connection import connection_words, is_broken, place_of
+from fusion_graph.models._refusals import Refusal, fitting, known_refusal
+from fusion_graph.models._waiting import asked_wait
 from fusion_graph.models.secrets import scrub
-from fusion_graph.models.waiting import asked_wait
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
 """Tried again besides every 5xx; no other status gets better by asking twice."""

@@ -30,6 +30,9 @@ from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.langgraph_seams.loops import loop_owned
+from fusion_graph.models._caching import wants_marks
+from fusion_graph.models._connection import shown_address
+from fusion_graph.models._foreign import is_anthropic, kept_whole
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
@@ -39,10 +42,7 @@ from fusion_graph.models.apis import (
     Endpoint,
     endpoint_of,
 )
-from fusion_graph.models.caching import wants_marks
-from fusion_graph.models.connection import shown_address
 from fusion_graph.models.fitting import Window
-from fusion_graph.models.foreign import is_anthropic, kept_whole
 from fusion_graph.models.own_server import Served, ask_server, is_own_server, served
 from fusion_graph.models.secrets import SHORTEST_SECRET, scrub
 
@@ -525,7 +525,7 @@ async def _connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
     """This loop's chat models by identity, and the HTTP client they share."""
     import httpx2
 
-    from fusion_graph.models.http import guard
+    from fusion_graph.models._http import guard
 
     def make() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:
         _keep_logs_clean()

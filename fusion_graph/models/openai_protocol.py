@@ -27,8 +27,8 @@ from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIStatusError
 from pydantic import Field, PrivateAttr
 
-from fusion_graph.models.caching import with_marks
-from fusion_graph.models.completion import (
+from fusion_graph.models._caching import with_marks
+from fusion_graph.models._completion import (
     ErrorReply,
     checked,
     encodable,
@@ -36,10 +36,10 @@ from fusion_graph.models.completion import (
     text_of,
     turn_in,
 )
-from fusion_graph.models.http import body_of, events_of, is_stream, opened
+from fusion_graph.models._http import body_of, events_of, is_stream, opened
+from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.reply import items_for, with_turn
 from fusion_graph.models.secrets import conceal, scrub
-from fusion_graph.models.stream import StreamedReply
 
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, a call's arguments, or a

@@ -268,7 +268,7 @@ class _Questions:
         self, method: str, url: str, body: Mapping[str, Any] | None
     ) -> tuple[int | None, Any]:
         raw = bytearray()
-        from fusion_graph.models.http import ReplyTooLarge, check_parts
+        from fusion_graph.models._http import ReplyTooLarge, check_parts
 
         try:
             async with (

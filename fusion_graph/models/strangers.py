@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fusion_graph.errors import Degradation
-from fusion_graph.models.served import same_model
+from fusion_graph.models._served import same_model
 from fusion_graph.state import CallRecord, PanelAnswer
 
 

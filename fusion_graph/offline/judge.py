@@ -8,11 +8,11 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from fusion_graph.offline.chat import ExtractiveModel, Reply
-from fusion_graph.offline.comparison import Clash, Comparison, Shared, statements
-from fusion_graph.offline.material import Material, panel_material
-from fusion_graph.offline.question import Question, ask, named_question
-from fusion_graph.offline.text import listed
+from fusion_graph.offline._chat import ExtractiveModel, Reply
+from fusion_graph.offline._comparison import Clash, Comparison, Shared, statements
+from fusion_graph.offline._material import Material, panel_material
+from fusion_graph.offline._question import Question, ask, named_question
+from fusion_graph.offline._text import listed
 
 MOST_UNIQUE = 40
 """Single contributions listed; those of many long answers would bury the rest."""

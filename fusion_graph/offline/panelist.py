@@ -9,13 +9,13 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from fusion_graph.offline.chat import ExtractiveModel, Offered, Reply, offered
-from fusion_graph.offline.citing import cited, telling_phrase
-from fusion_graph.offline.lexicon import AVOIDANCE, SEARCH_WORDS, STOP
-from fusion_graph.offline.question import Question, ask, named_question
-from fusion_graph.offline.reading import Document, Hit, Reading, read
-from fusion_graph.offline.relevance import Passage, Relevance, passages
-from fusion_graph.offline.selection import (
+from fusion_graph.offline._chat import ExtractiveModel, Offered, Reply, offered
+from fusion_graph.offline._citing import cited, telling_phrase
+from fusion_graph.offline._lexicon import AVOIDANCE, SEARCH_WORDS, STOP
+from fusion_graph.offline._question import Question, ask, named_question
+from fusion_graph.offline._reading import Document, Hit, Reading, read
+from fusion_graph.offline._relevance import Passage, Relevance, passages
+from fusion_graph.offline._selection import (
     Rank,
     by_centrality,
     by_figures,
@@ -23,7 +23,7 @@ from fusion_graph.offline.selection import (
     in_reading_order,
     select,
 )
-from fusion_graph.offline.text import cleaned, listed, stem, tokens
+from fusion_graph.offline._text import cleaned, listed, stem, tokens
 from fusion_tools.normalise import normalise_url
 
 FIGURE_WORDS = "cost percent points seconds"

@@ -22,12 +22,12 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from fusion_graph.offline.chat import ExtractiveModel, Reply
-from fusion_graph.offline.composing import COMPILED, compose
-from fusion_graph.offline.material import asked_in, panel_material
+from fusion_graph.offline._chat import ExtractiveModel, Reply
+from fusion_graph.offline._composing import COMPILED, compose
+from fusion_graph.offline._material import asked_in, panel_material
+from fusion_graph.offline._reading import fences
+from fusion_graph.offline._routing import route
 from fusion_graph.offline.panelist import METHODS, research
-from fusion_graph.offline.reading import fences
-from fusion_graph.offline.routing import route
 from fusion_graph.prompts import ROUTER
 
 ALONE = replace(METHODS["keyword"], quotes=False)

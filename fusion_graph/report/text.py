@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from fusion_graph.report.html._wording import duration, from_sources, moment, money, others
 from fusion_graph.report.html.panel import Member, Panel
 from fusion_graph.report.html.strangers import readable
-from fusion_graph.report.html.wording import duration, from_sources, moment, money, others
 from fusion_graph.text.claims import Told, checker, counts, found_at, summed_up, worst_first
 from fusion_graph.text.phrases import claimed, clean, counted
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from fusion_graph.text.call_markup import Span, code_spans, cut_out, outside
+from fusion_graph.text._call_markup import Span, code_spans, cut_out, outside
 
 EXAMPLE_WORDS = "the exact words"
 """What the panel's instructions quote to show how to quote."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fusion_graph.text.call_markup import (
+from fusion_graph.text._call_markup import (
     closing,
     code_spans,
     cut_out,

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fusion_graph.text.call_markup import call_spans, cut_out, plain, remnant_spans
+from fusion_graph.text._call_markup import call_spans, cut_out, plain, remnant_spans
 from fusion_graph.text.mended_json import mended
 
 Offered = Mapping[str, Mapping[str, Any]]

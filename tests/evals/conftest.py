@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.evals.sandbox.limits import Limits
+from fusion_graph.evals.sandbox._limits import Limits
+from fusion_graph.evals.sandbox._suite import Suite
 from fusion_graph.evals.sandbox.run import SuiteRun, run_suite
-from fusion_graph.evals.sandbox.suite import Suite
 
 PATIENT = Limits(seconds=120, cpu_seconds=30)
 """So that a busy machine changes no verdict."""

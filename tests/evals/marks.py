@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fusion_graph.config import combine
-from fusion_graph.evals.answering import Answer
+from fusion_graph.evals._answering import Answer
+from fusion_graph.evals._grades import CriterionVerdict, Grade
+from fusion_graph.evals._questions import Check, Question
 from fusion_graph.evals.arms import Arm, Kind
 from fusion_graph.evals.comparison import compare
 from fusion_graph.evals.datasets import Dataset
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.grades import CriterionVerdict, Grade
 from fusion_graph.evals.output.evaluation import Evaluation
-from fusion_graph.evals.questions import Check, Question
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.tallies import STRICT
 from fusion_graph.state import CallRecord

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from fusion_graph.errors import ConfigurationError, MissingKey
-from fusion_graph.evals.answering import ArmUnavailable, elapsed
+from fusion_graph.evals._answering import ArmUnavailable, elapsed
+from fusion_graph.evals._draco import BLOCKED_PAGES
+from fusion_graph.evals._scoring import score
 from fusion_graph.evals.arms import open_arms
-from fusion_graph.evals.draco import BLOCKED_PAGES
-from fusion_graph.evals.scoring import score
 from fusion_graph.evals.tallies import STRICT
 from tests.evals.evaluations import counts, evaluate, question_file, script, stack_file
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from fusion_graph.evals.checks import number, numbers_in, passes
-from fusion_graph.evals.questions import Check
+from fusion_graph.evals._checks import number, numbers_in, passes
+from fusion_graph.evals._questions import Check
 
 
 def right(kind: str, expected: object, answer: str, tolerance: float = 0.0) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.evals.code import code_in, judge_code
-from fusion_graph.evals.questions import Programs
-from fusion_graph.evals.sandbox.suite import Suite, used_names
+from fusion_graph.evals._code import code_in, judge_code
+from fusion_graph.evals._questions import Programs
+from fusion_graph.evals.sandbox._suite import Suite, used_names
 
 F = "def f(x):\n    return x * 2\n"
 WORSE = "def f(x):\n    return x\n"

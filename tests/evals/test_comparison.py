@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from fusion_graph.evals._errors import MixedGraders
+from fusion_graph.evals._grades import Grade
 from fusion_graph.evals.comparison import compare
-from fusion_graph.evals.errors import MixedGraders
-from fusion_graph.evals.grades import Grade
 from fusion_graph.evals.tallies import STRICT
 from tests.evals.marks import arm, mark, question
 

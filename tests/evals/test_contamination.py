@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fusion_graph.config import FusionConfig
-from fusion_graph.evals.contamination import leaked_sources, leaks
-from fusion_graph.evals.draco import BLOCKED_PAGES
+from fusion_graph.evals._contamination import leaked_sources, leaks
+from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_tools.address import check_url
 from fusion_tools.domains import DomainRules
 from fusion_tools.results import ToolError

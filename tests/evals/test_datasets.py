@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.evals.datasets import read_dataset, select
-from fusion_graph.evals.errors import DatasetError
-from fusion_graph.evals.questions import (
+from fusion_graph.evals._errors import DatasetError
+from fusion_graph.evals._questions import (
     Check,
     Criterion,
     Programs,
@@ -21,7 +20,8 @@ from fusion_graph.evals.questions import (
     Reference,
     Rubric,
 )
-from fusion_graph.evals.sandbox.suite import Suite
+from fusion_graph.evals.datasets import read_dataset, select
+from fusion_graph.evals.sandbox._suite import Suite
 
 RUBRIC = {
     "id": "staggered-did",

@@ -12,17 +12,9 @@ import pytest
 
 from fusion_graph.config import Provider
 from fusion_graph.cost.usage import total
-from fusion_graph.evals.errors import GraderUnavailable
-from fusion_graph.evals.grader import (
-    Ask,
-    GraderCall,
-    GraderReply,
-    GraderSettings,
-    live,
-)
-from fusion_graph.evals.grades import Grade
-from fusion_graph.evals.grading import grade
-from fusion_graph.evals.questions import (
+from fusion_graph.evals._errors import GraderUnavailable
+from fusion_graph.evals._grades import Grade
+from fusion_graph.evals._questions import (
     Check,
     Criterion,
     Programs,
@@ -30,8 +22,16 @@ from fusion_graph.evals.questions import (
     Reference,
     Rubric,
 )
-from fusion_graph.evals.sandbox.suite import Suite
-from fusion_graph.evals.scoring import score
+from fusion_graph.evals._scoring import score
+from fusion_graph.evals.grader import (
+    Ask,
+    GraderCall,
+    GraderReply,
+    GraderSettings,
+    live,
+)
+from fusion_graph.evals.grading import grade
+from fusion_graph.evals.sandbox._suite import Suite
 from fusion_graph.evals.tallies import OPENROUTER, STRICT
 
 RUBRIC = Rubric(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from fusion_graph.evals._sign_test import SignTest
 from fusion_graph.evals.intervals import NO_DIFFERENCE, difference, ratio, student_t
-from fusion_graph.evals.sign_test import SignTest
 
 Arm = dict[str, float | None]
 

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from fusion_graph.cli.eval import shown
+from fusion_graph.evals._grades import Grade
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.grades import Grade
 from fusion_graph.evals.intervals import NO_DIFFERENCE
 from fusion_graph.evals.output import write_results
 from fusion_graph.evals.output.html import render_html

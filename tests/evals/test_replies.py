@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.evals.replies import (
+from fusion_graph.evals._replies import (
     REFERENCE_WORDS,
     RUBRIC_WORDS,
     Unreadable,

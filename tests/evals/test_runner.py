@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.evals.errors import GraderUnavailable
+from fusion_graph.evals._errors import GraderUnavailable
 from fusion_graph.evals.grader import GraderSettings
 from fusion_graph.evals.spending import CapReached
 from fusion_graph.evals.store import STEPS, UNFINISHED, Store

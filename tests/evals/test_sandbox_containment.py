@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.evals.sandbox.limits import Limits
+from fusion_graph.evals.sandbox._limits import Limits
 from fusion_graph.evals.sandbox.run import MEASURES
 from tests.evals.conftest import started_by
 
@@ -320,7 +320,7 @@ async def test_a_cancelled_run_leaves_nothing(judged):
 EVALUATION = """
 import asyncio
 from fusion_graph.evals.sandbox.run import run_suite
-from fusion_graph.evals.sandbox.suite import Suite
+from fusion_graph.evals.sandbox._suite import Suite
 asyncio.run(run_suite("import time\\ntime.sleep(10**6)", Suite("assert f(2) == 4")))
 """
 

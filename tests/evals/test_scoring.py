@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.evals.errors import MixedGraders
-from fusion_graph.evals.grades import CriterionVerdict, Grade
-from fusion_graph.evals.questions import Criterion, Question, Reference, Rubric
-from fusion_graph.evals.scoring import Mean, score, score_run
+from fusion_graph.evals._errors import MixedGraders
+from fusion_graph.evals._grades import CriterionVerdict, Grade
+from fusion_graph.evals._questions import Criterion, Question, Reference, Rubric
+from fusion_graph.evals._scoring import Mean, score, score_run
 from fusion_graph.evals.tallies import OPENROUTER, POLICIES, STRICT, tally
 
 # Positive weights: 10 + 6 + 4 = 20. Errors: -8 on facts, -30 on citations.

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from fusion_graph.faces.blocking import iterate_blocking
+from fusion_graph.faces._blocking import iterate_blocking
 from fusion_graph.langgraph_seams.loops import run_blocking
 
 setting: ContextVar[str] = ContextVar("setting", default="unset")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fusion_graph import AllPanelistsFailed, ConfigurationError, EmptyQuestion, FusionRecursion
-from fusion_graph.faces.tool_result import LEAST_CHARACTERS, error_result, tool_result
+from fusion_graph.faces._tool_result import LEAST_CHARACTERS, error_result, tool_result
 from tests.claims import CLAIMS, claim
 
 ANALYSIS = {

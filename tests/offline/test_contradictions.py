@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.offline.opposing import opposed
+from fusion_graph.offline._opposing import opposed
 from tests.benchmarks.keyless import SEED, planted, right
 from tests.offline.panel import folder_of, whole_run
 

@@ -12,8 +12,8 @@ from langchain_core.tools import tool
 from fusion_graph.evidence import ANY_SOURCE, cited, quoted
 from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.offline import PANELISTS, offline_model
-from fusion_graph.offline.citing import claims
-from fusion_graph.offline.quantities import quantities
+from fusion_graph.offline._citing import claims
+from fusion_graph.offline._quantities import quantities
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
 from tests.offline.panel import BUNDLED, Finding, folder_of, research, tools_over, whole_run
 

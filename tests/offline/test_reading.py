@@ -11,7 +11,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from fusion_graph.offline.reading import fences, read
+from fusion_graph.offline._reading import fences, read
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, panel_system
 from fusion_tools.render import foreign_text, page_text, search_text
 from fusion_tools.results import PageArtifact, SearchArtifact

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.offline.citing import cited
-from fusion_graph.offline.quantities import quantities
-from fusion_graph.offline.text import (
+from fusion_graph.offline._citing import cited
+from fusion_graph.offline._quantities import quantities
+from fusion_graph.offline._text import (
     capitalised,
     cleaned,
     content_stems,

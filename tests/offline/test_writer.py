@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Sys
 
 from fusion_graph.evidence import ANY_SOURCE, cited
 from fusion_graph.offline import offline_model
-from fusion_graph.offline.composing import COMPILED
+from fusion_graph.offline._composing import COMPILED
 from fusion_graph.prompts import ROUTER, fenced, panel_system, writer_material
 from tests.offline.panel import NONCE, folder_of, judged, research, source, tools_over, written
 

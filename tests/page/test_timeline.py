@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fusion_graph.report.html._timeline import lay_out, ticks
 from fusion_graph.report.html.panel import Member
-from fusion_graph.report.html.timeline import lay_out, ticks
 from fusion_graph.report.model import TimelineRow
 
 MODELS = frozenset({"m"})

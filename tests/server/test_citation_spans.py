@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusion_graph.faces.server.citation_spans import spans
+from fusion_graph.faces.server._citation_spans import spans
 
 
 def test_places_count_utf_16_units_as_the_page_does():

@@ -8,8 +8,8 @@ import pytest
 
 from fusion_graph.config import FusionConfig
 from fusion_graph.config.presets import Preset, load
+from fusion_graph.faces.server._openai_errors import ApiError
 from fusion_graph.faces.server.limits import CLOSED, SETTABLE, Limits, run_context
-from fusion_graph.faces.server.openai_errors import ApiError
 from tests.server.conftest import MESSAGES, running
 
 OFFLINE = load("offline")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fusion_graph.evals._questions import Question
 from fusion_graph.evals.arms import Arm
 from fusion_graph.evals.comparison import Results
 from fusion_graph.evals.datasets import Dataset
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.questions import Question
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.tallies import Policy
 

@@ -8,7 +8,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fusion_graph.evals.output import plots, words
+from fusion_graph.evals.output import _plots as plots
+from fusion_graph.evals.output import words
 from fusion_graph.evals.output.evaluation import Evaluation
 from fusion_graph.report.html.panel import hue
 from fusion_graph.report.html.strangers import readable

@@ -21,8 +21,8 @@ from fusion_graph.evals.sandbox._answer import DETAIL_CHARACTERS, Answer, Untest
 from fusion_graph.evals.sandbox._confine import confine
 from fusion_graph.evals.sandbox._pytest import cases_of, stand_in
 from fusion_graph.evals.sandbox._settling import SETTLE, settling
+from fusion_graph.evals.sandbox._suite import own_lines
 from fusion_graph.evals.sandbox._wire import Wire
-from fusion_graph.evals.sandbox.suite import own_lines
 
 
 def main() -> None:

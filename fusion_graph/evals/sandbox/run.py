@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fusion_graph.evals.sandbox.child import Child, Folder, folders, object_in
-from fusion_graph.evals.sandbox.limits import Limits
-from fusion_graph.evals.sandbox.suite import Suite, used_names
+from fusion_graph.evals.sandbox._child import Child, Folder, folders, object_in
+from fusion_graph.evals.sandbox._limits import Limits
+from fusion_graph.evals.sandbox._suite import Suite, used_names
 
 Outcome = Literal["passed", "failed", "timed_out", "over_limit", "untestable"]
 """`untestable`: the dataset's tests ask for what cannot be done; it says nothing of the answer."""

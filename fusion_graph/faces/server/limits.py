@@ -12,7 +12,7 @@ from fusion_graph.config import MAX_PANEL, MAX_TOOL_CALLS, FusionConfig, Panelis
 from fusion_graph.config.presets import Preset
 from fusion_graph.config.providers import INTEGRATION_KEYS, providers
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.faces.server.openai_errors import ApiError
+from fusion_graph.faces.server._openai_errors import ApiError
 
 SETTABLE = frozenset(
     {

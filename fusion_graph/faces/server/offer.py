@@ -7,8 +7,8 @@ from typing import Any
 
 from fusion_graph.config.presets import Preset, load, names
 from fusion_graph.errors import FusionError, UnknownPreset
-from fusion_graph.faces.server.openai_errors import ApiError
-from fusion_graph.faces.server.public import preset_name
+from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.faces.server._public import preset_name
 
 PREFIX = "fusion/"
 """A preset's id as a model is this and its name, as OpenRouter's `openrouter/fusion`."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.faces.server.openai_errors import ApiError, api_error
-from fusion_graph.faces.server.public import preset_name, public_report, result_event
+from fusion_graph.faces.server._openai_errors import ApiError, api_error
+from fusion_graph.faces.server._public import preset_name, public_report, result_event
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage

@@ -123,7 +123,7 @@ class LiveRun:
         Args:
             elapsed: Seconds since the run began.
         """
-        from fusion_graph.report.html.environment import template
+        from fusion_graph.report.html._environment import template
         from fusion_graph.report.html.markdown import markdown
 
         return readable(

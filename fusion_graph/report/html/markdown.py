@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from fusion_graph.evidence import Mark, read_citations
-from fusion_graph.report.html.claims import mark_claims
+from fusion_graph.report.html._claims import mark_claims
 from fusion_graph.report.html.strangers import web_address
 
 Cite = Callable[[list[int], str | None], str]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from fusion_graph.faces.server.citation_spans import spans
-from fusion_graph.faces.server.claims_told import claims_told
+from fusion_graph.faces.server._citation_spans import spans
+from fusion_graph.faces.server._claims_told import claims_told
 from tests.claims import ANSWER, CLAIMS, claim
 from tests.server.conftest import Server
 from tests.server.playground.visiting import PHONE, Open, Visit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page
 
-from fusion_graph.faces.server.citation_spans import spans
+from fusion_graph.faces.server._citation_spans import spans
 from tests.server.conftest import Server
 from tests.server.playground.visiting import Open
 

@@ -1,0 +1,188 @@
+"""The playground's JSON interface: presets, runs, and a run's events as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fusion_graph.errors import MissingKey
+from fusion_graph.faces.server._citation_spans import report_spans
+from fusion_graph.faces.server._claims_told import claims_told
+from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.faces.server._playground_presets import (
+    chosen_preset,
+    presets,
+    problem_told,
+)
+from fusion_graph.faces.server._wire import json_response, read_json, to_json
+from fusion_graph.faces.server.limits import Limits, run_context
+from fusion_graph.faces.server.offer import PREFIX, Offer
+from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.settings import ServerSettings
+
+HEARTBEAT_SECONDS = 5
+"""A stream sends a comment as often as this, well under the patience of any proxy."""
+
+LISTED_CHARACTERS = 300
+"""How much of a question the list of runs shows."""
+
+
+class Playground:
+    """The handlers of the page's requests.
+
+    Args:
+        settings: The server's.
+        report_address: Where the page finds a run's report.
+    """
+
+    def __init__(self, settings: ServerSettings, report_address: Callable[[Run], str]) -> None:
+        self._limits = settings.limits
+        self._offer = Offer(settings.limits.presets)
+        self._report_address = report_address
+
+    async def presets(self, _request: Request) -> Response:
+        """The presets on offer, and what a request may choose itself."""
+        limits = self._limits
+        return json_response(
+            {
+                "presets": await asyncio.to_thread(presets, self._offer),
+                "limits": {"models": limits.models != (), "max_panel": limits.max_panel},
+            }
+        )
+
+    async def start(self, request: Request) -> Response:
+        """Start a run on `{question, fusion}`; what cannot work is refused before it begins."""
+        body = await read_json(request)
+        question = _question(body)
+        fusion = _fusion(body)
+        name = fusion.pop("preset", None)
+        context, model = await asyncio.to_thread(self._context, name, fusion, self._limits)
+        run = _runs(request).start([("user", question)], context, model=model, question=question)
+        return json_response(await self._told(run), 201, {"location": f"/api/runs/{run.id}"})
+
+    async def list(self, request: Request) -> Response:
+        """The runs this server remembers, the newest first."""
+        listed = [
+            {**_summary(run), "question": run.question[:LISTED_CHARACTERS]}
+            for run in _runs(request).latest()
+        ]
+        return json_response({"runs": listed})
+
+    async def tell(self, request: Request) -> Response:
+        """One run: how it stands, and its report once it has ended."""
+        return json_response(await self._told(self.run(request)))
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a run; of one that has ended nothing changes."""
+        run = self.run(request)
+        await _runs(request).cancel(run.id)
+        return json_response(await self._told(run))
+
+    async def events(self, request: Request) -> Response:
+        """A run's events from the beginning or after `Last-Event-ID`, live until `run.ended`."""
+        run = self.run(request)
+        last = request.headers.get("last-event-id", "")
+        after = int(last) + 1 if last.isdecimal() and len(last) < 10 else 0
+        return EventSourceResponse(
+            _streamed(run, after),
+            sep="\n",
+            ping=HEARTBEAT_SECONDS,
+            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
+        )
+
+    def run(self, request: Request) -> Run:
+        """The run that a request's path names.
+
+        Raises:
+            ApiError: 404, there is none.
+        """
+        run = _runs(request).get(request.path_params["id"])
+        if run is None:
+            raise ApiError(404, "This server remembers no run of that id.", "run_not_found")
+        return run
+
+    def _context(
+        self, name: object, fusion: dict[str, Any], limits: Limits
+    ) -> tuple[dict[str, Any], str]:
+        """A run's configuration, tried out, and what its preset is called as a model."""
+        from fusion_graph.nodes.fan_out import check
+        from fusion_graph.run.settings import Stack
+
+        name = str(name) if name is not None else chosen_preset(self._offer).name
+        ref, preset = self._offer.find(f"{PREFIX}{name}", "fusion.preset")
+        context = {**run_context(fusion, {}, preset, limits), "preset": ref}
+        stack = Stack(None)
+        settings, _ = stack.begin(context)
+        try:
+            check(settings, stack)
+        except MissingKey as error:
+            said = problem_told(error)
+            raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
+        return context, f"{PREFIX}{name}"
+
+    async def _told(self, run: Run) -> dict[str, Any]:
+        address = None if run.report is None else self._report_address(run)
+        return {
+            **_summary(run),
+            "error": run.error,
+            "report": run.report,
+            "citations": run.report and await asyncio.to_thread(report_spans, run.report),
+            "claims": run.report and await asyncio.to_thread(claims_told, run.report),
+            "report_url": address,
+        }
+
+
+def _runs(request: Request) -> Runs:
+    runs: Runs = request.app.state.runs
+    return runs
+
+
+def _question(body: dict[str, Any]) -> str:
+    question = body.get("question")
+    if not isinstance(question, str) or not question.strip():
+        said = "There is no question: send one as the text `question`."
+        raise ApiError(400, said, "empty_question", param="question")
+    return question.strip()
+
+
+def _fusion(body: dict[str, Any]) -> dict[str, Any]:
+    fusion = body.get("fusion")
+    if fusion is None:
+        return {}
+    if not isinstance(fusion, dict):
+        said = "`fusion` holds settings by name, as in {'preset': 'offline'}."
+        raise ApiError(400, said, "invalid_value", param="fusion")
+    return dict(fusion)
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "question": run.question,
+        "model": run.model,
+        "started": run.started,
+        "status": run.status,
+        "seconds": round(_seconds(run), 3),
+    }
+
+
+def _seconds(run: Run) -> float:
+    """How long a run has been at work, or was."""
+    if run.running:
+        return max(0.0, time.time() - run.started)
+    return float(next((event["at"] for event in reversed(run.events) if "at" in event), 0.0))
+
+
+async def _streamed(run: Run, after: int) -> AsyncIterator[ServerSentEvent]:
+    async with aclosing(run.follow(after)) as told:  # type: ignore[type-var]
+        async for number, event in told:
+            yield ServerSentEvent(to_json(event), id=str(number), sep="\n")
+    end = {"type": "run.ended", "status": run.status, "error": run.error}
+    yield ServerSentEvent(to_json(end), sep="\n")
