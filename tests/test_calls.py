@@ -19,8 +19,10 @@ from pydantic import Field
 from fusion_graph import create_fusion_graph
 from fusion_graph.config import Price, Provider
 from fusion_graph.cost.usage import total
-from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import DEPTH_HEADER, Model, open_model
+from fusion_graph.models.options import Options
 
 AT_ONCE = {"Retry-After": "0"}
 PLAIN = Options()
@@ -48,7 +50,7 @@ class Conversation:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     heard: list[str | None] = field(default_factory=list)
 
-    async def ask(self, options: Options = PLAIN, *, stream: bool = False) -> Reply:
+    async def ask(self, options: Options = PLAIN, *, stream: bool = False) -> ModelReply:
         sink, restart = (self._hear, self._restart) if stream else (None, None)
         messages = [SystemMessage("Be brief."), HumanMessage("How wet is water?")]
         return await self.caller.ask(self.model, messages, options, sink, restart)

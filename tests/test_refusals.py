@@ -12,13 +12,14 @@ from langchain_core.messages import HumanMessage
 from fusion_graph.config import Provider
 from fusion_graph.errors import ARROW
 from fusion_graph.models._refusals import REFUSALS
-from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.calls import Caller, CallFailed
 from fusion_graph.models.failures import (
     malformed_call,
     wants_responses,
     wants_tools_listed,
 )
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.options import Options
 from tests.known_refusals import EXAMPLES
 
 ROWS = {row.name: row for row in REFUSALS}

@@ -11,8 +11,10 @@ from langchain_core.messages import HumanMessage
 from fusion_graph.config import Provider
 from fusion_graph.models._http import ReplyTooLarge
 from fusion_graph.models._stream import StreamedReply
-from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import open_model
+from fusion_graph.models.options import Options
 from tests.benchmarks.hostile_replies import child
 from tests.hostile_server import HostileServer
 from tests.test_turns import STREAM, stream_of, whole
@@ -29,7 +31,7 @@ def ask(models):
     """`ask(body)`: the reply that a stream, or a body, is read as; `ask.heard` what was heard."""
     heard: list[str] = []
 
-    async def ask(body: str, stream: bool = True) -> Reply:
+    async def ask(body: str, stream: bool = True) -> ModelReply:
         models.script("m", {"malformed": body, "headers": STREAM if stream else {}})
         model = await open_model("scripted:m", {"scripted": Provider(base_url=models.base_url)})
         caller = Caller("panel", "m", 0.0, lambda *_, **__: None)
@@ -48,7 +50,7 @@ def part(index: int | None = 0, **fields: Any) -> dict[str, Any]:
     return {"tool_calls": [{k: v for k, v in call.items() if v is not None}]}
 
 
-def calls_in(reply: Reply) -> list[tuple[str, Any]]:
+def calls_in(reply: ModelReply) -> list[tuple[str, Any]]:
     return [(call["name"], call["args"]) for call in reply.message.tool_calls]
 
 

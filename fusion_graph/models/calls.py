@@ -15,31 +15,26 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from langchain_core.globals import get_llm_cache
 from langchain_core.messages import (
     AIMessage,
-    AIMessageChunk,
     BaseMessage,
-    message_chunk_to_message,
 )
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 
 from fusion_graph.cost.budget import Budget, OverBudget, Share
 from fusion_graph.cost.counts import counted
-from fusion_graph.errors import Degradation, Failure, FailureReason
+from fusion_graph.errors import Degradation, Failure
 from fusion_graph.models._charges import Heard, charged_nothing
-from fusion_graph.models._foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models._reading import read_reply
+from fusion_graph.models._sending import send
 from fusion_graph.models._served import served_by
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
-    ENCRYPTED_REASONING,
     REASONING_WITH_TOOLS,
 )
 from fusion_graph.models.failures import (
-    DETAIL_CHARACTERS,
+    failed_once,
     failure_of,
     reason_of,
     refused_parameter,
@@ -51,13 +46,12 @@ from fusion_graph.models.failures import (
 )
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
 from fusion_graph.models.journal import Journal
+from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model
-from fusion_graph.models.reply import without_turn
-from fusion_graph.models.secrets import scrub
+from fusion_graph.models.options import Options
 from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
-from fusion_graph.text.thinking import without_thinking
 
 ATTEMPTS = 3
 """Tries of one call, the first included."""
@@ -74,162 +68,6 @@ UNSEEN = ["nostream"]
 """Tag that keeps LangGraph's `messages` mode from emitting a model's reply by itself."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a call asks for besides an answer. None leaves a parameter to the provider.
-
-    Attributes:
-        tools: Tools offered, as OpenAI-format dicts.
-        tool_choice: As OpenAI's; `none` forbids calls while the tools stay listed.
-        temperature: 0 to 2.
-        reasoning_effort: As the provider names it.
-        max_tokens: Most tokens of the reply.
-        response_formats: Ways to ask for JSON, strongest first; a refused one gives way to the
-            next, and after the last the call goes without.
-        cache_control: Whether what a provider is to keep in its cache is marked.
-    """
-
-    tools: Sequence[dict[str, Any]] = ()
-    tool_choice: str | dict[str, Any] | None = None
-    temperature: float | None = None
-    reasoning_effort: str | None = None
-    max_tokens: int | None = None
-    response_formats: tuple[dict[str, Any], ...] = ()
-    cache_control: bool | None = None
-
-    def without(self, name: str) -> Options:
-        """The options after a refusal of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
-        if name == REASONING_WITH_TOOLS:
-            return replace(self, reasoning_effort="none") if self.tools else self
-        if name in API_REFUSALS:
-            return self
-        if name == "response_format":
-            return replace(self, response_formats=self.response_formats[1:])
-        if name == "tools":
-            return replace(self, tools=(), tool_choice=None)
-        cleared: dict[str, Any] = {name: None}
-        return replace(self, **cleared)
-
-    def parameters(self) -> dict[str, Any]:
-        """The parameters that can be refused and are set, by their wire names."""
-        sent: dict[str, Any] = {
-            "temperature": self.temperature,
-            "reasoning_effort": self.reasoning_effort,
-            "tool_choice": self.tool_choice if self.tools else None,
-            "tools": list(self.tools) or None,
-            "max_tokens": self.max_tokens,
-            "response_format": self.response_formats[0] if self.response_formats else None,
-            "cache_control": self.cache_control,
-        }
-        return {name: value for name, value in sent.items() if value is not None}
-
-
-_FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "spii": "content_filter",
-}
-"""Other providers' words for OpenAI's: Anthropic's `stop_reason`, Google's `FinishReason`,
-Mistral's `model_length`."""
-
-
-_MALFORMED = frozenset(
-    {"malformed_function_call", "unexpected_tool_call", "too_many_tool_calls", "tool_use_failed"}
-)
-"""Google's `FinishReason`s for a call that it could not read, which come with an empty reply; and
-Groq's code, where a gateway makes a finish reason of it."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A model's reply.
-
-    Attributes:
-        message: As it came; calls that it held as text are calls.
-        text: What a reader may see of it: no reasoning, no calls, nothing of the prompts' own.
-        ended_by: What ended it before its end, if that was not the cap that was asked for.
-        remedy: What to do about that.
-    """
-
-    message: AIMessage
-    text: str
-    ended_by: str = ""
-    remedy: str = ""
-
-    @property
-    def finish_reason(self) -> str:
-        """Why the model stopped, in OpenAI's words if they have one; empty if it does not say."""
-        metadata = self.message.response_metadata
-        names = ("finish_reason", "stop_reason", "done_reason")
-        said = next((str(metadata[name]) for name in names if metadata.get(name)), "")
-        return _FINISH_REASONS.get(said.lower(), said)
-
-    @property
-    def malformed_call(self) -> bool:
-        """Whether its provider says that the model's call of a tool could not be read."""
-        metadata = self.message.response_metadata
-        names = ("finish_reason", "native_finish_reason", "stop_reason")
-        return any(str(metadata.get(name) or "").lower() in _MALFORMED for name in names)
-
-    def without_calls(self) -> Reply:
-        """The same without calls of tools, and so without the provider's turn, which holds them."""
-        none: dict[str, Any] = {"tool_calls": [], "invalid_tool_calls": []}
-        return replace(self, message=without_turn(self.message.model_copy(update=none)))
-
-    def cut_by(self, limit: str) -> str:
-        """What broke the reply off before its end; empty if nothing did.
-
-        Args:
-            limit: The field that sets its length.
-        """
-        filtered = "the provider's filter"
-        told = [part for part in (self.ended_by, self.remedy.rstrip(".")) if part]
-        too_long = "; ".join(told) or limit
-        return {"length": too_long, "content_filter": filtered}.get(self.finish_reason, "")
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether there is nothing to read in it for no reason that a second try would meet too."""
-        cut = self.finish_reason == "length"
-        return not self.text and not cut and self.silence()["reason"] == "empty_answer"
-
-    def silence(self) -> Failure:
-        """Why there is nothing to read in it, if there is nothing."""
-        if refusal := self.message.additional_kwargs.get("refusal"):
-            words = " ".join(scrub(str(refusal)).split())[:DETAIL_CHARACTERS]
-            return _not_tried_again("content_filter", f"The model refused: {words}")
-        if self.finish_reason == "content_filter":
-            return _not_tried_again("content_filter", "The provider's filter withheld the reply.")
-        said = self.message.text.strip()
-        why = "It sent only reasoning." if said else "The reply was blank."
-        if said and without_thinking(said):
-            why = "It wrote a tool call as text, or repeated the prompt, and no answer."
-        if self.finish_reason == "length" and self.ended_by.startswith(CONTEXT):
-            return _not_tried_again(
-                "context_length", f"{why} It was ended by {self.ended_by}. {self.remedy}"
-            )
-        if self.finish_reason == "length" and self.ended_by:
-            return _not_tried_again(
-                "empty_answer",
-                f"{why} It was ended by {self.ended_by}: raise max_completion_tokens and the "
-                "server's own token limit, or lower the reasoning effort.",
-            )
-        if self.finish_reason == "length":
-            why += (
-                " It used up its token limit, max_completion_tokens: raise it, or lower the "
-                "reasoning effort."
-            )
-        return _not_tried_again("empty_answer", why)
-
-
 def _steps_down(refused: str, options: Options, error: BaseException) -> int:
     """How many ways to ask a refusal does away with: of two schemas, both, or only their bounds."""
     kinds = [wanted.get("type") for wanted in options.response_formats[:2]]
@@ -240,10 +78,6 @@ def _steps_down(refused: str, options: Options, error: BaseException) -> int:
 
 _BOUNDS = re.compile(r"max_?items|max_?length|keyword", re.IGNORECASE)
 """What a refusal of a schema's bounds names: OpenAI's, Azure's, Anthropic's, llama.cpp's."""
-
-
-def _not_tried_again(reason: FailureReason, detail: str) -> Failure:
-    return {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
 
 
 class CallFailed(Exception):
@@ -320,7 +154,7 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None = None,
         restart: Callable[[str], None] | None = None,
-    ) -> Reply:
+    ) -> ModelReply:
         """A model's reply to a conversation.
 
         Args:
@@ -353,7 +187,7 @@ class Caller:
         messages: Sequence[BaseMessage],
         options: Options,
         sink: Callable[[str], None] | None,
-    ) -> Reply:
+    ) -> ModelReply:
         """A reply from the journal, with all that followed from getting it."""
         for record in kept["calls"]:
             self.calls.append(record)
@@ -373,13 +207,13 @@ class Caller:
         messages: Sequence[BaseMessage],
         options: Options,
         ended: tuple[str, str],
-    ) -> Reply:
+    ) -> ModelReply:
         """The reply in a message, in whatever dress its text and its calls came."""
         allowed = options.tool_choice != "none"
         message, text, self.echoed = read_reply(
             message, messages, options.tools, allowed, self.nonce
         )
-        return Reply(message, text, *ended)
+        return ModelReply(message, text, *ended)
 
     async def _ask(
         self,
@@ -388,7 +222,7 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None,
         restart: Callable[[str], None] | None,
-    ) -> Reply:
+    ) -> ModelReply:
         # Who may call tools is asked again, with all of this before what they bring; the writer,
         # whose tools are somebody else's, is not.
         marks = model.cache_marks and model.api == "chat" and self.stage != "synthesis"
@@ -455,7 +289,7 @@ class Caller:
             sent, fits = self.fitting.plan(model.ref, model.window, messages, options.tools, most)
         except TooLong as error:
             detail = too_long_detail(model.ref, model.window, error)
-            raise CallFailed(_not_tried_again("context_length", detail)) from None
+            raise CallFailed(failed_once("context_length", detail)) from None
         return sent, options if most is None else replace(options, max_tokens=fits)
 
     def _fits_better(
@@ -501,7 +335,7 @@ class Caller:
             heard = None if sink is None else Heard(sink)
             into = None if heard is None else heard.take
             try:
-                message = await _send(model, messages, options, self._trace(), into)
+                message = await send(model, messages, options, self._trace(), into)
             except asyncio.CancelledError:
                 self._fail(record, "timed_out", model, share, heard)
                 raise
@@ -619,80 +453,3 @@ def _note_usage(record: CallRecord, message: AIMessage) -> None:
         record["input_tokens"], record["output_tokens"] = tokens.read, tokens.written
         record["cached_tokens"], record["cache_write_tokens"] = tokens.cached, tokens.cache_write
     record["served"], record["provider"] = served_by(message)
-
-
-async def _send(
-    model: Model,
-    messages: Sequence[BaseMessage],
-    options: Options,
-    config: RunnableConfig,
-    sink: Callable[[str], None] | None,
-) -> AIMessage:
-    if model.protocol:
-        return await _send_protocol(model, messages, options, config, sink)
-    chat: Any = model.chat
-    if model.ours:
-        chat = chat.model_copy(update=model.settings(options.parameters()))
-    if options.tools:
-        messages = with_cache_marks(chat, messages)
-        choice = tool_choice_for(chat, options.tool_choice)
-        if choice is None and options.tool_choice not in (None, "none"):
-            model.note_refused(["tool_choice"])
-        chat = chat.bind_tools(list(options.tools), **({"tool_choice": choice} if choice else {}))
-    if sink is None or options.tools:
-        # LangChain mends the arguments of a streamed call that breaks off, and they would be run.
-        reply = _as_message(await chat.ainvoke(list(messages), config))
-        if sink is not None:
-            sink(reply.text)
-        return reply
-    # The instance was told not to stream; asking it to is the way to say otherwise.
-    yes = {"streaming": True} if "streaming" in type(chat).model_fields else {}
-    chat = chat.model_copy(update={"disable_streaming": False, **yes})
-    whole: AIMessageChunk | None = None
-    async for chunk in chat.astream(list(messages), config):
-        if chunk.text:
-            sink(chunk.text)
-        whole = chunk if whole is None else whole + chunk
-    return _as_message(whole)
-
-
-async def _send_protocol(
-    model: Model,
-    messages: Sequence[BaseMessage],
-    options: Options,
-    config: RunnableConfig,
-    sink: Callable[[str], None] | None,
-) -> AIMessage:
-    chat: Any = model.client()
-    if sink is not None:
-        chat = chat.model_copy(update={"sink": sink})
-    parameters = options.parameters()
-    if model.api == "responses" and not model.has_refused(ENCRYPTED_REASONING):
-        parameters["include"] = ["reasoning.encrypted_content"]
-    if model.provider == "openrouter":
-        # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
-        parameters["extra_body"] = {"usage": {"include": True}}
-    if _watched():
-        return _as_message(await chat.ainvoke(list(messages), config, **parameters))
-    return _as_message(await chat.complete(list(messages), **parameters))
-
-
-def _watched() -> bool:
-    """Whether somebody is to be told of model calls: a tracer, a callback of the user's, a cache.
-
-    LangGraph's own handlers are there for the writer's tokens, which it is given directly.
-    """
-    if get_llm_cache() is not None:
-        return True
-    config = var_child_runnable_config.get() or {}
-    manager = config.get("callbacks") or []
-    handlers = manager if isinstance(manager, list) else manager.handlers
-    return any(not type(handler).__module__.startswith("langgraph.") for handler in handlers)
-
-
-def _as_message(reply: Any) -> AIMessage:
-    if isinstance(reply, AIMessageChunk):
-        reply = message_chunk_to_message(reply)
-    if not isinstance(reply, AIMessage):
-        raise TypeError(f"The model returned {type(reply).__name__}, not a message.")
-    return reply

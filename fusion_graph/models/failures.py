@@ -92,6 +92,16 @@ REMEDIES: dict[FailureReason, str] = {
 """What to do next, for each reason, where no row of `refusals` knows better."""
 
 
+def failed_once(reason: FailureReason, detail: str) -> Failure:
+    """Build the failure of a call that no second try would mend.
+
+    Args:
+        reason: Why it failed.
+        detail: What happened and what to do.
+    """
+    return {"reason": reason, "detail": detail, "http_status": None, "attempts": 1}
+
+
 def failure_of(
     error: BaseException,
     attempts: int = 1,

@@ -15,8 +15,9 @@ from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, Syste
 
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.models.calls import CallFailed, Options
+from fusion_graph.models.calls import CallFailed
 from fusion_graph.models.open import check_model, open_model
+from fusion_graph.models.options import Options
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.run.deadlines import router_limit
 from fusion_graph.run.settings import Stack, asked_models

@@ -22,9 +22,10 @@ from fusion_graph.judgement.verdict import (
     wire_schema,
 )
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
-from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.calls import Caller, CallFailed
 from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.options import Options
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for

@@ -9,8 +9,9 @@ from langchain_core.messages import BaseMessage
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
-from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
+from fusion_graph.models.options import Options
 from fusion_graph.run.research import Finding, research
 from fusion_graph.run.settings import Stack
 from fusion_graph.run.tool_use import Researcher

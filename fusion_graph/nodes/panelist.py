@@ -19,10 +19,11 @@ from fusion_graph.cost.usage import total
 from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
 from fusion_graph.evidence import Ledger, open_ledger, used_sources
 from fusion_graph.models.apis import told_refusals
-from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import open_model
+from fusion_graph.models.options import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system

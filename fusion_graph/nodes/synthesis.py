@@ -28,10 +28,12 @@ from fusion_graph.evidence import (
 )
 from fusion_graph.judgement import Analysis
 from fusion_graph.models.apis import API_LOSSES, told_refusals
-from fusion_graph.models.calls import Caller, CallFailed, Options, Reply
+from fusion_graph.models.calls import Caller, CallFailed
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.journal import Journal
+from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.options import Options
 from fusion_graph.models.window import tools_tokens
 from fusion_graph.nodes.draft import Draft, Say, new_message_id
 from fusion_graph.nodes.join import misread
@@ -243,7 +245,7 @@ async def _asked(
     settings: ResolvedConfig,
     draft: Draft,
     losses: list[Degradation],
-) -> Reply:
+) -> ModelReply:
     model = await open_model(ref, settings.providers)
     caller.emit("synthesis.in_progress", model=model.ref)
     wanted = settings.response_format
@@ -322,7 +324,7 @@ def _prompt(
     return prompt
 
 
-def _message(message_id: str, content: str, reply: Reply, model: str) -> AIMessage:
+def _message(message_id: str, content: str, reply: ModelReply, model: str) -> AIMessage:
     """The message that was streamed, with what the writer's own reply says besides."""
     written: AIMessage = reply.message
     told = {

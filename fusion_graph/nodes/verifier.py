@@ -14,8 +14,9 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
-from fusion_graph.models.calls import Caller, CallFailed, Options
+from fusion_graph.models.calls import Caller, CallFailed
 from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.options import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
 from fusion_graph.run.deadlines import Limit
 from fusion_graph.text.mended_json import mended

@@ -28,7 +28,9 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from fusion_graph.errors import Failure, FailureReason
-from fusion_graph.models.calls import CallFailed, Options, Reply
+from fusion_graph.models.calls import CallFailed
+from fusion_graph.models.model_reply import ModelReply
+from fusion_graph.models.options import Options
 from fusion_graph.models.reply import new_call_id, with_call_ids
 from fusion_graph.models.window import TooLong, fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
@@ -90,7 +92,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     who = runtime.context
     phase, asked = state["phase"], state["asked"] + 1
     may_call = bool(who.by_name) and state["used"] < who.cap
-    reply: Reply | None = None
+    reply: ModelReply | None = None
     try:
         reply = await _ask(who, *_request(who, state))
     except CallFailed as failed:
@@ -163,7 +165,7 @@ def _fitted(
     return said, rest
 
 
-def _seen(reply: Reply, phase: Phase, may_call: bool) -> Seen | None:
+def _seen(reply: ModelReply, phase: Phase, may_call: bool) -> Seen | None:
     """What a reply is; None for one that a filter withheld."""
     wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
     forbidden = phase in ("forbidden", "told")
@@ -194,7 +196,7 @@ def _calls_held(state: ResearchState) -> tuple[bool, bool]:
 
 
 def _moved(
-    who: Researcher, state: ResearchState, move: Move, reply: Reply | None
+    who: Researcher, state: ResearchState, move: Move, reply: ModelReply | None
 ) -> dict[str, Any]:
     """What a move changes."""
     if move == "explain":
@@ -296,7 +298,7 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     return finding
 
 
-async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Options) -> Reply:
+async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Options) -> ModelReply:
     writing = who.writing
     if writing is None:
         return await who.caller.ask(who.model, messages, options)
@@ -308,7 +310,7 @@ async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Option
     return reply
 
 
-def _answered(reply: Reply) -> Finding:
+def _answered(reply: ModelReply) -> Finding:
     return {"text": reply.text, "failure": None, "cut_by": reply.cut_by("max_completion_tokens")}
 
 

@@ -16,8 +16,9 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from fusion_graph.models.calls import Caller, Options
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
+from fusion_graph.models.options import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
