@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_graph.errors import FailureReason
-from fusion_graph.judgement.verdict import JudgeFailureCode
+from fusion_graph.judgement import JudgeFailureCode
 
 AT_ONCE = {"Retry-After": "0"}
 """Spares the matrix the waits between tries where a provider can say so."""

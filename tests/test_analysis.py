@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.judgement import Analysis, name_panelists
-from fusion_graph.judgement.verdict import (
-    Unreadable,
+from fusion_graph.judgement import (
+    Analysis,
+    UnreadableVerdict,
     Verdict,
     bounds_for,
     find_verdict,
+    name_panelists,
     read_verdict,
     wire_schema,
 )
@@ -30,7 +31,7 @@ def read(data: object) -> Verdict:
 
 
 def code_of(text: str) -> str:
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableVerdict) as caught:
         read_verdict(text)
     assert caught.value.detail
     return caught.value.code
@@ -107,7 +108,7 @@ def test_a_verdict_that_breaks_off_keeps_its_whole_items_and_no_half_one(length,
     text = GOOD[:length]
     try:
         verdict, cut = find_verdict(f'{{"analysis": {text}' if wrapped else text)
-    except Unreadable as error:
+    except UnreadableVerdict as error:
         assert error.code == "judge_not_valid_json"
         assert length < GOOD.index("contradictions")
         return
@@ -303,7 +304,7 @@ def test_an_object_of_another_shape_is_called_a_mismatch(data):
 def readable_or_unreadable(text: str) -> None:
     try:
         verdict = read_verdict(text)
-    except Unreadable:
+    except UnreadableVerdict:
         return
     name_panelists(verdict, NAMES, [1, 2])
 
@@ -538,7 +539,7 @@ def test_an_insight_of_an_unknown_label_is_left_out_and_told():
 def test_an_analysis_names_only_panelists_and_sources_that_exist(data):
     try:
         verdict = read(data)
-    except Unreadable:
+    except UnreadableVerdict:
         return
 
     analysis, _ = name_panelists(verdict, NAMES, [1, 2])

@@ -131,7 +131,7 @@ def test_failures_lists_every_reason_and_every_code_there_is():
 
     source = "".join(path.read_text("utf-8") for path in ROOT.glob("fusion_graph/**/*.py"))
     codes = set(re.findall(r'"code": "([a-z]+_?[a-z_]+)"', source))
-    codes |= set(re.findall(r'Unreadable\(\s*"([a-z_]+)"', source))
+    codes |= set(re.findall(r'UnreadableVerdict\(\s*"([a-z_]+)"', source))
     codes |= {"claim_contradicted", "claim_unsupported"}  # made of a claim's verdict
     _, reasons_on, codes_on, _ = PAGES["docs/failures.md"].split("\n## ")
 

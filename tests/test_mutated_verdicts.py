@@ -14,8 +14,14 @@ from typing import Any, get_args
 
 import pytest
 
-from fusion_graph.judgement import Analysis, name_panelists
-from fusion_graph.judgement.verdict import JudgeFailureCode, Unreadable, Verdict, read_verdict
+from fusion_graph.judgement import (
+    Analysis,
+    JudgeFailureCode,
+    UnreadableVerdict,
+    Verdict,
+    name_panelists,
+    read_verdict,
+)
 from fusion_graph.nodes.judge import relabelled
 from fusion_graph.prompts import repair, writer_material
 from tests.conftest import VERDICT
@@ -256,7 +262,7 @@ def became(text: str) -> str:
     """What becomes of a judge's reply in a run: `read`, or the code of its failure."""
     try:
         verdict = read_verdict(text)
-    except Unreadable as error:
+    except UnreadableVerdict as error:
         return typed(error)
     analysis, lost = name_panelists(verdict, NAMES, [source["id"] for source in SOURCES])
     assert all(reference.isascii() for reference in lost)  # they are told in a degradation
@@ -274,7 +280,7 @@ def became(text: str) -> str:
     return "read"
 
 
-def typed(failure: Unreadable) -> str:
+def typed(failure: UnreadableVerdict) -> str:
     """The code of a failure, after checking that judge and reader can be told of it."""
     assert failure.code in get_args(JudgeFailureCode)
     assert failure.detail.encode()

@@ -1,6 +1,20 @@
 """What a judge wrote about the answers, and what a run concluded from it."""
 
 from fusion_graph.judgement.analysis import Analysis, name_panelists, with_independence
-from fusion_graph.judgement.verdict import Verdict, read_verdict
+from fusion_graph.judgement.bounds import Bounds, bounds_for, wire_schema
+from fusion_graph.judgement.reading import find_verdict, read_verdict
+from fusion_graph.judgement.verdict import JudgeFailureCode, UnreadableVerdict, Verdict
 
-__all__ = ["Analysis", "Verdict", "name_panelists", "read_verdict", "with_independence"]
+__all__ = [
+    "Analysis",
+    "Bounds",
+    "JudgeFailureCode",
+    "UnreadableVerdict",
+    "Verdict",
+    "bounds_for",
+    "find_verdict",
+    "name_panelists",
+    "read_verdict",
+    "wire_schema",
+    "with_independence",
+]

@@ -12,14 +12,16 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.errors import ConfigurationError, Degradation, Failure
 from fusion_graph.evidence import open_ledger, with_found, with_origins
-from fusion_graph.judgement import Analysis, name_panelists, with_independence
-from fusion_graph.judgement.verdict import (
+from fusion_graph.judgement import (
+    Analysis,
     Bounds,
-    Unreadable,
+    UnreadableVerdict,
     Verdict,
     bounds_for,
     find_verdict,
+    name_panelists,
     wire_schema,
+    with_independence,
 )
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed
@@ -142,7 +144,7 @@ async def judge(
                     verdict, cut = await _verdict(model, prompt, bounds, research, caller, settings)
                     if cut:
                         losses.append({"code": "judge_verdict_cut", "detail": _told_cut(ref, cut)})
-                except (Unreadable, ConfigurationError) as error:
+                except (UnreadableVerdict, ConfigurationError) as error:
                     losses.append(_loss(error, ref, emit))
                     continue
                 found, done, ids = await asyncio.to_thread(research.found, verdict.source_ids())
@@ -176,7 +178,9 @@ async def judge(
                 return found_by_judge(judgement, found, done)
     except OutOfTime as error:
         timeout = f"The judge {error}."
-        losses.append(_loss(Unreadable("judge_upstream_error", timeout), settings.judge, emit))
+        losses.append(
+            _loss(UnreadableVerdict("judge_upstream_error", timeout), settings.judge, emit)
+        )
     found, done, _ = await asyncio.to_thread(research.found, ())
     nothing = _nothing(caller.calls, [*losses, *caller.fitting.losses])
     return found_by_judge(nothing, found, done)
@@ -197,7 +201,7 @@ async def _verdict(
     the broken one is not sent back.
 
     Raises:
-        Unreadable: Neither its first nor its mended reply is a verdict.
+        UnreadableVerdict: Neither its first nor its mended reply is a verdict.
     """
     options = Options(
         temperature=0.0,
@@ -211,7 +215,7 @@ async def _verdict(
         reply = await _asked(model, prompt, caller, options)
     try:
         return reply.verdict()
-    except Unreadable as first:
+    except UnreadableVerdict as first:
         if reply.cut_by:
             brief = shorter(max(1, min(3, bounds.items // 2)), min(20, bounds.words))
             again = [*prompt[:-1], HumanMessage(f"{prompt[-1].text}\n\n{brief}")]
@@ -231,15 +235,15 @@ class _Said(NamedTuple):
         """The verdict in it, and what cut that off.
 
         Raises:
-            Unreadable: There is none.
+            UnreadableVerdict: There is none.
         """
         try:
             verdict, cut = find_verdict(self.text)
-        except Unreadable as error:
+        except UnreadableVerdict as error:
             if not self.cut_by:
                 raise
             detail = f"{error.detail} It was cut off by {self.cut_by}."
-            raise Unreadable(error.code, detail) from None
+            raise UnreadableVerdict(error.code, detail) from None
         return verdict, (self.cut_by or "its own end") if cut else ""
 
 
@@ -316,12 +320,12 @@ def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:
     return copy
 
 
-def _upstream(failure: Failure) -> Unreadable:
-    return Unreadable("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
+def _upstream(failure: Failure) -> UnreadableVerdict:
+    return UnreadableVerdict("judge_upstream_error", f"{failure['reason']}: {failure['detail']}")
 
 
-def _loss(error: Unreadable | ConfigurationError, ref: object, emit: Emit) -> Degradation:
-    code = error.code if isinstance(error, Unreadable) else "judge_upstream_error"
+def _loss(error: UnreadableVerdict | ConfigurationError, ref: object, emit: Emit) -> Degradation:
+    code = error.code if isinstance(error, UnreadableVerdict) else "judge_upstream_error"
     detail = f"{ref}: {error}" if isinstance(ref, str) else str(error)
     emit("analysis.failed", code=code, detail=detail)
     return {"code": code, "detail": detail}

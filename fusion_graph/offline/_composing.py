@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from fusion_graph.judgement import UnreadableVerdict, Verdict, read_verdict
 from fusion_graph.judgement.analysis import Analysis, Contradiction, name_panelists
-from fusion_graph.judgement.verdict import Unreadable, Verdict, read_verdict
 from fusion_graph.offline._citing import cited
 from fusion_graph.offline._comparison import Statement, title_of
 from fusion_graph.offline._material import Material
@@ -144,7 +144,7 @@ def _analysis(material: Material) -> Analysis:
             pass  # over labels, as a judge writes it
         try:
             return _over_labels(read_verdict(material.analysis), material)
-        except Unreadable:
+        except UnreadableVerdict:
             pass  # the answers are still there to be compared
     return _over_labels(Verdict.model_validate(judge(material)), material)
 

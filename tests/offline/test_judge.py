@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from fusion_graph.judgement.verdict import Verdict, read_verdict, wire_schema
+from fusion_graph.judgement import Verdict, read_verdict, wire_schema
 from fusion_graph.offline import offline_model
 from fusion_graph.prompts import judge_material, judge_system, repair
 from tests.offline.panel import NONCE, judged, source
