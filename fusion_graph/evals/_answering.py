@@ -29,6 +29,7 @@ from fusion_graph.evals.spending import Spending
 from fusion_graph.evals.store import Make, Store
 from fusion_graph.evidence import source_list
 from fusion_graph.models.journal import Journal
+from fusion_graph.models.recording import recording
 from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
@@ -172,9 +173,10 @@ class Answering:
 
         async def compare(journal: Journal) -> dict[str, Any]:
             run = _run(question, arm.settings.names, seed, journal)
-            done = await judge(
-                _messages(question), run, joined, arm.settings, Stack(None), _quiet, journal
-            )
+            with recording(journal):
+                done = await judge(
+                    _messages(question), run, joined, arm.settings, Stack(None), _quiet
+                )
             _raise_if_unavailable(done["calls"], done["analysis"] is None)
             return {**done, "seconds": round(journal.seconds, 4)}
 
@@ -203,9 +205,10 @@ class Answering:
 
         async def write(journal: Journal) -> dict[str, Any]:
             run = _run(question, arm.settings.names, seed, journal)
-            done: Written = await synthesis(
-                _messages(question), run, joined, judgement, arm.settings, _quiet, _say, journal
-            )
+            with recording(journal):
+                done: Written = await synthesis(
+                    _messages(question), run, joined, judgement, arm.settings, _quiet, _say
+                )
             _raise_if_unavailable(done["calls"], True)
             return {
                 "text": done["answer"],
@@ -317,7 +320,8 @@ async def _asked(question: Question, settings: ResolvedConfig, journal: Journal)
 
     async def work(given: PanelTask) -> PanelAnswer:
         try:
-            return await panelist(given, settings, Stack(None), _quiet, journal)
+            with recording(journal):
+                return await panelist(given, settings, Stack(None), _quiet)
         finally:
             close_panel(given["run"]["id"])
 

@@ -45,10 +45,10 @@ from fusion_graph.models.failures import (
     worth_retrying,
 )
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
-from fusion_graph.models.journal import Journal
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model
 from fusion_graph.models.options import Options
+from fusion_graph.models.recording import current_journal
 from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
@@ -111,7 +111,6 @@ class Caller:
         resting: Is entered while a provider's wait is kept: nobody is silent then.
         tools_wanted: Whether a model that takes no tools is a failure: somebody else can be asked.
         without_tools: Why a model went without tools, in its provider's words; empty if none did.
-        journal: Keeps finished calls, and has those of a process that died; None keeps nothing.
         nonce: The run's delimiter secret, which nobody is to see.
         echoed: What its last reply repeated of the prompts, and was taken out.
         fitting: Cuts prompts to the models' contexts, and tells what was cut.
@@ -127,7 +126,6 @@ class Caller:
     resting: Callable[[], AbstractContextManager[Any]] = _unwatched
     tools_wanted: bool = False
     without_tools: str = ""
-    journal: Journal | None = None
     nonce: str = ""
     echoed: list[str] = field(default_factory=list)
 
@@ -167,17 +165,18 @@ class Caller:
         Raises:
             CallFailed: There was none.
         """
-        if self.journal is None:
+        journal = current_journal()
+        if journal is None:
             return await self._ask(model, messages, options, sink, restart)
-        step = self.journal.next_call()
-        kept = self.journal.found(step)
+        step = journal.next_call()
+        kept = journal.found(step)
         if kept is not None:
             return self._again(model, kept, messages, options, sink)
         made = len(self.calls)
         reply = await self._ask(model, messages, options, sink, restart)
         message = reply.message.model_dump(mode="json")
         kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
-        self.journal.keep(step, {**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
+        journal.keep(step, {**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
         return reply
 
     def _again(

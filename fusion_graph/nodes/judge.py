@@ -25,7 +25,6 @@ from fusion_graph.judgement import (
 )
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed
-from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.options import Options
 from fusion_graph.models.strangers import served_names
@@ -84,7 +83,6 @@ async def judge(
     settings: ResolvedConfig,
     stack: Stack,
     emit: Emit,
-    journal: Journal | None = None,
 ) -> Judgement:
     """Compare the answers: the judge, its repair, then each fallback in turn.
 
@@ -95,7 +93,6 @@ async def judge(
         settings: The run's settings.
         stack: What the graph was made with.
         emit: Sends progress events.
-        journal: Keeps its finished steps; None keeps only its verdict.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1:
@@ -118,7 +115,7 @@ async def judge(
 
     spent = [answer["calls"] for answer in joined["answers"]]
     limit = judge_limit(settings, run, joined)
-    opening = open_stage(run, settings, "judge", "judge", emit, limit, spent=spent, journal=journal)
+    opening = open_stage(run, settings, "judge", "judge", emit, limit, spent=spent)
     try:
         async with opening as stage:
             caller, emit = stage.caller, stage.emit

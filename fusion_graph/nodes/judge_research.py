@@ -61,7 +61,6 @@ class JudgeResearch:
                 Toolbox.open,
                 self._settings,
                 self._stack.tools,
-                caller.journal,
                 self._ledger.followed,
             )
         who = Researcher(

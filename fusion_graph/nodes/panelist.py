@@ -21,7 +21,6 @@ from fusion_graph.evidence import Ledger, open_ledger, used_sources
 from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
-from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import open_model
 from fusion_graph.models.options import Options
 from fusion_graph.models.secrets import scrub
@@ -48,7 +47,6 @@ async def panelist(
     settings: ResolvedConfig,
     stack: Stack,
     emit: Emit,
-    journal: Journal | None = None,
 ) -> PanelAnswer:
     """Let one member work. Never raises but when it is cancelled: a failure is an answer too.
 
@@ -57,16 +55,15 @@ async def panelist(
         settings: The run's settings.
         stack: What the graph was made with.
         emit: Sends progress events.
-        journal: Keeps its finished steps; None keeps only its answer.
     """
     run = task["run"]
     member, name = settings.panel[task["index"]], run["members"][task["index"]]
-    caller = Caller("panel", name, run["started"], emit, journal=journal, nonce=run["nonce"])
+    caller = Caller("panel", name, run["started"], emit, nonce=run["nonce"])
     work = _Work()
     emit("panel.added", name=name, model=model_name(member.model))
     replaced: list[Replaced] = []
     try:
-        async with take_part(run["id"], settings, stack.tools, run["calls"], journal) as panel:
+        async with take_part(run["id"], settings, stack.tools, run["calls"]) as panel:
             work.began = time.time()
             caller.budget, caller.gate = panel.budget, panel.gate
             caller.calls = panel.paid[task["index"]]

@@ -30,7 +30,6 @@ from fusion_graph.judgement import Analysis
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller, CallFailed
 from fusion_graph.models.failures import with_remedy
-from fusion_graph.models.journal import Journal
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.options import Options
@@ -57,7 +56,6 @@ async def synthesis(
     settings: ResolvedConfig,
     emit: Emit,
     say: Say,
-    journal: Journal | None = None,
 ) -> Written:
     """Write the answer: the writer, each fallback in turn, at worst a panelist's own answer.
 
@@ -69,7 +67,6 @@ async def synthesis(
         settings: The run's settings.
         emit: Sends progress events.
         say: Takes the answer as it is written.
-        journal: Keeps its finished calls; None keeps only its answer.
     """
     joined = {
         **joined,
@@ -79,9 +76,7 @@ async def synthesis(
     if len(survivors) == 1 and not settings.writer_is_bound:
         note = _LONE_SURVIVOR if len(joined["answers"]) > 1 else ""
         return await pass_on(survivors[0], note, joined, say, [], [])
-    caller = Caller(
-        "synthesis", "writer", run["started"], emit, journal=journal, nonce=run["nonce"]
-    )
+    caller = Caller("synthesis", "writer", run["started"], emit, nonce=run["nonce"])
     before = [run["calls"], judgement["calls"], *(a["calls"] for a in joined["answers"])]
     caller.budget = Budget.of(settings, *before)
     limit = writer_limit(settings, run, joined, judgement)

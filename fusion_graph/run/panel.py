@@ -20,7 +20,6 @@ from langgraph.errors import GraphBubbleUp
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
 from fusion_graph.evidence import Ledger, open_ledger
-from fusion_graph.models.journal import Journal
 from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import CallRecord
 
@@ -172,14 +171,12 @@ class Panel:
         assert self._opened is not None
         return self._opened
 
-    async def open(
-        self, settings: ResolvedConfig, own_tools: list[Any] | None, journal: Journal | None
-    ) -> None:
+    async def open(self, settings: ResolvedConfig, own_tools: list[Any] | None) -> None:
         """Open the tools, once: it looks through folders, so it works off the event loop."""
         async with self._opening:
             if self._opened is None:
                 self._opened = await asyncio.to_thread(
-                    Toolbox.open, settings, own_tools, journal, self.ledger.followed
+                    Toolbox.open, settings, own_tools, self.ledger.followed
                 )
 
     @asynccontextmanager
@@ -269,7 +266,6 @@ async def take_part(
     settings: ResolvedConfig,
     own_tools: list[Any] | None,
     spent: Sequence[CallRecord] = (),
-    journal: Journal | None = None,
 ) -> AsyncIterator[Panel]:
     """The panel of a run in this process and loop, for a member when there is a slot for it.
 
@@ -280,7 +276,6 @@ async def take_part(
         settings: Its configuration.
         own_tools: The caller's tools in place of the web tools, if any.
         spent: Calls the run made before.
-        journal: Keeps what the web tools bring.
 
     Raises:
         ConfigurationError: The tools are not available here.
@@ -291,7 +286,7 @@ async def take_part(
     try:
         # The first thing that is waited for: so slots go to members in the panel's order.
         async with panel.slots:
-            await panel.open(settings, own_tools, journal)
+            await panel.open(settings, own_tools)
             yield panel
     except GraphBubbleUp:
         interrupted = True

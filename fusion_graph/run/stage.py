@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
 from fusion_graph.models.calls import Caller
-from fusion_graph.models.journal import Journal
 from fusion_graph.run.deadlines import Limit
 from fusion_graph.state import CallRecord, Run, StageName
 from fusion_graph.state.events import Emit, never_silent
@@ -64,7 +63,6 @@ async def open_stage(
     limit: Limit,
     *,
     spent: Iterable[Iterable[CallRecord]] = (),
-    journal: Journal | None = None,
 ) -> AsyncIterator[Stage]:
     """Open a stage for as long as its body runs; the body is cancelled when its time is over.
 
@@ -76,13 +74,12 @@ async def open_stage(
         emit: Sends progress events.
         limit: How long it may take.
         spent: Calls of the run's other stages so far, which the budget counts too.
-        journal: Keeps its finished calls; None keeps nothing.
 
     Raises:
         OutOfTime: It used up its time.
     """
     with never_silent(emit, stage, name) as (telling, hear):
-        caller = Caller(stage, name, run["started"], telling, journal=journal, nonce=run["nonce"])
+        caller = Caller(stage, name, run["started"], telling, nonce=run["nonce"])
         caller.budget = Budget.of(settings, run["calls"], *spent)
         try:
             async with asyncio.timeout(limit.seconds):

@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.models.journal import Journal
+from fusion_graph.models.recording import current_journal
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
@@ -71,7 +72,6 @@ class Toolbox:
         cls,
         settings: ResolvedConfig,
         own: Sequence[BaseTool] | None = None,
-        journal: Journal | None = None,
         followed: Followed | None = None,
     ) -> Toolbox:
         """The tools of a configuration.
@@ -79,7 +79,6 @@ class Toolbox:
         Args:
             settings: The configuration.
             own: The caller's tools, used instead of the web tools.
-            journal: Keeps what the web tools bring, and has what they brought before.
             followed: The run's count of followed links.
 
         Raises:
@@ -92,14 +91,14 @@ class Toolbox:
         try:
             if settings.search == "corpus":
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-                return cls(*_kept(corpus, corpus, journal), follow_links=settings.follow_links)
+                return cls(*_kept(corpus, corpus), follow_links=settings.follow_links)
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
             search = _search(settings.search)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
             fetcher = _web_fetcher(allowed, blocked)
             return cls(
-                *_kept(search, fetcher, journal),
+                *_kept(search, fetcher),
                 follow_links=settings.follow_links,
                 followed=followed,
             )
@@ -132,9 +131,8 @@ class Toolbox:
         return tools
 
 
-def _kept(
-    search: SearchProvider, fetcher: PageFetcher, journal: Journal | None
-) -> tuple[SearchProvider, PageFetcher]:
+def _kept(search: SearchProvider, fetcher: PageFetcher) -> tuple[SearchProvider, PageFetcher]:
+    journal = current_journal()
     if journal is None:
         return search, fetcher
     return _KeptSearch(search, journal), _KeptFetch(fetcher, journal)
