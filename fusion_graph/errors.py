@@ -5,7 +5,8 @@ FusionError
 │   ├── UnknownPreset
 │   ├── PresetFileError
 │   ├── UnknownProvider
-│   └── MissingKey
+│   ├── MissingKey
+│   └── IncompatibleLibrary
 ├── EmptyQuestion (also a ValueError)
 ├── FusionRecursion (also a RuntimeError)
 ├── UnreadableReport (also a ValueError)
@@ -96,6 +97,10 @@ class UnknownProvider(ConfigurationError):
 
 class MissingKey(ConfigurationError):
     """A model whose provider wants an API key that the environment does not hold."""
+
+
+class IncompatibleLibrary(ConfigurationError):
+    """An installed library lacks a private name that a seam uses (`langgraph_seams`)."""
 
 
 class EmptyQuestion(FusionError, ValueError):

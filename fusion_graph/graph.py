@@ -22,6 +22,7 @@ from langgraph.types import Command, Overwrite, Send
 from fusion_graph.config import FusionConfig, ResolvedConfig
 from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.evidence import Ledger, close_ledger, open_ledger
+from fusion_graph.langgraph_seams.state_reads import read_state
 from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.direct import direct, direct_bound
@@ -52,9 +53,6 @@ from fusion_graph.state import (
 from fusion_graph.state.events import Emit, emitter, never_silent
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
-
-READ = "__pregel_read"
-"""Where LangGraph puts the function that reads the state (1.2.22); it has no public name."""
 
 
 def create_fusion_graph(
@@ -115,7 +113,7 @@ def create_fusion_graph(
         return Command(update=update, goto=sends)
 
     async def ask_panelist(seat: Seat) -> dict[str, Any]:
-        run, messages = _at_hand("run", "messages")
+        run, messages = read_state("run", "messages")
         settings = await settings_of(run)
         check_seated(run, settings)
         _ledger(run)
@@ -227,17 +225,6 @@ def create_fusion_graph(
 def _context() -> Any:
     """The run's context, which LangGraph hands over as a model, a raw dict or not at all."""
     return get_runtime().context
-
-
-def _at_hand(*keys: str) -> list[Any]:
-    """Keys of the state, for a node that others are sent to.
-
-    LangGraph shows such a node only what was sent, and keeps that twice in every checkpoint: a
-    long conversation for each of 16 panelists. Its own ToolNode reads the state in this way too.
-    """
-    read = get_config()["configurable"][READ]
-    state = read(list(keys), False)
-    return [state[key] for key in keys]
 
 
 def _write() -> Callable[[Any], None]:

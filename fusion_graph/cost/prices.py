@@ -8,6 +8,7 @@ from typing import Any
 
 from fusion_graph.config import Price, Provider
 from fusion_graph.cost.usage import LISTED_PROVIDERS
+from fusion_graph.langgraph_seams.identity import provider_and_name
 
 FREE_PROVIDERS = frozenset({"offline", "ollama", "llamacpp", "lmstudio", "vllm"})
 """Providers that run on the user's own machine and bill nobody."""
@@ -44,8 +45,7 @@ def _identity(ref: Any) -> tuple[str, str]:
     if isinstance(ref, str):
         provider, _, name = ref.partition(":")
         return provider, name
-    params = ref._get_ls_params() or {}
-    provider, name = str(params.get("ls_provider") or ""), str(params.get("ls_model_name") or "")
+    provider, name = provider_and_name(ref)
     if name.partition(":")[0] in FREE_PROVIDERS:  # an instance of the offline models
         return name.partition(":")[0], name
     return provider, name

@@ -14,12 +14,13 @@ from typing import Any
 
 from langchain_core.callbacks import BaseCallbackManager, BaseRunManager, CallbackManager
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables.config import RunnableConfig, ensure_config, set_config_context
+from langchain_core.runnables.config import RunnableConfig, ensure_config
 from langchain_core.tracers import BaseTracer
 from langgraph.config import get_stream_writer
 
 from fusion_graph.faces.follow import Event, follow
 from fusion_graph.graph import FusionGraph
+from fusion_graph.langgraph_seams.surroundings import with_surroundings
 from fusion_graph.state.events import EVENTS
 
 
@@ -59,7 +60,7 @@ async def run_apart(
         "callbacks": _within(call) if call is not None else _tracers(around.get("callbacks")),
         "configurable": {"thread_id": thread_id} if thread_id is not None else {},
     }
-    with set_config_context(own) as variables:
+    with with_surroundings(own) as variables:
         task = asyncio.create_task(pump(), context=variables)
         try:
             while (event := await queue.get()) is not None:

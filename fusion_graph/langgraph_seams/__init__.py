@@ -1,1 +1,17 @@
-"""Everything that reaches further into LangGraph than its documentation goes."""
+"""This room holds every private or undocumented name of other libraries that the package uses.
+
+A name that a library never promised may be gone after any update. Each stands behind a plain
+function or class here, whose docstring says what would break; `tests/langgraph_seams` has a test
+for each that says which module to mend. Where a name is missing at a user's, the error is
+`IncompatibleLibrary`.
+
+| module | library | names |
+|---|---|---|
+| `state_reads` | langgraph | `__pregel_read`, `__pregel_durability` |
+| `sync` | langgraph | `compiled.__class__`, `PregelNode.subgraphs` |
+| `surroundings` | langchain-core, langgraph | `var_child_runnable_config`, `set_config_context` |
+| `identity` | langchain-core | `_get_ls_params` |
+| `openai_chat` | langchain-openai | `_get_request_payload`, `_use_responses_api`, … |
+| `openai_client` | openai | `post(cast_to=object, stream=True)` and its stream's `response` |
+| `integrations` | langchain-openai, langchain-mistralai | `_create_message_dicts`, and others' |
+"""

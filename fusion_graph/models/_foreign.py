@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -20,8 +19,8 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
-from langchain_core.outputs import ChatResult
 
+from fusion_graph.langgraph_seams.integrations import change_class, mistral_turns, openai_turns
 from fusion_graph.models.reply import items_for, with_turn
 
 
@@ -33,7 +32,7 @@ def kept_whole(chat: BaseChatModel) -> BaseChatModel:
     """
     for name, mend in _MENDED.items():
         if _is_a(chat, name) and not _is_a(chat, "ProtocolChat"):
-            object.__setattr__(chat, "__class__", mend(type(chat)))
+            change_class(chat, mend(type(chat)))
             break
     return chat
 
@@ -51,42 +50,21 @@ def is_anthropic(chat: BaseChatModel) -> bool:
     return _is_a(chat, "ChatAnthropic", "ChatAnthropicVertex")
 
 
-def _named_like(mended: type[Any], cls: type[Any]) -> type[Any]:
-    """The mended class under the name of the one it stands for: traces and prices go by it."""
-    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
-        setattr(mended, name, getattr(cls, name))
-    return mended
-
-
-@lru_cache
-def _openai_kept(cls: type[Any]) -> type[Any]:
-    """A `BaseChatOpenAI` (ChatDeepSeek, ChatXAI, …) that sends back fields it does not know.
+def _with_fields(message: AIMessage, reply: Any, model: str) -> AIMessage:
+    """The message, carrying the fields of the reply that LangChain does not know.
 
     LangChain drops them in both directions: DeepSeek's `reasoning_content`, without which its
     thinking models refuse the next request, OpenRouter's `reasoning_details`, Google's
     `extra_content`. (langchain-openai 1.7.4, langchain-deepseek 1.1.1)
     """
+    raw = _raw_message(reply)
+    return with_turn(message, "chat", [raw], model) if raw else message
 
-    class Kept(cls):  # type: ignore[misc]  # known only when it is there
-        def _create_chat_result(self, response: Any, generation_info: Any = None) -> ChatResult:
-            result: ChatResult = super()._create_chat_result(response, generation_info)
-            message = result.generations[0].message if result.generations else None
-            raw = _raw_message(response)
-            if raw and isinstance(message, AIMessage):
-                result.generations[0].message = with_turn(message, "chat", [raw], self.model_name)
-            return result
 
-        def _get_request_payload(self, input_: Any, **kwargs: Any) -> dict[str, Any]:
-            payload: dict[str, Any] = super()._get_request_payload(input_, **kwargs)
-            messages = self._convert_input(input_).to_messages()
-            sent = payload.get("messages")  # the Responses API has `input`
-            if isinstance(sent, list) and len(sent) == len(messages):
-                for at, message in enumerate(messages):
-                    if items := items_for(message, "chat", self.model_name):
-                        sent[at] = items[0]
-            return payload
-
-    return _named_like(Kept, cls)
+def _own_turn(message: BaseMessage, built: dict[str, Any], model: str) -> dict[str, Any]:
+    """A model's own turn as it sent it, in place of what LangChain built."""
+    items = items_for(message, "chat", model)
+    return items[0] if items else built
 
 
 def _raw_message(response: Any) -> dict[str, Any] | None:
@@ -103,24 +81,16 @@ def _raw_message(response: Any) -> dict[str, Any] | None:
     return dict(message) if isinstance(message, Mapping) else None
 
 
-@lru_cache
-def _mistral_kept(cls: type[Any]) -> type[Any]:
-    """A `ChatMistralAI` that sends back what a turn said and thought besides its calls.
+def _own_content(message: BaseMessage, built: dict[str, Any], _: str) -> dict[str, Any]:
+    """A Mistral turn with what it said and thought besides its calls.
 
-    It empties the content of every turn with calls, for the sake of other providers' messages.
-    (langchain-mistralai 1.1.6)
+    LangChain empties the content of every turn with calls, for the sake of other providers'
+    messages. (langchain-mistralai 1.1.6)
     """
-
-    class Kept(cls):  # type: ignore[misc]  # known only when it is there
-        def _create_message_dicts(self, messages: list[BaseMessage], stop: Any) -> Any:
-            sent, parameters = super()._create_message_dicts(messages, stop)
-            for message, item in zip(messages, sent, strict=True):
-                own = message.response_metadata.get("model_provider") == "mistralai"
-                if own and isinstance(message, AIMessage) and item.get("tool_calls"):
-                    item["content"] = _without_indices(message.content)
-            return sent, parameters
-
-    return _named_like(Kept, cls)
+    own = message.response_metadata.get("model_provider") == "mistralai"
+    if own and isinstance(message, AIMessage) and built.get("tool_calls"):
+        return {**built, "content": _without_indices(message.content)}
+    return built
 
 
 def _without_indices(content: Any) -> Any:
@@ -133,8 +103,8 @@ def _without_indices(content: Any) -> Any:
 
 
 _MENDED: dict[str, Callable[..., type[Any]]] = {
-    "BaseChatOpenAI": _openai_kept,
-    "ChatMistralAI": _mistral_kept,
+    "BaseChatOpenAI": lambda cls: openai_turns(cls, _with_fields, _own_turn),
+    "ChatMistralAI": lambda cls: mistral_turns(cls, _own_content),
 }
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from openai import APIConnectionError, AsyncOpenAI, AsyncStream
+from openai import APIConnectionError, AsyncOpenAI
+
+from fusion_graph.langgraph_seams.openai_client import post
 
 MOST_STREAM_BYTES = 100 * 2**20
 """Decoded bytes of one streamed reply. The longest replies of 2026 have 200,000 tokens, and a
@@ -151,13 +153,7 @@ async def opened(
     """
     beyond: ReplyTooLarge | ForeignRedirect | None = None
     try:
-        stream = await client.post(
-            path,
-            cast_to=object,
-            body=payload,
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
+        response = await post(client, path, payload)
     except ReplyTooLarge as error:  # an error body, which the SDK reads by itself
         beyond = error
     except APIConnectionError as error:
@@ -169,7 +165,6 @@ async def opened(
         # Alone: the status it came with, further down in the chain, would have it tried again.
         beyond.__cause__ = beyond.__context__ = None
         raise beyond
-    response = stream.response
     try:
         yield response
     except httpx2.HTTPError as error:

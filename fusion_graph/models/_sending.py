@@ -13,8 +13,8 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 
+from fusion_graph.langgraph_seams.surroundings import has_watchers
 from fusion_graph.models._foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.apis import ENCRYPTED_REASONING
 from fusion_graph.models.open import Model
@@ -90,16 +90,8 @@ async def _send_protocol(
 
 
 def _watched() -> bool:
-    """Whether somebody is to be told of model calls: a tracer, a callback of the user's, a cache.
-
-    LangGraph's own handlers are there for the writer's tokens, which it is given directly.
-    """
-    if get_llm_cache() is not None:
-        return True
-    config = var_child_runnable_config.get() or {}
-    manager = config.get("callbacks") or []
-    handlers = manager if isinstance(manager, list) else manager.handlers
-    return any(not type(handler).__module__.startswith("langgraph.") for handler in handlers)
+    """Whether a tracer, a callback of the user's or a cache is to be told of model calls."""
+    return get_llm_cache() is not None or has_watchers()
 
 
 def _as_message(reply: Any) -> AIMessage:

@@ -29,6 +29,7 @@ from fusion_graph.cost.counts import TokenCounts, counted
 from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
+from fusion_graph.langgraph_seams.identity import provider_and_name
 from fusion_graph.langgraph_seams.loops import loop_owned
 from fusion_graph.models._caching import wants_marks
 from fusion_graph.models._connection import shown_address
@@ -284,7 +285,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         ConfigurationError: As `check_model`.
     """
     if not isinstance(ref, str):
-        kind = str((ref._get_ls_params() or {}).get("ls_provider") or "custom")
+        kind = provider_and_name(ref)[0] or "custom"
         own: dict[str, Any] = {"disable_streaming": True}
         if getattr(ref, "stream_usage", True) is None:
             own["stream_usage"] = True  # ChatOpenAI leaves it out wherever base_url is set

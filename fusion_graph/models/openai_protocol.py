@@ -20,13 +20,12 @@ from typing import Any
 
 import httpx2
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatResult
-from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, APIStatusError
 from pydantic import Field, PrivateAttr
 
+from fusion_graph.langgraph_seams.openai_chat import OpenAIChat
 from fusion_graph.models._caching import with_marks
 from fusion_graph.models._completion import (
     ErrorReply,
@@ -46,7 +45,7 @@ TokenSink = Callable[[str], None]
 comment that only keeps the connection open."""
 
 
-class ProtocolChat(ChatOpenAI):
+class ProtocolChat(OpenAIChat):
     """`ChatOpenAI` for the panel's calls; streams only into `sink`, when there is one."""
 
     sink: TokenSink | None = Field(default=None, exclude=True)
@@ -65,8 +64,7 @@ class ProtocolChat(ChatOpenAI):
                 in every trace.
             secrets: What no exception may repeat.
         """
-        self.root_async_client = self.root_async_client.with_options(default_headers=headers)
-        self.async_client = self.root_async_client.chat.completions
+        self.send_headers(headers)
         self._secrets = tuple(secrets)
 
     async def _agenerate(
@@ -91,12 +89,13 @@ class ProtocolChat(ChatOpenAI):
         run_manager: AsyncCallbackManagerForLLMRun | None,
         **kwargs: Any,
     ) -> ChatResult:
-        payload = self._get_request_payload(messages, stop=stop, **kwargs)
-        if self._use_responses_api(payload):
+        payload = self.payload_of(messages, stop, **kwargs)
+        if self.wants_responses(payload):
             result = await super()._agenerate(messages, stop, run_manager, **kwargs)
             if self.sink is not None:
                 self.sink(result.generations[0].message.text)
             return result
+        payload["messages"] = self._own_turns(messages, payload["messages"])
         payload.pop("stream", None)
         if payload.pop("cache_control", None):
             goes_on = payload.get("tool_choice") != "none"
@@ -118,24 +117,21 @@ class ProtocolChat(ChatOpenAI):
             body = await self._completion(payload)
         return self._result(body)
 
-    def _get_request_payload(
-        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """The payload, with this model's own turns as it sent them."""
-        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
-        if isinstance(built := payload.get("messages"), list):
-            messages = self._convert_input(input_).to_messages()
-            for at, message in enumerate(messages):
-                if items := items_for(message, "chat", self.model_name):
-                    built[at] = items[0]
-        return payload
+    def _own_turns(
+        self, messages: list[BaseMessage], built: list[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """What LangChain built of the messages, with this model's own turns as it sent them."""
+        return [
+            items[0] if (items := items_for(message, "chat", self.model_name)) else item
+            for message, item in zip(messages, built, strict=True)
+        ]
 
     def _result(self, body: dict[str, Any]) -> ChatResult:
         """The reply as LangChain knows it, carrying the provider's own turn."""
         choice = body["choices"][0]
         turn = turn_in(choice["message"])
         read = {**choice["message"], "content": text_of(choice["message"])}
-        result = self._create_chat_result({**body, "choices": [{**choice, "message": read}]})
+        result = self.result_of({**body, "choices": [{**choice, "message": read}]})
         generation = result.generations[0]
         if isinstance(provider := body.get("provider"), str) and result.llm_output is not None:
             result.llm_output["provider"] = provider  # OpenRouter's word for who ran the model
@@ -164,7 +160,7 @@ class ProtocolChat(ChatOpenAI):
     async def _completion(self, payload: dict[str, Any]) -> dict[str, Any]:
         """A completion, checked; its text goes into the sink as it comes, if there is one."""
         offered = _names_of(payload.get("tools"))
-        async with opened(self.root_async_client, "/chat/completions", payload) as response:
+        async with opened(self.client_in_use, "/chat/completions", payload) as response:
             if self.sink is not None and is_stream(response):
                 return self._checked(await self._streamed(response, self.sink, offered), offered)
             body = self._checked(self._read(await body_of(response)), offered)

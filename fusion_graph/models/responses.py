@@ -81,7 +81,7 @@ class ResponsesChat(ProtocolChat):
 
     async def _respond(self, payload: dict[str, Any]) -> dict[str, Any]:
         streamed = {"stream": True} if self.sink is not None else {}
-        async with opened(self.root_async_client, PATH, payload | streamed) as response:
+        async with opened(self.client_in_use, PATH, payload | streamed) as response:
             if is_stream(response):
                 return await self._events(response)
             body = checked_response(self._read(await body_of(response)))

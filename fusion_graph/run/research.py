@@ -28,6 +28,7 @@ from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
 from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.langgraph_seams.state_reads import without_checkpoints
 from fusion_graph.models.calls import CallFailed
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.options import Options
@@ -249,10 +250,6 @@ def _build() -> Any:
     return graph
 
 
-DURABILITY = "__pregel_durability"
-"""Where LangGraph hands a parent's `durability` down. With "sync" it waits for the checkpoint of a
-graph that keeps none, and fails (langgraph 1.2.22)."""
-
 _LOOP = _build()
 
 # A finished panelist is what a checkpoint keeps; its steps would only fill the database.
@@ -291,8 +288,8 @@ async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Findi
     # Every call of a tool may cost a whole row of questions and the running of it.
     steps = (IN_A_ROW + 1) * (who.cap + 1) + AFTER_CAP
     config: RunnableConfig = {"recursion_limit": steps + 2}
-    if DURABILITY in inherited:
-        config["configurable"] = {**inherited, DURABILITY: "async"}
+    if (own := without_checkpoints(inherited)) is not None:
+        config["configurable"] = own
     end = await RESEARCH.ainvoke(start, config, context=who)
     finding: Finding = end["finding"]
     return finding

@@ -1,0 +1,125 @@
+"""Private names of LangGraph: there, and doing what the seams rely on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import pytest
+from langchain_core.runnables.config import set_config_context
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.config import get_config
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
+from typing_extensions import TypedDict
+
+from fusion_graph.errors import IncompatibleLibrary
+from fusion_graph.langgraph_seams.state_reads import DURABILITY, read_state, without_checkpoints
+from fusion_graph.langgraph_seams.sync import (
+    Node,
+    StoppableBuilder,
+    StoppableGraph,
+    show_inside,
+)
+from tests.langgraph_seams.mending import relied_on
+
+langgraph = partial(relied_on, "langgraph")
+
+
+def add(left: list[str], right: list[str]) -> list[str]:
+    return left + right
+
+
+class Shared(TypedDict):
+    question: str
+    seen: Annotated[list[str], add]
+
+
+def spread(_: Shared) -> list[Send]:
+    return [Send("member", {"number": n}) for n in range(2)]
+
+
+def one_step(step: Any, **compiled: Any) -> Any:
+    graph = StateGraph(Shared)
+    graph.add_node("step", step)
+    graph.add_edge(START, "step")
+    graph.add_edge("step", END)
+    return graph.compile(**compiled)
+
+
+@pytest.mark.parametrize("face", ["invoke", "ainvoke"])
+async def test___pregel_read_shows_a_node_the_state_that_was_not_sent_to_it(face):
+    def member(sent: Any) -> dict[str, Any]:
+        (question,) = read_state("question")
+        return {"seen": [f"{sent['number']}: {question}"]}
+
+    graph = StateGraph(Shared)
+    graph.add_node("member", member)
+    graph.add_conditional_edges(START, spread, ["member"])
+    compiled = graph.compile()
+    with langgraph("__pregel_read", "state_reads", "see how ToolNode reads the state of a Send."):
+        given: Any = {"question": "Why?", "seen": []}
+        end = compiled.invoke(given) if face == "invoke" else await compiled.ainvoke(given)
+        assert end["seen"] == ["0: Why?", "1: Why?"]
+
+
+def test_without___pregel_read_the_error_names_the_library_and_the_version_to_install():
+    with (
+        set_config_context({"configurable": {}}) as variables,
+        pytest.raises(IncompatibleLibrary, match=r"langgraph 1\..*`__pregel_read`.*langgraph=="),
+    ):
+        variables.run(read_state, "question")
+
+
+def test___pregel_durability_is_handed_down_and_sync_fails_without_the_seam():
+    inner = one_step(lambda state: {"seen": [state["question"]]}, checkpointer=False)
+    handed_down = []
+
+    def around(state: Shared, *, mended: bool) -> dict[str, Any]:
+        inherited = get_config()["configurable"]
+        handed_down.append(inherited.get(DURABILITY))
+        own = without_checkpoints(inherited) if mended else None
+        return inner.invoke(state, {"configurable": own} if own is not None else None)
+
+    def run(mended: bool) -> Any:
+        graph = one_step(partial(around, mended=mended), checkpointer=InMemorySaver())
+        config: Any = {"configurable": {"thread_id": "t"}}
+        return graph.invoke({"question": "Why?", "seen": []}, config, durability="sync")
+
+    name = "__pregel_durability"
+    with langgraph(name, "state_reads", "see which key of `configurable` holds `durability`."):
+        assert run(mended=True)["seen"] == ["Why?"]
+        assert handed_down == ["sync"]
+    with (
+        langgraph(name, "state_reads", "`without_checkpoints` is needed no longer; delete it."),
+        pytest.raises(AttributeError),
+    ):
+        run(mended=False)
+
+
+async def say(_: Shared) -> dict[str, Any]:
+    return {"seen": ["said"]}
+
+
+def test___class___of_a_compiled_graph_can_be_one_of_ours():
+    builder = StoppableBuilder(Shared)
+    builder.add_node("say", Node(say))
+    builder.add_edge(START, "say")
+    how = "give `compile` our class some other way, as a copy of its fields."
+    with langgraph("CompiledStateGraph.__class__", "sync", how):
+        compiled = builder.compile(name="ours")
+        assert type(compiled) is StoppableGraph
+        assert compiled.get_name() == "ours"
+        assert compiled.invoke({"question": "", "seen": []})["seen"] == ["said"]
+        streamed = compiled.stream({"question": "", "seen": []}, stream_mode="values")
+        assert [values["seen"] for values in streamed][-1] == ["said"]
+
+
+def test_subgraphs_of_a_node_are_what_xray_draws():
+    inner = one_step(lambda _: {})
+    outer = one_step(lambda _: {})
+    how = "see where Pregel.get_subgraphs looks, and put the drawn graph there."
+    with langgraph("PregelNode.subgraphs", "sync", how):
+        show_inside(outer, "step", inner)
+        assert "step:step" in outer.get_graph(xray=True).nodes
+        assert outer.invoke({"question": "", "seen": []})["seen"] == []
