@@ -1,4 +1,7 @@
-"""The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct; verify."""
+"""The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct; verify.
+
+Who needs only a part of it (`Course`) has it built of these same nodes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from langchain_core.messages import AIMessageChunk
@@ -30,9 +34,9 @@ from fusion_graph.nodes.draft import Say
 from fusion_graph.nodes.edited_state import checked_judgement
 from fusion_graph.nodes.fan_out import fan_out, seats, tasks
 from fusion_graph.nodes.join import join, without_sources
-from fusion_graph.nodes.judge import judge
+from fusion_graph.nodes.judge import judge, not_judged
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import pass_on, synthesis
+from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.verify import Verified, verify
 from fusion_graph.report.build import build_record
@@ -53,6 +57,28 @@ from fusion_graph.state import (
 from fusion_graph.state.events import Emit, emitter, never_silent
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Which stages of the graph a run takes after its panel.
+
+    Attributes:
+        judge: Whether a judge compares the answers.
+        answer: `written`: a writer writes it; `chosen`: it is the panelist's answer that stands in
+            most points of the judge's consensus, as it is; `none`: there is none, nobody is paid
+            for one, and the report is all that comes out.
+    """
+
+    judge: bool = True
+    answer: Literal["written", "chosen", "none"] = "written"
+
+
+WHOLE = Course()
+"""What `create_fusion_graph` makes."""
+
+_ENDINGS = {"written": "synthesis", "chosen": "choice", "none": "report"}
+"""The node that each way to an answer has."""
 
 
 def create_fusion_graph(
@@ -87,7 +113,31 @@ def create_fusion_graph(
         >>> "Sources:" in result["messages"][-1].content
         True
     """
+    return build_graph(config, WHOLE, tools=tools, checkpointer=checkpointer, name=name)
+
+
+def build_graph(
+    config: FusionConfig | Mapping[str, Any] | str | None,
+    course: Course,
+    *,
+    tools: Sequence[BaseTool] | None = None,
+    checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
+    name: str = "fusion",
+) -> FusionGraph:
+    """Build the graph, or a part of it.
+
+    Args:
+        config: As for `create_fusion_graph`.
+        course: Which stages it has.
+        tools: As for `create_fusion_graph`.
+        checkpointer: As for `create_fusion_graph`.
+        name: As for `create_fusion_graph`.
+
+    Raises:
+        ConfigurationError: As for `create_fusion_graph`.
+    """
     stack = Stack(config, list(tools) if tools is not None else None)
+    ending = _ENDINGS[course.answer]
 
     queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -106,7 +156,7 @@ def create_fusion_graph(
         update: dict[str, Any] = {"run": run, "answers": Overwrite([])}
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
-            return Command(update=update, goto="synthesis")
+            return Command(update=update, goto=ending)
         if not run["invoked"]:
             return Command(update=update, goto="direct")
         sends = [Send("panelist", seat) for seat in seats(run, settings)]
@@ -133,7 +183,9 @@ def create_fusion_graph(
         known = [source["id"] for source in joined["sources"]]
         if lost := await asyncio.to_thread(without_sources, could, known):
             joined["degradations"].append(lost)
-        return {"joined": joined}
+        if course.judge:
+            return {"joined": joined}
+        return {"joined": joined, "judgement": not_judged([], [])}
 
     async def compare(state: FusionState) -> dict[str, Any]:
         run = state["run"]
@@ -155,6 +207,26 @@ def create_fusion_graph(
                 state["messages"], run, joined, judgement, settings, emit, _saying(heard)
             )
         return {"written": written}
+
+    async def choose(state: FusionState) -> dict[str, Any]:
+        joined = state["joined"]
+        judgement = checked_judgement(state["judgement"], joined)
+        answers = [answer for answer in joined["answers"] if answer["status"] == "ok"]
+        best = most_agreed(answers, judgement)
+        return {"written": await pass_on(best, "", joined, _say, [], [])}
+
+    async def report(state: FusionState) -> dict[str, Any]:
+        run = state["run"]
+        record = build_record(
+            run,
+            await settings_of(run),
+            state["joined"],
+            state["judgement"],
+            answer="",
+            thread_id=_thread_id(),
+        )
+        await _complete(run, record, [])
+        return {"fusion": record}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run = state["run"]
@@ -203,18 +275,22 @@ def create_fusion_graph(
         input_schema=FusionInput,
         output_schema=FusionOutput,
     )
-    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct", "synthesis"))
+    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct", ending))
     graph.add_node("panelist", Node(ask_panelist))
     graph.add_node("join", Node(bring_together), defer=True)
-    graph.add_node("judge", Node(compare))
-    graph.add_node("synthesis", Node(write_answer))
+    if course.judge:
+        graph.add_node("judge", Node(compare))
+    endings = {"written": write_answer, "chosen": choose, "none": report}
+    graph.add_node(ending, Node(endings[course.answer]))
     graph.add_node("direct", Node(answer_alone))
     graph.add_node("verify", Node(check_answer))
     graph.add_edge(START, "fan_out")
     graph.add_edge("panelist", "join")
-    graph.add_edge("join", "judge")
-    graph.add_edge("judge", "synthesis")
-    graph.add_edge("synthesis", "verify")
+    if course.judge:
+        graph.add_edge("join", "judge")
+    graph.add_edge("judge" if course.judge else "join", ending)
+    # Where nobody answers there is nothing to check.
+    graph.add_edge(ending, "verify" if course.answer != "none" else END)
     graph.add_edge("direct", "verify")
     graph.add_edge("verify", END)
     compiled = graph.compile(checkpointer=checkpointer, name=name)
@@ -289,17 +365,8 @@ async def _finish(
         degradations=[*written["degradations"], *verified.degradations],
         thread_id=_thread_id(),
     )
+    await _complete(run, record, served_names(written["calls"]))
     total = record["usage"]["total"]
-    _emit(run)(
-        "fusion.completed",
-        status=record["status"],
-        degradations=[item["code"] for item in record["degradations"]],
-        served=served_names(written["calls"]),
-        cost_usd=total["cost_usd"],
-        calls=total["calls"],
-        seconds=round(time.time() - run["started"], 3),
-    )
-    await asyncio.to_thread(close_ledger, run["id"])
     usage = {
         "input_tokens": total["input_tokens"],
         "output_tokens": total["output_tokens"],
@@ -308,6 +375,21 @@ async def _finish(
     metadata = {**written["message"].response_metadata, "fusion_status": record["status"]}
     update = {"usage_metadata": usage, "response_metadata": metadata}
     return {"messages": [written["message"].model_copy(update=update)], "fusion": record}
+
+
+async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> None:
+    """Tell how a run ended, and forget what only its nodes needed."""
+    total = record["usage"]["total"]
+    _emit(run)(
+        "fusion.completed",
+        status=record["status"],
+        degradations=[item["code"] for item in record["degradations"]],
+        served=list(served),
+        cost_usd=total["cost_usd"],
+        calls=total["calls"],
+        seconds=round(time.time() - run["started"], 3),
+    )
+    await asyncio.to_thread(close_ledger, run["id"])
 
 
 def _thread_id() -> str | None:

@@ -14,13 +14,13 @@ from pydantic import BaseModel, Field
 
 from fusion_graph.config import FusionConfig
 from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
-from fusion_graph.faces._deliberation import create_deliberation
 from fusion_graph.faces._tool_result import (
     LEAST_CHARACTERS,
     error_result,
     refusal,
     tool_result,
 )
+from fusion_graph.graph import Course, build_graph
 from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.state import FusionInput
 from fusion_graph.state.conversation import recent
@@ -98,7 +98,8 @@ def create_fusion_tool(
         raise ConfigurationError(
             f"max_characters is {max_characters}:", f"give at least {LEAST_CHARACTERS}."
         )
-    graph = create_deliberation(config, tools, name)
+    # The agent's own model writes the answer, so nobody else is paid for one.
+    graph = build_graph(config, Course(answer="none"), tools=tools, name=name)
 
     def consult(
         task: str,

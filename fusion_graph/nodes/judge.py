@@ -97,9 +97,9 @@ async def judge(
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if len(survivors) == 1:
         if len(joined["answers"]) == 1:
-            return _nothing([], [])
+            return not_judged([], [])
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
-        return _nothing([], [{"code": "single_survivor", "detail": lost}])
+        return not_judged([], [{"code": "single_survivor", "detail": lost}])
     losses = list[Degradation]()
     whole = told(messages)
     conversation = cut_conversation(whole, CONVERSATION_CHARACTERS)
@@ -179,7 +179,7 @@ async def judge(
             _loss(UnreadableVerdict("judge_upstream_error", timeout), settings.judge, emit)
         )
     found, done, _ = await asyncio.to_thread(research.found, ())
-    nothing = _nothing(caller.calls, [*losses, *caller.fitting.losses])
+    nothing = not_judged(caller.calls, [*losses, *caller.fitting.losses])
     return found_by_judge(nothing, found, done)
 
 
@@ -336,5 +336,11 @@ def _left_out(model: Model) -> list[Degradation]:
     ]
 
 
-def _nothing(calls: list[CallRecord], losses: list[Degradation]) -> Judgement:
+def not_judged(calls: list[CallRecord], losses: list[Degradation]) -> Judgement:
+    """The judgement of a run whose answers nobody compared.
+
+    Args:
+        calls: Calls paid for a comparison that did not come.
+        losses: Why it did not.
+    """
     return {"analysis": None, "calls": calls, "degradations": losses}
