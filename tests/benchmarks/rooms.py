@@ -17,6 +17,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tests.benchmarks.duplicates import duplicates
+from tests.benchmarks.private_names import uses
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"fusion_graph": "fusion_graph", "fusion_tools": "tools/fusion_tools"}
 
@@ -108,6 +111,10 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
+def _listed(things: Iterable[object]) -> str:
+    return "; ".join(map(str, things))
+
+
 def report(root: Path) -> str:
     """All figures of a tree, as Markdown."""
     known = modules(root)
@@ -127,6 +134,7 @@ def report(root: Path) -> str:
     unplaced = sorted(rooms.keys() - height.keys() - {"__init__", "__main__"})
     largest = max(lines, key=lambda name: lines[name])
     round_trips = circles(graph)
+    private, twice = uses(known), duplicates(known)
     figures = [
         ("rooms", len(rooms)),
         ("arrows between rooms", len(arrows)),
@@ -135,6 +143,8 @@ def report(root: Path) -> str:
         ("circles of rooms", len(circles(rooms))),
         ("circles of modules", f"{len(round_trips)} {'; '.join(map(' ↔ '.join, round_trips))}"),
         ("flat modules in `fusion_graph/`", f"{len(flat)} ({', '.join(flat)})"),
+        ("private names outside the seams", f"{len(private)} {_listed(private)}".strip()),
+        ("duplicates", f"{len(twice)} {_listed(twice)}".strip()),
         ("files", len(lines)),
         ("lines of Python", sum(lines.values())),
         ("lines of JavaScript", script),
