@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,11 +20,15 @@ from tests.scripted_models.client import Scope
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Workers and commands are dozens of processes: without bytecode each compiles everything again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Slow inputs say something of the machine, which may be busy, and nothing of the code.
-settings.register_profile(
-    "here", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("here")
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("short", _PATIENT, max_examples=25, derandomize=True)
+settings.register_profile("full", _PATIENT, max_examples=150)
+settings.load_profile("short")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -23,7 +23,7 @@ from tests.conftest import VERDICT
 
 GOOD = json.dumps(VERDICT)
 NAMES = {"A": "gemma", "B": "qwen", "C": "llama"}
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=100)
+PROPERTY = settings(deadline=None, derandomize=True)
 
 
 def read(data: object) -> Verdict:

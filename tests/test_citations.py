@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fusion_graph.evidence import cited, quoted, read_citations, renumber
 
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=300)
+PROPERTY = settings(derandomize=True, max_examples=2 * settings.default.max_examples)
 
 KNOWN = {1, 2, 3}
 

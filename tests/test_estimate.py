@@ -339,8 +339,7 @@ TEXTS = st.integers(1, 3_000).map(words)
 
 
 @settings(
-    max_examples=12,
-    deadline=None,
+    max_examples=settings.default.max_examples // 8,
     derandomize=True,
     database=None,
     phases=(Phase.explicit, Phase.generate),  # an example is a run: shrinking takes minutes

@@ -13,7 +13,7 @@ from fusion_graph.text.echoes import EXAMPLE_QUOTE, without_echoes
 from fusion_graph.text.thinking import VisibleTokens, without_thinking
 
 NONCE = "0123456789abcdef"
-PROPERTY = settings(deadline=None, derandomize=True, max_examples=150)
+PROPERTY = settings(deadline=None, derandomize=True)
 
 
 def shown(pieces: list[str]) -> str:

@@ -237,8 +237,6 @@ BODIES = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(body=BODIES.map(lambda body: json.dumps(body).encode()) | st.binary(max_size=200))
