@@ -50,6 +50,7 @@ def doctor(preset_name: str | None) -> int:
     _say_own_presets(own)
     broken, settings = _say_preset(preset_name)
     _say_corpus(settings)
+    _say_sandbox()
     leftover = _say_search(settings)
     code = ANSWERED
     if broken is not None:
@@ -172,6 +173,16 @@ def _say_corpus(settings: ResolvedConfig | None) -> None:
         _say("corpus", str(error))
         return
     _say("corpus", f"{counted(len(corpus.urls()), 'document')} in {corpus.folder}")
+
+
+def _say_sandbox() -> None:
+    """Whether `eval` can run answers in code."""
+    from fusion_graph.evals.sandbox import SandboxUnavailable, wall
+
+    try:
+        _say("code in eval", f"runs in {wall().version}")
+    except SandboxUnavailable as error:
+        _say("code in eval", str(error))
 
 
 def _say_search(settings: ResolvedConfig | None) -> bool:

@@ -61,6 +61,7 @@ class Evaluated:
         out: Output folder; None for one named after the question set.
         max_cost: Most US dollars in all, earlier runs in the same folder included.
         concurrency: Answers worked on at once.
+        unconfined: Run answers in code without bubblewrap around them.
         quiet: No progress.
     """
 
@@ -75,6 +76,7 @@ class Evaluated:
     out: str | None = None
     max_cost: float | None = None
     concurrency: int = 4
+    unconfined: bool = False
     quiet: bool = False
 
 
@@ -130,6 +132,7 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
     from fusion_graph.evals.arms import open_arms
     from fusion_graph.evals.grader import GraderSettings
     from fusion_graph.evals.runner import Plan
+    from fusion_graph.evals.sandbox import Limits
     from fusion_graph.evals.tallies import POLICIES
 
     if request.policy not in POLICIES:
@@ -144,7 +147,9 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
         **{k: v for k, v in given.items() if v is not None},
     )
     arms = open_arms(request.arms, draco=dataset.draco)
-    plan = Plan(questions, arms, grader, request.concurrency)
+    plan = Plan(
+        questions, arms, grader, request.concurrency, Limits(confined=not request.unconfined)
+    )
     try:
         plan.check()
     except ConfigurationError as error:
@@ -254,6 +259,8 @@ def command(request: Evaluated, grader: str | None) -> str:
     for name, value in options.items():
         if value is not None:
             parts += [name, str(value)]
+    if request.unconfined:
+        parts.append("--unconfined")
     return shlex.join(parts)
 
 

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fusion_graph.evals._questions import Programs
-from fusion_graph.evals.sandbox._limits import Limits
-from fusion_graph.evals.sandbox._suite import Suite, used_names
-from fusion_graph.evals.sandbox.run import run_program, run_suite
+from fusion_graph.evals.sandbox import Limits, Suite, run_program, run_suite, used_names
 
 _FENCED = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n"
@@ -36,7 +34,7 @@ class CodeVerdict:
     Attributes:
         solved: Whether every test passed; None when the dataset's tests cannot be run.
         reason: The first test that failed, or what else was wrong.
-        detail: `outcome`, `passed` and `total` tests, `containment` by aspect.
+        detail: `outcome`, `passed` and `total` tests, and what `containment` there was.
     """
 
     solved: bool | None
@@ -69,16 +67,13 @@ async def judge_code(
         return await _programs(marking, code, limits)
     run = await run_suite(code, marking, limits)
     solved = None if run.outcome == "untestable" else run.outcome == "passed"
-    return CodeVerdict(
-        solved, run.detail, _detail(run.outcome, run.passed, run.total, run.containment)
-    )
+    detail = _detail(run.outcome, run.passed, run.total, limits)
+    return CodeVerdict(solved, run.detail, detail)
 
 
 async def _programs(marking: Programs, code: str, limits: Limits | None) -> CodeVerdict:
-    containment: dict[str, str] = {}
     for passed, (stdin, stdout) in enumerate(marking.cases):
         run = await run_program(code, stdin.encode(), limits)
-        containment = run.containment
         said = run.stdout.decode(errors="replace")
         if run.outcome != "passed" or _lines(said) != _lines(stdout):
             wrong = run.detail or f"it printed {said[:200]!r}"
@@ -86,13 +81,14 @@ async def _programs(marking: Programs, code: str, limits: Limits | None) -> Code
             return CodeVerdict(
                 False,
                 f"input {passed + 1}: {wrong}",
-                _detail(outcome, passed, len(marking.cases), containment),
+                _detail(outcome, passed, len(marking.cases), limits),
             )
     total = len(marking.cases)
-    return CodeVerdict(True, "", _detail("passed", total, total, containment))
+    return CodeVerdict(True, "", _detail("passed", total, total, limits))
 
 
-def _detail(outcome: str, passed: int, total: int, containment: dict[str, str]) -> dict[str, Any]:
+def _detail(outcome: str, passed: int, total: int, limits: Limits | None) -> dict[str, Any]:
+    containment = "bubblewrap" if (limits or Limits()).confined else "none"
     return {"outcome": outcome, "passed": passed, "total": total, "containment": containment}
 
 

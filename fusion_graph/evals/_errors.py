@@ -5,7 +5,7 @@ FusionError
 │   ├── DatasetError
 │   └── MixedGraders
 ├── GraderUnavailable
-└── SandboxUnavailable (sandbox/child.py, which stands alone)
+└── SandboxUnavailable (sandbox/_bubblewrap.py)
 """
 
 from __future__ import annotations

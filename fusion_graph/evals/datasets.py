@@ -49,7 +49,7 @@ from fusion_graph.evals._questions import (
     Reference,
     Rubric,
 )
-from fusion_graph.evals.sandbox._suite import Suite, used_names
+from fusion_graph.evals.sandbox import Suite, used_names
 
 MARKINGS = ("rubric", "reference", "tests")
 

@@ -26,8 +26,7 @@ from fusion_graph.evals.grader import (
     GraderSettings,
     Kind,
 )
-from fusion_graph.evals.sandbox._limits import Limits
-from fusion_graph.evals.sandbox._suite import Suite
+from fusion_graph.evals.sandbox import Limits, Suite
 
 T = TypeVar("T")
 

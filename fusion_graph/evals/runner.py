@@ -19,7 +19,7 @@ from fusion_graph.evals._questions import Programs, Question, Rubric
 from fusion_graph.evals.arms import Arm, providers_of
 from fusion_graph.evals.grader import Ask, GraderCall, GraderReply, GraderSettings, live
 from fusion_graph.evals.grading import grade
-from fusion_graph.evals.sandbox._suite import Suite
+from fusion_graph.evals.sandbox import Limits, Suite, wall
 from fusion_graph.evals.spending import CapReached, Spending
 from fusion_graph.evals.store import Store, key_of
 from fusion_graph.models.journal import Journal
@@ -35,24 +35,34 @@ class Plan:
         arms: Who answers; the first is what the others are compared with.
         grader: Who marks, where code does not.
         concurrency: Answers worked on at the same time.
+        limits: What an answer's code may use, and whether it is confined.
     """
 
     questions: Sequence[Question]
     arms: Sequence[Arm]
     grader: GraderSettings
     concurrency: int = 4
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def wants_grader(self) -> bool:
         """Whether a model marks any of the answers."""
         return any(question.wants_grader for question in self.questions)
 
+    @property
+    def runs_code(self) -> bool:
+        """Whether any of the answers are programs that are run."""
+        return any(isinstance(question.marking, Suite | Programs) for question in self.questions)
+
     def check(self) -> None:
-        """Find out that the grader cannot be asked before anything is paid.
+        """Find out that the answers cannot be marked before anything is paid.
 
         Raises:
-            ConfigurationError: Its key is missing, or nobody knows its provider.
+            ConfigurationError: The grader's key is missing, or nobody knows its provider.
+            SandboxUnavailable: Answers in code are to be confined, and cannot be.
         """
+        if self.runs_code and self.limits.confined:
+            wall()
         if self.wants_grader:
             check_model(self.grader.model, providers_of(self.arms))
 
@@ -101,7 +111,7 @@ async def run(plan: Plan, store: Store, spending: Spending, tell: Tell) -> Outco
     Raises:
         ArmUnavailable: A model of an arm cannot be asked at all.
         GraderUnavailable: The grader cannot.
-        SandboxUnavailable: Code cannot be run with limits here.
+        SandboxUnavailable: Answers in code are to be confined, and cannot be.
     """
     answering = Answering(store, spending)
     ask = _kept_verdicts(plan, store, spending)
@@ -179,7 +189,7 @@ async def _marked(
 
     async def test(_: Journal) -> dict[str, Any]:
         async with runs:  # each takes a whole processor
-            return asdict(await grade(question, text, plan.grader, ask))
+            return asdict(await grade(question, text, plan.grader, ask, plan.limits))
 
     cut = text[: CODE_CHARACTERS + 1]
     key = key_of("tests", question.id, question.text, repr(question.marking), cut)

@@ -137,3 +137,12 @@ def test_version_and_help():
     bare = run()
     assert (bare.code, bare.err) == (2, "")
     assert "presets" in bare.out
+
+
+def test_a_machine_without_bubblewrap_is_ready_but_for_code_in_eval(tmp_path):
+    ended = run("doctor", environment={"PATH": str(tmp_path)})
+
+    assert ended.code == 0
+    assert "code in eval  Answers in code cannot be run safely here: bubblewrap (bwrap) is " in (
+        ended.out
+    )

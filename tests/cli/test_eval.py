@@ -193,3 +193,30 @@ def test_the_bundled_questions_are_enough_and_all_marked_by_code():
     assert len(questions) >= 40
     assert not any(question.wants_grader for question in questions)
     assert all(question.domain for question in questions)
+
+
+WITHOUT_PROGRAMS = {"PATH": ""}
+
+
+def test_without_bubblewrap_questions_of_code_are_refused_before_anybody_is_paid(models, scripted):
+    given = scripted(tests="assert f(2) == 4")
+    arguments = ("--dataset", given["dataset"], "--arms", given["arms"][0], "--out", given["out"])
+
+    ended = run("eval", *arguments, environment=WITHOUT_PROGRAMS)
+
+    assert ended.code == 2
+    assert ended.err.startswith("error: Answers in code cannot be run safely here: bubblewrap ")
+    assert "`apt install bubblewrap`" in ended.err
+    assert "--unconfined" in ended.err
+    assert counts(models) == {}
+
+
+def test_whoever_trusts_the_code_needs_no_bubblewrap_and_the_command_says_so(scripted):
+    given = scripted(1, tests="assert f(2) == 4")
+    arguments = ("--dataset", given["dataset"], "--arms", given["arms"][0], "--out", given["out"])
+
+    ended = run("eval", *arguments, "--unconfined", environment=WITHOUT_PROGRAMS)
+
+    assert ended.code == 0, ended.err
+    results = json.loads((Path(given["out"]) / "results.json").read_text())
+    assert results["command"].endswith(" --unconfined")

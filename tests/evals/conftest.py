@@ -6,13 +6,17 @@ import os
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fusion_graph.evals.sandbox._limits import Limits
-from fusion_graph.evals.sandbox._suite import Suite
-from fusion_graph.evals.sandbox.run import SuiteRun, run_suite
+from fusion_graph.evals.sandbox import (
+    Limits,
+    SandboxUnavailable,
+    Suite,
+    SuiteRun,
+    run_suite,
+    wall,
+)
 
 PATIENT = Limits(seconds=120, cpu_seconds=30)
 """So that a busy machine changes no verdict."""
@@ -41,7 +45,16 @@ def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 @pytest.fixture
-def judged(nothing_is_left: None) -> Callable[..., Awaitable[SuiteRun]]:
+def bubblewrap() -> None:
+    """A machine on which code can be confined; elsewhere the test is skipped, and says why."""
+    try:
+        wall()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def judged(bubblewrap: None, nothing_is_left: None) -> Callable[..., Awaitable[SuiteRun]]:
     """`await judged(code, tests)`: what came of an answer's tests."""
 
     async def run(
@@ -49,9 +62,8 @@ def judged(nothing_is_left: None) -> Callable[..., Awaitable[SuiteRun]]:
         tests: str = "assert f(2) == 4\nassert f(3) == 6\n",
         limits: Limits = PATIENT,
         entry_point: str | None = None,
-        **how: Any,
     ) -> SuiteRun:
         suite = Suite(textwrap.dedent(tests), entry_point)
-        return await run_suite(textwrap.dedent(code), suite, limits, **how)
+        return await run_suite(textwrap.dedent(code), suite, limits)
 
     return run

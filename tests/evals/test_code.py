@@ -6,7 +6,7 @@ import pytest
 
 from fusion_graph.evals._code import code_in, judge_code
 from fusion_graph.evals._questions import Programs
-from fusion_graph.evals.sandbox._suite import Suite, used_names
+from fusion_graph.evals.sandbox import Suite, used_names
 
 F = "def f(x):\n    return x * 2\n"
 WORSE = "def f(x):\n    return x\n"
@@ -88,6 +88,7 @@ def test_the_tests_get_only_the_names_they_use_and_never_built_ins_or_modules():
 CASES = Programs((("2\n", "4\n"), ("3\n", "6\n"), ("-1\n", "-2\n")))
 
 
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     ("code", "solved", "reason"),
     [

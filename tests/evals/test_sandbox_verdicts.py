@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from fusion_graph.evals.sandbox._suite import Suite
-from fusion_graph.evals.sandbox.run import run_program, run_suite
+from fusion_graph.evals.sandbox import Suite, run_program, run_suite
 from tests.evals.conftest import PATIENT
 
 DOUBLE = "def f(x):\n    return x * 2\n"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.evals.sandbox._wire import (
+from fusion_graph.evals.sandbox.inside._wire import (
     FRAME_BYTES,
     NotPlain,
     Wire,

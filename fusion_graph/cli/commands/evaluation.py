@@ -119,6 +119,15 @@ def _eval(
             help="Answers worked on at the same time.",
         ),
     ] = 4,
+    unconfined: Annotated[
+        bool,
+        typer.Option(
+            "--unconfined",
+            rich_help_panel=_MARKING,
+            help="Run answers in code as you, without bubblewrap around them: your files and "
+            "network are theirs.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress.")
     ] = False,
@@ -156,6 +165,7 @@ def _eval(
         out=out,
         max_cost=max_cost,
         concurrency=concurrency,
+        unconfined=unconfined,
         quiet=quiet,
     )
     return lambda: evaluate(request)

@@ -6,7 +6,7 @@ from fusion_graph.evals._questions import Check, Programs
 from fusion_graph.evals.comparison import ArmFigures, Comparison
 from fusion_graph.evals.intervals import FEWEST_PAIRS, NO_DIFFERENCE, Interval
 from fusion_graph.evals.output.evaluation import Evaluation
-from fusion_graph.evals.sandbox._suite import Suite
+from fusion_graph.evals.sandbox import Suite
 from fusion_graph.text.phrases import counted
 
 FEW_QUESTIONS = 50

@@ -1,176 +1,104 @@
-"""The parent's side of one confined process: start it, feed it, watch it, end it."""
+"""The parent's side of one process of the sandbox: start it, feed it, watch it, end it."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from fusion_graph.errors import FusionError
+from fusion_graph.evals.sandbox._bubblewrap import (
+    FOLDER,
+    PYTHON,
+    SandboxUnavailable,
+    command,
+    environment,
+    wall,
+)
 from fusion_graph.evals.sandbox._limits import Limits
 
 WATCHED_EVERY = 0.1
-"""Seconds between two looks at what a process has written and how many threads it runs."""
-
-UIDS = range(60706, 61184)
-"""Nobody's: between systemd's container and dynamic ranges (its "Users, Groups, UIDs" document)."""
-
-_ROOT = str(Path(__file__).resolve().parents[3])
-# The package is found by its place and only while it is loaded; the standard library comes first.
-_BOOT = """\
-import sys
-root, module = sys.argv.pop(2), sys.argv.pop(2)
-sys.path.append(root)
-__import__(module)
-sys.path.remove(root)
-sys.modules[module].main()
-"""
-_KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Some interpreters need them to start. Nothing else: the environment is where keys are."""
-
-_uids = itertools.cycle(UIDS)
-for _ in range(os.getpid() % len(UIDS)):  # two evaluations at once should not begin alike
-    next(_uids)
-
-
-class SandboxUnavailable(FusionError):
-    """Code cannot be run here with limits."""
-
+"""Seconds between two looks at how much a sandbox has written and holds in memory."""
 
 ANSWER_FILE = "answer.py"
 
 LAST_WORDS = 10.0
-"""Seconds until the output of a killed process is given up: where nothing stronger than an audit
-hook confines it, something it started may still hold the other end."""
-
-
-class Folder:
-    """A folder that one child may write to, and the unprivileged user it becomes, if it can.
-
-    Attributes:
-        path: Where it is.
-        uid: The user, or None when this process may not hand out folders.
-    """
-
-    def __init__(self, path: Path) -> None:
-        path.mkdir(mode=0o700)
-        self.path = path
-        self.uid: int | None = None
-        if os.geteuid() == 0:
-            uid = next(_uids)
-            with suppress(OSError):  # a container may not know the number
-                os.chown(path, uid, uid)
-                self.uid = uid
-
-    def put(self, code: str) -> None:
-        """Write the answer's code where its process looks for it."""
-        path = self.path / ANSWER_FILE
-        path.write_text(code, encoding="utf-8", errors="replace")
-        path.chmod(
-            0o644
-        )  # whatever the umask: its reader is another user, or a root without rights
+"""Seconds until the output of a killed process is given up: unconfined, something that it started
+may still hold the other end."""
 
 
 @contextmanager
-def folders(*names: str) -> Iterator[list[Folder]]:
-    """Folders for the children of one run, removed with all that is in them."""
-    root = Path(tempfile.mkdtemp(prefix="fusion-graph-"))
-    try:
-        if os.geteuid() == 0:
-            root.chmod(0o711)  # the children's users go through, and see nothing
-        yield [Folder(root / name) for name in names]
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+def folder_with(code: str) -> Iterator[Path]:
+    """A folder with an answer's code in it, removed with all that is there at the end."""
+    with tempfile.TemporaryDirectory(prefix="fusion-graph-", ignore_cleanup_errors=True) as name:
+        path = Path(name) / ANSWER_FILE
+        path.write_text(code, encoding="utf-8", errors="replace")
+        path.chmod(0o644)  # whatever the umask: its reader may be another user
+        yield Path(name)
 
 
 class Child:
-    """A confined process.
+    """A process of the sandbox.
 
     Args:
-        process: The process.
-        folder: Where it may write.
+        process: The process, or the bubblewrap around it.
         limits: What it may use.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Folder, limits: Limits) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, limits: Limits) -> None:
         self._process = process
-        self._folder = folder
         self._limits = limits
-        self.containment: dict[str, str] = {}
 
     @classmethod
     async def start(
-        cls,
-        module: str,
-        folder: Folder,
-        limits: Limits,
-        *,
-        measures: Sequence[str],
-        wire: tuple[int, int] | None = None,
+        cls, module: str, folder: Path | None, limits: Limits, wire: tuple[int, int] | None = None
     ) -> Self:
         """Start a process.
 
         Args:
             module: Module of this package whose `main` it runs.
-            folder: Where it may write.
+            folder: Of the answer's file; None for none.
             limits: What it may use.
-            measures: See `_confine.MEASURES`.
             wire: Descriptors it reads and writes besides the standard ones.
 
         Raises:
-            SandboxUnavailable: This system has no such thing.
+            SandboxUnavailable: It cannot be confined here, and is to be; or not even limited.
         """
-        if sys.platform == "win32" or not sys.executable or getattr(sys, "frozen", False):
+        if sys.platform == "win32" or not PYTHON or getattr(sys, "frozen", False):
             raise SandboxUnavailable(
                 "Answers in code are run with the limits of a Unix system, which this is not. "
-                "Grade code sets on Linux, best of all on x86_64 or aarch64."
+                "Grade code sets on Linux, with bubblewrap installed."
             )
-        settings = {
-            "limits": asdict(limits),
-            "folder": str(folder.path),
-            "uid": folder.uid,
-            "parent": os.getpid(),
-            "measures": list(measures),
-            "wire": wire,
-        }
+        here = await asyncio.to_thread(wall) if limits.confined else None
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-s", "-S", "-P", "-X", "utf8", "-c", _BOOT),
-            *(json.dumps(settings), _ROOT, f"fusion_graph.evals.sandbox.{module}"),
+            *command(module, limits, folder, here, wire),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             pass_fds=wire or (),
             start_new_session=True,
             cwd="/",
-            # Sets and dicts of strings in the same order every time: a verdict is to be repeatable.
-            env={"PYTHONHASHSEED": "0"}
-            | {k: v for k, v in os.environ.items() if k in _KEPT_VARIABLES},
+            env=environment(),
         )
-        return cls(process, folder, limits)
+        return cls(process, limits)
 
-    async def confined(self) -> None:
-        """Wait until it has given up what it does not need; only then it looks at foreign code.
+    async def ready(self) -> None:
+        """Wait until its limits hold; only then it looks at foreign code.
 
         Raises:
             SandboxUnavailable: It ended instead.
         """
         line = await self.line()
-        try:
-            self.containment = {str(k): str(v) for k, v in json.loads(line).items()}
-        except (ValueError, AttributeError):
+        if not object_in(line).get("ready"):
             words = (line + await self.output(2000)).decode(errors="replace")
-            raise SandboxUnavailable(f"A confined process could not start: {words}") from None
+            raise SandboxUnavailable(f"A process of the sandbox could not start: {words}")
 
     async def feed(self, data: bytes) -> None:
         """Write its standard input and close it; a process that does not read is no error."""
@@ -204,14 +132,21 @@ class Child:
             pass
 
     async def overdone(self) -> str:
-        """Wait until it has too many files or threads, and say which; waits for ever otherwise."""
+        """Wait until its sandbox holds too much, and say what; waits for ever otherwise."""
         while True:
             await asyncio.sleep(WATCHED_EVERY)
-            if (count := _threads(self._process.pid)) > self._limits.threads:
-                return f"{count} threads at once"
-            count, size = _written(self._folder.path, self._limits.files)
-            if count > self._limits.files or size > self._limits.folder_bytes:
-                return f"{count} files of {size} bytes written"
+            family = _family(self._process.pid)
+            if (held := sum(one.memory for one in family)) > self._limits.memory_bytes:
+                return f"{held} bytes of memory in {len(family)} processes"
+            # Each has a limit of its own; many that follow one another have none together.
+            if sum(one.seconds for one in family) > self._limits.cpu_seconds + 1:
+                return f"more than {self._limits.cpu_seconds} s of processor time"
+            if (
+                self._limits.confined
+                and family
+                and (count := _files(family[-1])) > self._limits.files
+            ):
+                return f"{count} files written"
 
     async def end(self) -> int:
         """Kill whatever is left of it and wait for that.
@@ -221,33 +156,65 @@ class Child:
         """
         # Not `Process.kill`: it polls first, and takes the exit status from asyncio's own watcher.
         if self._process.returncode is None:
+            # The first process of a sandbox takes the rest along, and bubblewrap waits for it;
+            # killed itself, it would leave what nobody waits for in a container without an init.
+            inside = _family(self._process.pid)[1:2] if self._limits.confined else ()
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                if inside:
+                    os.kill(inside[0].pid, signal.SIGKILL)
+                else:
+                    os.killpg(self._process.pid, signal.SIGKILL)
         assert self._process.stdin is not None
         self._process.stdin.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self.discard()
-        return await self._process.wait()
+        status = await self._process.wait()
+        return 128 - status if self._limits.confined and status > 128 else status
 
 
-def _threads(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((int(x.split()[1]) for x in status.splitlines() if x.startswith("Threads:")), 0)
+@dataclass(frozen=True)
+class _Process:
+    """A process as `/proc/PID/stat` tells of it (`proc_pid_stat(5)`).
+
+    Attributes:
+        parent: Whose child it is.
+        seconds: Processor time, of its own and of its children that have ended.
+        memory: Bytes that it has in memory, those of shared libraries included.
+    """
+
+    pid: int
+    parent: int
+    seconds: float
+    memory: int
 
 
-def _written(folder: Path, most: int) -> tuple[int, int]:
-    """Number and bytes of the files in a folder, counted no further than one past `most`."""
-    count = size = 0
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in itertools.islice(entries, most + 1):
-            count += 1
-            with suppress(OSError):
-                size += entry.stat(follow_symlinks=False).st_blocks * 512
-    return count, size
+def _processes() -> Iterator[_Process]:
+    for entry in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        with suppress(OSError, ValueError, IndexError):
+            # The name in brackets may hold anything, brackets too.
+            told = Path(f"/proc/{int(entry)}/stat").read_text(errors="replace").rpartition(")")[2]
+            fields = told.split()
+            seconds = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+            memory = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+            yield _Process(int(entry), int(fields[1]), seconds, memory)
+
+
+def _family(pid: int) -> list[_Process]:
+    """A process and all that came of it, as far as their parents live."""
+    everybody = list(_processes())
+    found = [one for one in everybody if one.pid == pid]
+    for above in found:
+        found += [one for one in everybody if one.parent == above.pid]
+    return found
+
+
+def _files(one: _Process) -> int:
+    """Files in the folder of a process's sandbox, as its memory file system counts them."""
+    with suppress(OSError):
+        found = os.statvfs(f"/proc/{one.pid}/root{FOLDER}")
+        return found.f_files - found.f_ffree
+    return 0
 
 
 def object_in(line: bytes) -> dict[str, Any]:

@@ -53,27 +53,3 @@ def used_names(tests: str | Iterable[str]) -> tuple[set[str], set[str]]:
     foreign = used - own - set(vars(builtins)) - sys.stdlib_module_names
     classes = {name for name in foreign if name[:1].isupper() and not name.isupper()}
     return foreign, classes
-
-
-def own_lines(tests: str | Iterable[str]) -> frozenset[int]:
-    """Lines right inside a `with` that name nothing but built-ins: `1 / 0`, `raise ValueError`.
-
-    What is raised there says nothing of the answer, and no condition stands before it.
-    """
-    own: set[int] = set()
-    others: set[int] = set()
-    for text in [tests] if isinstance(tests, str) else tests:
-        tree = ast.parse(text)
-        found: set[int] = set()
-        for node in ast.walk(tree):
-            for line in node.body if isinstance(node, ast.With) else ():
-                plain = isinstance(line, ast.Raise | ast.Expr) and all(
-                    hasattr(builtins, name.id)
-                    for name in ast.walk(line)
-                    if isinstance(name, ast.Name)
-                )
-                if plain:
-                    found.update(range(line.lineno, (line.end_lineno or line.lineno) + 1))
-        own |= found
-        others |= {n.lineno for n in ast.walk(tree) if isinstance(n, ast.stmt)} - found
-    return frozenset(own - others)

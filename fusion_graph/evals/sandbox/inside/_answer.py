@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from fusion_graph.evals.sandbox._standin import StandIn
-from fusion_graph.evals.sandbox._wire import Frame, NotPlain, Wire, decode, encode
+from ._standin import StandIn
+from ._wire import Frame, NotPlain, Wire, decode, encode
 
 DETAIL_CHARACTERS = 400
 """How much of an error's or a failed test's words is kept."""

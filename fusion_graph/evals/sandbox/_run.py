@@ -6,20 +6,18 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from fusion_graph.evals.sandbox._child import Child, Folder, folders, object_in
+from fusion_graph.evals.sandbox._child import Child, folder_with, object_in
 from fusion_graph.evals.sandbox._limits import Limits
 from fusion_graph.evals.sandbox._suite import Suite, used_names
 
 Outcome = Literal["passed", "failed", "timed_out", "over_limit", "untestable"]
 """`untestable`: the dataset's tests ask for what cannot be done; it says nothing of the answer."""
-
-MEASURES = ("user", "filter", "landlock", "namespace")
-"""All there is; see `_confine`."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,12 @@ class SuiteRun:
         passed: Tests passed.
         total: Tests run; fewer than there are when it was stopped.
         detail: What was wrong first.
-        containment: By aspect, what confined the answer.
     """
 
     outcome: Outcome
     passed: int
     total: int
     detail: str
-    containment: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,22 +44,18 @@ class ProgramRun:
     outcome: Outcome
     stdout: bytes
     detail: str
-    containment: dict[str, str] = field(default_factory=dict)
 
 
-async def run_suite(
-    code: str, suite: Suite, limits: Limits | None = None, measures: Sequence[str] = MEASURES
-) -> SuiteRun:
+async def run_suite(code: str, suite: Suite, limits: Limits | None = None) -> SuiteRun:
     """Run an answer's code against tests that it cannot reach.
 
     Args:
         code: The answer's code, hostile.
         suite: The tests.
         limits: What each of the two processes may use.
-        measures: Ways to confine that are tried.
 
     Raises:
-        SandboxUnavailable: Not on this system.
+        SandboxUnavailable: Code cannot be confined here, as `limits` want it.
     """
     limits = limits or Limits()
     names, classes = used_names(suite.tests)
@@ -75,28 +67,24 @@ async def run_suite(
         "classes": sorted(classes),
         "entry_point": suite.entry_point,
     }
-    with folders("answer", "tests") as (own, other):
-        own.put(code)
-        candidate, driver = await _pair(own, other, limits, measures)
+    with folder_with(code) as folder:
+        candidate, driver = await _pair(folder, limits)
         try:
             return await _judged(candidate, driver, json.dumps(task).encode(), limits)
         finally:
             await _ended(candidate, driver)
 
 
-async def _pair(
-    own: Folder, other: Folder, limits: Limits, measures: Sequence[str]
-) -> tuple[Child, Child]:
+async def _pair(folder: Path, limits: Limits) -> tuple[Child, Child]:
     """The two processes, wired to each other and to nobody else."""
     asked_in, asked_out = os.pipe()
     told_in, told_out = os.pipe()
     started: list[Child] = []
+    # Unconfined, the tests' process stands in the same folder, for want of another.
+    others = None if limits.confined else folder
     try:
-        for module, folder, wire in (
-            ("_candidate", own, (asked_in, told_out)),
-            ("_driver", other, (told_in, asked_out)),
-        ):
-            started.append(await Child.start(module, folder, limits, measures=measures, wire=wire))
+        started.append(await Child.start("_candidate", folder, limits, (asked_in, told_out)))
+        started.append(await Child.start("_driver", others, limits, (told_in, asked_out)))
     except BaseException:
         await _ended(*started)
         raise
@@ -116,8 +104,8 @@ async def _judged(candidate: Child, driver: Child, task: bytes, limits: Limits) 
 
     async def read_report() -> None:
         await candidate.feed(b"")
-        await candidate.confined()
-        await driver.confined()
+        await candidate.ready()
+        await driver.ready()
         printing = asyncio.ensure_future(candidate.discard())
         try:
             await driver.feed(task)
@@ -146,31 +134,27 @@ async def _judged(candidate: Child, driver: Child, task: bytes, limits: Limits) 
         outcome = "passed"
     elif not detail:
         detail = "the tests' process ended early"
-    return SuiteRun(outcome, passed, len(tests), detail, candidate.containment)
+    return SuiteRun(outcome, passed, len(tests), detail)
 
 
-async def run_program(
-    code: str, stdin: bytes, limits: Limits | None = None, measures: Sequence[str] = MEASURES
-) -> ProgramRun:
+async def run_program(code: str, stdin: bytes, limits: Limits | None = None) -> ProgramRun:
     """Run an answer's code as a program.
 
     Args:
         code: The answer's code, hostile.
         stdin: Its standard input.
         limits: What it may use.
-        measures: Ways to confine that are tried.
 
     Raises:
-        SandboxUnavailable: Not on this system.
+        SandboxUnavailable: Code cannot be confined here, as `limits` want it.
     """
     limits = limits or Limits()
-    with folders("answer") as (own,):
-        own.put(code)
-        child = await Child.start("_candidate", own, limits, measures=measures)
+    with folder_with(code) as folder:
+        child = await Child.start("_candidate", folder, limits)
         read: list[bytes] = []
 
         async def talk() -> None:
-            await child.confined()
+            await child.ready()
             feeding = asyncio.ensure_future(child.feed(stdin))
             try:
                 read.append(await child.output(limits.output_bytes))
@@ -193,7 +177,7 @@ async def run_program(
         outcome = "passed"
     else:
         detail = f"it ended with status {status}"
-    return ProgramRun(outcome, stdout, detail, child.containment)
+    return ProgramRun(outcome, stdout, detail)
 
 
 async def _until(work: Awaitable[None], watch: Awaitable[str], seconds: float) -> str:

@@ -7,6 +7,8 @@ In `assert f(xs) == sorted(xs)` the tests' own value must still be theirs, or an
 from __future__ import annotations
 
 import ast
+import builtins
+from collections.abc import Iterable
 
 SETTLE = "__settle__"
 """What is called after each statement of the tests."""
@@ -41,3 +43,27 @@ def settling(tree: ast.Module) -> ast.Module:
     visited = _Settling().visit(tree)
     assert isinstance(visited, ast.Module)
     return visited
+
+
+def own_lines(tests: str | Iterable[str]) -> frozenset[int]:
+    """Lines right inside a `with` that name nothing but built-ins: `1 / 0`, `raise ValueError`.
+
+    What is raised there says nothing of the answer, and no condition stands before it.
+    """
+    own: set[int] = set()
+    others: set[int] = set()
+    for text in [tests] if isinstance(tests, str) else tests:
+        tree = ast.parse(text)
+        found: set[int] = set()
+        for node in ast.walk(tree):
+            for line in node.body if isinstance(node, ast.With) else ():
+                plain = isinstance(line, ast.Raise | ast.Expr) and all(
+                    hasattr(builtins, name.id)
+                    for name in ast.walk(line)
+                    if isinstance(name, ast.Name)
+                )
+                if plain:
+                    found.update(range(line.lineno, (line.end_lineno or line.lineno) + 1))
+        own |= found
+        others |= {n.lineno for n in ast.walk(tree) if isinstance(n, ast.stmt)} - found
+    return frozenset(own - others)

@@ -17,19 +17,17 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from fusion_graph.evals.sandbox._answer import DETAIL_CHARACTERS, Answer, Untestable
-from fusion_graph.evals.sandbox._confine import confine
-from fusion_graph.evals.sandbox._pytest import cases_of, stand_in
-from fusion_graph.evals.sandbox._settling import SETTLE, settling
-from fusion_graph.evals.sandbox._suite import own_lines
-from fusion_graph.evals.sandbox._wire import Wire
+from ._answer import DETAIL_CHARACTERS, Answer, Untestable
+from ._pytest import cases_of, stand_in
+from ._resources import take_on
+from ._settling import SETTLE, own_lines, settling
+from ._wire import Wire
 
 
 def main() -> None:
     """Run as `-c` with settings in the first argument and the tests on standard input."""
     settings = json.loads(sys.argv[1])
-    os.chdir(settings["folder"])
-    told = confine(settings)
+    take_on(settings)
     # What the tests print goes nowhere; the report has a descriptor of its own.
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open("/dev/null", os.O_WRONLY)
@@ -40,7 +38,7 @@ def main() -> None:
         report.write(json.dumps(line) + "\n")
         report.flush()
 
-    say(containment=told)
+    say(ready=True)
     suite = json.loads(sys.stdin.buffer.read())
     answer = Answer(Wire(*settings["wire"]), frozenset(suite["classes"]))
     try:

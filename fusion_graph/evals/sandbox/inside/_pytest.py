@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from fusion_graph.evals.sandbox._answer import Untestable
+from ._answer import Untestable
 
 NUMBERS = (int, float, complex, Decimal, Fraction)
 

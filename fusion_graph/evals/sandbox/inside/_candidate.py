@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import operator
-import os
 import sys
 import threading
 import types
@@ -19,8 +18,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Never
 
-from fusion_graph.evals.sandbox._confine import confine
-from fusion_graph.evals.sandbox._wire import Frame, NotPlain, Wire, decode, encode
+from ._resources import take_on
+from ._wire import Frame, NotPlain, Wire, decode, encode
 
 ANSWER_FILE = "answer.py"
 
@@ -64,13 +63,9 @@ def main() -> None:
     """Run as `-c` with settings in the first argument."""
     settings = json.loads(sys.argv[1])
     sys.argv[:] = [ANSWER_FILE]
-    os.chdir(settings["folder"])
-    containment = confine(settings)
-    sys.stdout.write(json.dumps(containment) + "\n")
+    take_on(settings)
+    sys.stdout.write(json.dumps({"ready": True}) + "\n")
     sys.stdout.flush()
-    # Gone, so that a look for them finds nothing; what holds does not rest on it.
-    for name in ("ctypes", "_ctypes"):
-        sys.modules.pop(name, None)
     with open(ANSWER_FILE, encoding="utf-8") as file:
         code = file.read()
     if settings["wire"] is None:
