@@ -1,4 +1,4 @@
-"""Typed failures: what a caller may catch, and what a report records.
+"""Every error that the package raises, as one tree: what a caller may catch, what a report tells.
 
 FusionError
 ├── ConfigurationError (also a ValueError)
@@ -6,14 +6,32 @@ FusionError
 │   ├── PresetFileError
 │   ├── UnknownProvider
 │   ├── MissingKey
-│   └── IncompatibleLibrary
+│   ├── IncompatibleLibrary
+│   └── ThreadError
 ├── EmptyQuestion (also a ValueError)
-├── FusionRecursion (also a RuntimeError)
+├── InvalidEdit (also a ValueError)
 ├── UnreadableReport (also a ValueError)
-└── AllPanelistsFailed (also a RuntimeError)
+├── FusionRecursion (also a RuntimeError)
+├── AllPanelistsFailed (also a RuntimeError)
+├── OutputFailed (also a RuntimeError)
+├── ReaderGone (also a RuntimeError)
+├── ApiError (also a RuntimeError)
+│   └── TooManyRuns
+└── InnerError (also a RuntimeError)
+    ├── CallFailed
+    ├── OverBudget
+    ├── TooLong
+    ├── UnsupportedInput
+    ├── ErrorReply
+    ├── NotResponses
+    ├── ReplyTooLarge
+    ├── ForeignRedirect
+    ├── UnreadableVerdict
+    └── VerifierFailed
 
 The builtin families matter: a LangGraph server masks the message of every exception of no
-such family.
+such family. The line `Do:` of each says what to do about it (docs/reference/errors.md). What the
+page tools raise has a tree of its own in `fusion_tools.errors`.
 """
 
 from __future__ import annotations
@@ -44,6 +62,13 @@ FailureReason = Literal[
 ours or the user's; everything else is the provider's word or its silence. `malformed_call`: the
 model called a tool so badly that the provider would not pass the call on."""
 
+JudgeFailureCode = Literal[
+    "judge_not_valid_json",
+    "judge_schema_mismatch",
+    "judge_upstream_error",
+    "judge_empty_completion",
+]
+"""OpenRouter's names for the ways a judge can fail."""
 
 ARROW = " → "
 """In a failure's `detail`: between what happened, in the provider's words, and what to do next."""
@@ -66,11 +91,16 @@ class Degradation(TypedDict):
 
 
 class FusionError(Exception):
-    """Base of everything this package raises on purpose. `str(error)` is one clear line."""
+    """Everything that this package raises on purpose; `str(error)` is one clear line.
+
+    Do: Catch it around a run where any of its kinds is to be handled alike.
+    """
 
 
 class ConfigurationError(FusionError, ValueError):
-    """A setting that cannot work.
+    """A setting cannot work.
+
+    Do: Follow `remedy`; where it is empty, mend what `problem` names.
 
     Args:
         problem: What is wrong, naming the field, file or value.
@@ -84,37 +114,74 @@ class ConfigurationError(FusionError, ValueError):
 
 
 class UnknownPreset(ConfigurationError):
-    """A preset name that is neither built in nor in the user's folder, or a missing file."""
+    """A preset's name is neither built in nor in the user's folder, or its file is missing.
+
+    Do: Take a name that `fusion-graph presets` lists, or the path of a file that is there.
+    """
 
 
 class PresetFileError(ConfigurationError):
-    """A preset file that cannot be read, is not TOML, or holds wrong fields."""
+    """A preset file cannot be read, is not TOML, or holds wrong fields.
+
+    Do: Mend the field or line that the error names.
+    """
 
 
 class UnknownProvider(ConfigurationError):
-    """A model string whose provider nobody knows."""
+    """Nobody knows the provider of a model string.
+
+    Do: Take `provider:model` of a known provider, or give its address under `providers`.
+    """
 
 
 class MissingKey(ConfigurationError):
-    """A model whose provider wants an API key that the environment does not hold."""
+    """A model's provider wants an API key that the environment does not hold.
+
+    Do: Set the variable that the error names, or take the preset `offline`.
+    """
 
 
 class IncompatibleLibrary(ConfigurationError):
-    """An installed library lacks a private name that a seam uses (`langgraph_seams`)."""
+    """An installed library lacks a private name that a seam uses (`langgraph_seams`).
+
+    Do: Install the version that the error names, or a newer fusion-graph.
+    """
+
+
+class ThreadError(ConfigurationError):
+    """A thread is not there, or cannot do what was asked of it.
+
+    Do: Take a thread that `fusion-graph resume` lists, or follow `remedy`.
+    """
 
 
 class EmptyQuestion(FusionError, ValueError):
-    """A conversation without anything to answer."""
+    """A conversation holds nothing to answer.
+
+    Do: End `messages` with a message of the user's that has text or an attachment.
+    """
 
 
-class FusionRecursion(FusionError, RuntimeError):
-    """A fusion started from inside a panelist of another fusion (`fusion_recursion`)."""
+class InvalidEdit(FusionError, ValueError):
+    """A state value that was put there by hand is none that the next node can work with.
 
-    code = "fusion_recursion"
+    Do: Mend the field `where`, put it back with `update_state`, and resume.
+
+    Args:
+        where: The field, from the state's key on.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"Edited state, field '{where}': {problem}.")
+        self.where = where
+        self.problem = problem
 
 
 class UnreadableReport(FusionError, ValueError):
-    """A file or text that is no report of a run.
+    """A file or text is no report of a run.
+
+    Do: Give what `fusion-graph ask --json` printed, or `result["fusion"]` as JSON.
 
     Args:
         problem: What it is instead, or what is wrong with it.
@@ -125,8 +192,19 @@ class UnreadableReport(FusionError, ValueError):
         self.problem = problem
 
 
+class FusionRecursion(FusionError, RuntimeError):
+    """A fusion started from inside a panelist of another fusion (`fusion_recursion`).
+
+    Do: Take the fusion tool or graph out of the panel's own tools and models.
+    """
+
+    code = "fusion_recursion"
+
+
 class AllPanelistsFailed(FusionError, RuntimeError):
     """No panelist answered.
+
+    Do: Mend what `members` tell, one failure each; `report` says what it cost.
 
     Args:
         members: `(name, failure)` of every panelist, in panel order.
@@ -140,3 +218,226 @@ class AllPanelistsFailed(FusionError, RuntimeError):
         self.report = report
         reasons = "; ".join(f"{name}: {f['reason']} ({f['detail']})" for name, f in members)
         super().__init__(f"No panelist answered. {reasons}")
+
+
+class OutputFailed(FusionError, RuntimeError):
+    """A command's output can be written no further: the disk is full, a folder is missing.
+
+    Do: Make room, or name another place. The run itself is kept by `--thread`.
+    """
+
+
+class ReaderGone(FusionError, RuntimeError):
+    """Whoever read standard output has left, as `| head` does.
+
+    Do: Nothing; the command ends with 141, as other programs do.
+    """
+
+
+class ApiError(FusionError, RuntimeError):
+    """The server answers a request with an error, in OpenAI's shape.
+
+    Do: Mend the field `param`, or wait for `retry-after`.
+
+    Args:
+        status: HTTP status.
+        message: What is wrong and what would be right, for people.
+        code: The same for programs.
+        type: OpenAI's kind of error.
+        param: The request's field that is wrong, as in `messages.0.content`.
+        retry: Whether asking again may help; None leaves it to the client's own rules.
+        report: The run's report, if there was a run: what it cost is not lost.
+        headers: Further response headers.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        *,
+        type: str = "invalid_request_error",
+        param: str | None = None,
+        retry: bool | None = None,
+        report: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.type = type
+        self.param = param
+        self.report = report
+        self.headers = dict(headers or {})
+        if retry is not None:
+            # OpenAI's own clients obey this; they would try any 5xx three times.
+            self.headers["x-should-retry"] = str(retry).lower()
+
+    def body(self) -> dict[str, Any]:
+        """The response's body; the report stands beside the error, under `fusion`."""
+        error = {
+            "message": self.message,
+            "type": self.type,
+            "param": self.param,
+            "code": self.code,
+        }
+        return {"error": error} | ({"fusion": self.report} if self.report else {})
+
+
+class TooManyRuns(ApiError):
+    """As many runs are at work as the server's owner allows.
+
+    Do: Ask again when one has ended, or start the server with a larger `--max-runs`.
+
+    Args:
+        limit: How many may be.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            429,
+            f"{limit} runs are at work, which is this server's limit (--max-runs). Try again soon.",
+            "too_many_runs",
+            type="rate_limit_error",
+            headers={"retry-after": "2"},
+        )
+
+
+class InnerError(FusionError, RuntimeError):
+    """Something went wrong within a run, which goes on without it and tells of it in the report.
+
+    Do: Read `failures` and `degradations` of the report; no caller of a run meets one of these.
+    """
+
+
+class CallFailed(InnerError):
+    """A call of a model got no reply, after every try; `__cause__` is the last error.
+
+    Do: Follow the failure's detail, after its arrow.
+
+    Args:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure['reason']}: {failure['detail']}")
+        self.failure = failure
+
+
+class OverBudget(InnerError):
+    """A call would begin after the budget is spent. `str(error)` says which limit.
+
+    Do: Raise `max_cost_usd` or `max_tokens_total`.
+    """
+
+
+class TooLong(InnerError):
+    """What may not be cut does not fit a model's context.
+
+    Do: Shorten the question, or take a model with a longer context.
+
+    Args:
+        tokens: What it comes to.
+        room: What there is room for.
+    """
+
+    def __init__(self, tokens: int, room: int) -> None:
+        super().__init__(f"{tokens} tokens do not fit {room}")
+        self.tokens, self.room = tokens, room
+
+
+class UnsupportedInput(InnerError):
+    """The conversation holds something that a member's model does not take.
+
+    Do: Seat a model that takes pictures or files, or say it in words.
+    """
+
+
+class ErrorReply(InnerError):
+    """A provider answered HTTP 200 with an error, or with what is no completion.
+
+    Do: Ask again later, or check what `base_url` points at.
+
+    Args:
+        message: The provider's words.
+        status_code: The status it names in the body, if any.
+        body: The error object.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None, body: Any = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.body = body
+
+
+class NotResponses(InnerError):
+    """What came back from /responses is no reply of the Responses API.
+
+    Do: Set the provider's `api` to "chat".
+
+    Args:
+        found: What it is instead.
+    """
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"/responses answered with {found}.")
+
+
+class ReplyTooLarge(InnerError):
+    """An endpoint sent more than any reply needs; asking again would bring the same.
+
+    Do: Check what `base_url` points at.
+
+    Args:
+        what: What is too large: `reply`, `error body`, `line`, ...
+        limit: The bound, in words: `4 MiB`.
+        status: HTTP status of the reply.
+    """
+
+    def __init__(self, what: str, limit: str, status: int | None = None) -> None:
+        told = f" (HTTP {status})" if status is not None and status >= 400 else ""
+        super().__init__(
+            f"The endpoint's {what}{told} is larger than {limit}, and was not read any further. "
+            "No model's reply is."
+        )
+        self.remedy = "check what base_url points at"
+        self.what = what
+
+
+class ForeignRedirect(InnerError):
+    """An endpoint redirects to another origin, which gets neither key nor conversation.
+
+    Do: If that is where the model lives, set `base_url` to it.
+
+    Args:
+        asked: The address that was asked.
+        target: Where it points; both without user, query and fragment.
+    """
+
+    def __init__(self, asked: str, target: str) -> None:
+        super().__init__(f"{asked} redirects to {target}, another origin: not followed.")
+        self.remedy = "if that is where the model lives, set base_url to it"
+
+
+class UnreadableVerdict(InnerError):
+    """A judge's text is no analysis.
+
+    Do: Take a judge that keeps to JSON, or name `fallbacks`.
+
+    Args:
+        code: One of `JudgeFailureCode`.
+        detail: What is wrong with it, for the judge's second try and for the report.
+    """
+
+    def __init__(self, code: JudgeFailureCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code: JudgeFailureCode = code
+        self.detail = detail
+
+
+class VerifierFailed(InnerError):
+    """No verifier gave verdicts that can be read. `str(error)` says whose and why.
+
+    Do: Take another `verifier`, or name `fallbacks`.
+    """

@@ -14,8 +14,7 @@ from typing import Any, get_args
 from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
-from fusion_graph.errors import FailureReason
-from fusion_graph.judgement import JudgeFailureCode
+from fusion_graph.errors import FailureReason, JudgeFailureCode
 from tests.fault_matrix import CAP, VERDICT, Fault, Place
 from tests.gate import gate
 from tests.scripted_models import ModelServer

@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from fusion_graph.errors import FailureReason
-from fusion_graph.judgement import JudgeFailureCode
+from fusion_graph.errors import FailureReason, JudgeFailureCode
 
 AT_ONCE = {"Retry-After": "0"}
 """Spares the matrix the waits between tries where a provider can say so."""

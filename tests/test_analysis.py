@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fusion_graph.errors import UnreadableVerdict
 from fusion_graph.judgement import (
     Analysis,
-    UnreadableVerdict,
     Verdict,
     bounds_for,
     find_verdict,

@@ -20,8 +20,7 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
-from fusion_graph.errors import FailureReason
-from fusion_graph.judgement import JudgeFailureCode
+from fusion_graph.errors import FailureReason, JudgeFailureCode
 from fusion_graph.state.events import EVENTS
 from tests.behaviours import ODDITIES, Behaviour, Panel, oddities, panels
 from tests.scripted_models import ModelServer

@@ -19,7 +19,8 @@ from pydantic import Field
 from fusion_graph import create_fusion_graph
 from fusion_graph.config import Price, Provider
 from fusion_graph.cost.usage import total
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.errors import CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import DEPTH_HEADER, Model, open_model
 from fusion_graph.models.options import Options

@@ -7,7 +7,8 @@ import copy
 import pytest
 
 from fusion_graph import FusionError
-from fusion_graph.nodes.edited_state import InvalidEdit, checked_judgement
+from fusion_graph.errors import InvalidEdit
+from fusion_graph.nodes.edited_state import checked_judgement
 
 JOINED = {
     "answers": [

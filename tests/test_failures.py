@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusion_graph.errors import ARROW, FailureReason
+from fusion_graph.errors import ARROW, ErrorReply, FailureReason
 from fusion_graph.models.failures import (
     failure_of,
     reason_of,
@@ -24,7 +24,6 @@ from fusion_graph.models.failures import (
     words_of,
     worth_retrying,
 )
-from fusion_graph.models.openai_protocol import ErrorReply
 from fusion_graph.models.secrets import scrub
 
 REQUEST = httpx2.Request("POST", "http://models.example/v1/chat/completions")

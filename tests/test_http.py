@@ -6,10 +6,9 @@ import pytest
 from openai import AsyncOpenAI
 
 from fusion_graph.config import Provider
+from fusion_graph.errors import ForeignRedirect, ReplyTooLarge
 from fusion_graph.models._http import (
     Event,
-    ForeignRedirect,
-    ReplyTooLarge,
     body_of,
     events_of,
     opened,

@@ -14,10 +14,9 @@ from typing import Any, get_args
 
 import pytest
 
+from fusion_graph.errors import JudgeFailureCode, UnreadableVerdict
 from fusion_graph.judgement import (
     Analysis,
-    JudgeFailureCode,
-    UnreadableVerdict,
     Verdict,
     name_panelists,
     read_verdict,

@@ -10,9 +10,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import Provider
-from fusion_graph.errors import ARROW
+from fusion_graph.errors import ARROW, CallFailed
 from fusion_graph.models._refusals import REFUSALS
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import (
     malformed_call,
     wants_responses,

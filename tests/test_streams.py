@@ -9,9 +9,9 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import Provider
-from fusion_graph.models._http import ReplyTooLarge
+from fusion_graph.errors import CallFailed, ReplyTooLarge
 from fusion_graph.models._stream import StreamedReply
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import open_model
 from fusion_graph.models.options import Options

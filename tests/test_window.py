@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from fusion_graph.errors import TooLong
 from fusion_graph.models.fitting import Fitting, Window, ended_by
 from fusion_graph.models.window import (
     REQUEST_TOKENS,
-    TooLong,
     fit,
     reply_room,
     shortened,

@@ -9,7 +9,7 @@ import stat
 import sys
 from typing import Any
 
-from fusion_graph.cli.exits import OutputFailed, ReaderGone
+from fusion_graph.errors import OutputFailed, ReaderGone
 from fusion_graph.text.printable import printable
 
 SEPARATOR = "--- what stands above broke off and does not count; the answer begins again ---"

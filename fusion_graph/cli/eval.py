@@ -18,8 +18,8 @@ from rich.table import Table
 
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.evaluating import Bar, open_bar
-from fusion_graph.cli.exits import ANSWERED, OutputFailed
-from fusion_graph.errors import ConfigurationError, FusionError
+from fusion_graph.cli.exits import ANSWERED
+from fusion_graph.errors import ConfigurationError, FusionError, OutputFailed
 from fusion_graph.text.phrases import clean
 
 if TYPE_CHECKING:

@@ -20,7 +20,13 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn, Self
 
-from fusion_graph.errors import AllPanelistsFailed, ConfigurationError, FusionError
+from fusion_graph.errors import (
+    AllPanelistsFailed,
+    ConfigurationError,
+    FusionError,
+    OutputFailed,
+    ReaderGone,
+)
 from fusion_graph.text.phrases import clean
 
 ANSWERED = 0
@@ -35,10 +41,6 @@ DEBUG_VARIABLE = "FUSION_GRAPH_DEBUG"
 """Set to anything but 0: faults show their traceback, and libraries may log and warn."""
 
 
-class ReaderGone(Exception):
-    """Whoever read standard output has left, as `| head` does."""
-
-
 class RunInterrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM while a run was on.
 
@@ -51,10 +53,6 @@ class RunInterrupted(KeyboardInterrupt):
         super().__init__(done)
         self.done = done
         self.remedy = remedy
-
-
-class OutputFailed(Exception):
-    """Standard output takes no more, for another reason: the disk is full."""
 
 
 class StopSignals:
@@ -130,11 +128,11 @@ def finish(command: Callable[[], int], signals: StopSignals) -> int:
         return NO_ANSWER
     except ConfigurationError as error:
         return _wrong(error.problem, error.remedy)
-    except FusionError as error:
-        return _wrong(str(error))
     except OutputFailed as error:
         complain(f"error: The output could not be written: {error}.")
         leave(FAULT)
+    except FusionError as error:
+        return _wrong(str(error))
     except Exception as error:
         return _wrong_usage(error) if _is_typers(error) else _fault(error)
 

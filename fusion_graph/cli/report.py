@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion_graph.cli.answer import speaks_utf8, write_out
-from fusion_graph.cli.exits import ANSWERED, OutputFailed, complain
-from fusion_graph.errors import ConfigurationError, UnreadableReport
+from fusion_graph.cli.exits import ANSWERED, complain
+from fusion_graph.errors import ConfigurationError, OutputFailed, UnreadableReport
 
 if TYPE_CHECKING:
     from fusion_graph.report import FusionReport

@@ -11,10 +11,10 @@ from shlex import quote
 from typing import Any
 
 from fusion_graph.cli.answer import Answer, write_report
-from fusion_graph.cli.exits import ANSWERED, ReaderGone, RunInterrupted
+from fusion_graph.cli.exits import ANSWERED, RunInterrupted
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
-from fusion_graph.errors import AllPanelistsFailed
+from fusion_graph.errors import AllPanelistsFailed, ReaderGone
 from fusion_graph.text.phrases import clean, cut_off, summary
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]

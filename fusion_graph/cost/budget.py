@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.tokens import message_tokens, unseen_tokens
+from fusion_graph.errors import OverBudget
 from fusion_graph.state import CallRecord
 
 LIKELY_OUTPUT_TOKENS = 1_000
@@ -22,10 +23,6 @@ class Priced(Protocol):
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """US dollars of a call of about so many tokens, or None if nobody knows."""
         ...
-
-
-class OverBudget(Exception):
-    """A call that would begin after the budget is spent. `str(error)` says which limit."""
 
 
 @dataclass(frozen=True)

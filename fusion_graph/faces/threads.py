@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import convert_to_messages
 
-from fusion_graph.errors import ConfigurationError
+from fusion_graph.errors import ThreadError
 from fusion_graph.faces.follow import Event, follow
 from fusion_graph.graph import create_fusion_graph
 
@@ -33,10 +33,6 @@ OPTIONS = "fusion_options"
 
 LOCK_SECONDS = 30
 """How long one process waits while another writes to the file."""
-
-
-class ThreadError(ConfigurationError):
-    """A thread that is not there, or that cannot do what was asked of it."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from fusion_graph.errors import UnreadableVerdict
 from fusion_graph.judgement._labels import ITEMS_LIMIT, labels_in
-from fusion_graph.judgement.verdict import UnreadableVerdict, Verdict, listed
+from fusion_graph.judgement.verdict import Verdict, listed
 from fusion_graph.text.mended_json import DEEPEST, LONGEST, mended
 from fusion_graph.text.thinking import without_thinking
 

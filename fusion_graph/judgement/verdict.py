@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -16,14 +16,6 @@ from pydantic import (
 )
 
 from fusion_graph.judgement._labels import ITEMS_LIMIT, first_label, labels_in
-
-JudgeFailureCode = Literal[
-    "judge_not_valid_json",
-    "judge_schema_mismatch",
-    "judge_upstream_error",
-    "judge_empty_completion",
-]
-"""OpenRouter's names for the ways a judge can fail."""
 
 LONGEST_TEXT = 20_000
 """Most characters kept of one text."""
@@ -171,17 +163,3 @@ class Verdict(_Tolerant):
     def _with_sources(self) -> list[VerdictPoint | VerdictStance | VerdictInsight]:
         stances = [side for clash in self.contradictions for side in clash.stances]
         return [*self.consensus, *stances, *self.partial_coverage, *self.unique_insights]
-
-
-class UnreadableVerdict(Exception):
-    """A judge's text that is not an analysis.
-
-    Args:
-        code: One of `JudgeFailureCode`.
-        detail: What is wrong with it, for the judge's second try and for the report.
-    """
-
-    def __init__(self, code: JudgeFailureCode, detail: str) -> None:
-        super().__init__(detail)
-        self.code: JudgeFailureCode = code
-        self.detail = detail

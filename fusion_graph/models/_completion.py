@@ -9,28 +9,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from fusion_graph.cost.counts import usable_usage
-from fusion_graph.models._http import ReplyTooLarge
+from fusion_graph.errors import ErrorReply, ReplyTooLarge
 from fusion_graph.models._stream import MOST_TEXT, text_of_parts
 from fusion_graph.models.reply import new_call_id
 
 DEEPEST = 64
 """Most levels of a call's arguments, and of a field that we do not know; a checkpoint holds 256,
 those of the state included."""
-
-
-class ErrorReply(Exception):
-    """HTTP 200 whose body is an error, or not a completion at all.
-
-    Args:
-        message: The provider's words.
-        status_code: The status it names in the body, if any.
-        body: The error object.
-    """
-
-    def __init__(self, message: str, status_code: int | None = None, body: Any = None) -> None:
-        super().__init__(message)
-        self.status_code = status_code
-        self.body = body
 
 
 def error_in(event: Mapping[str, Any], finish_reason: str | None = None) -> ErrorReply | None:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
+from fusion_graph.errors import ForeignRedirect, ReplyTooLarge
 from fusion_graph.langgraph_seams.openai_client import post
 
 MOST_STREAM_BYTES = 100 * 2**20
@@ -36,38 +37,6 @@ MOST_ERROR_BYTES = 2**20
 MOST_PARTS = 50_000
 """Objects and lists in one piece of JSON. An empty one takes 2 bytes of the wire and 64 of memory,
 so that 4 MB of them would be 130."""
-
-
-class ReplyTooLarge(Exception):
-    """An endpoint sent more than any reply needs. Asking again would bring the same.
-
-    Args:
-        what: What is too large: `reply`, `error body`, `line`, ...
-        limit: The bound, in words: `4 MiB`.
-        status: HTTP status of the reply.
-    """
-
-    def __init__(self, what: str, limit: str, status: int | None = None) -> None:
-        told = f" (HTTP {status})" if status is not None and status >= 400 else ""
-        super().__init__(
-            f"The endpoint's {what}{told} is larger than {limit}, and was not read any further. "
-            "No model's reply is."
-        )
-        self.remedy = "check what base_url points at"
-        self.what = what
-
-
-class ForeignRedirect(Exception):
-    """An endpoint redirects to another origin, which gets neither key nor conversation.
-
-    Args:
-        asked: The address that was asked.
-        target: Where it points; both without user, query and fragment.
-    """
-
-    def __init__(self, asked: str, target: str) -> None:
-        super().__init__(f"{asked} redirects to {target}, another origin: not followed.")
-        self.remedy = "if that is where the model lives, set base_url to it"
 
 
 async def guard(response: httpx2.Response) -> None:

@@ -18,7 +18,8 @@ from collections.abc import Collection, Mapping
 from io import StringIO
 from typing import Any
 
-from fusion_graph.models._http import MOST_BODY_BYTES, MOST_PARTS, ReplyTooLarge
+from fusion_graph.errors import ReplyTooLarge
+from fusion_graph.models._http import MOST_BODY_BYTES, MOST_PARTS
 
 MOST_TEXT = 1_000_000
 """Characters of an answer. The longest that a model of 2026 writes are 128,000 tokens, some

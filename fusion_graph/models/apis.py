@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fusion_graph.errors import NotResponses
 from fusion_graph.models.failures import status_of, wants_responses, words_of
 
 Api = Literal["responses", "chat"]
@@ -46,17 +47,6 @@ _POINTS_TO_CHAT = re.compile(
 )
 _NO_SUCH_MODEL = re.compile(r"model\b.{0,80}(exist|found|access)|unknown model", re.IGNORECASE)
 _NO_ENCRYPTION = re.compile(r"encrypted content is not supported", re.IGNORECASE)
-
-
-class NotResponses(Exception):
-    """What came back from /responses is no reply of the Responses API.
-
-    Args:
-        found: What it is instead.
-    """
-
-    def __init__(self, found: str) -> None:
-        super().__init__(f"/responses answered with {found}.")
 
 
 def api_of(provider: str, model: str, configured: Api | None) -> Api:

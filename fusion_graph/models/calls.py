@@ -21,9 +21,9 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableConfig
 
-from fusion_graph.cost.budget import Budget, OverBudget, Share
+from fusion_graph.cost.budget import Budget, Share
 from fusion_graph.cost.counts import counted
-from fusion_graph.errors import Degradation, Failure
+from fusion_graph.errors import CallFailed, Degradation, Failure, OverBudget, TooLong
 from fusion_graph.models._charges import Heard, charged_nothing
 from fusion_graph.models._reading import read_reply
 from fusion_graph.models._sending import send
@@ -49,7 +49,7 @@ from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model
 from fusion_graph.models.options import Options
 from fusion_graph.models.recording import current_journal
-from fusion_graph.models.window import TooLong, tokens_of, tools_tokens
+from fusion_graph.models.window import tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
 
@@ -78,14 +78,6 @@ def _steps_down(refused: str, options: Options, error: BaseException) -> int:
 
 _BOUNDS = re.compile(r"max_?items|max_?length|keyword", re.IGNORECASE)
 """What a refusal of a schema's bounds names: OpenAI's, Azure's, Anthropic's, llama.cpp's."""
-
-
-class CallFailed(Exception):
-    """A call that got no reply, after every try. `failure` says why; `__cause__` is the error."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(f"{failure['reason']}: {failure['detail']}")
-        self.failure = failure
 
 
 def _open_gate(_: str) -> AbstractAsyncContextManager[Any]:

@@ -14,12 +14,11 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage
 
 from fusion_graph.cost.tokens import CHARACTERS_PER_TOKEN_AT_MOST
-from fusion_graph.errors import Degradation
+from fusion_graph.errors import Degradation, TooLong
 from fusion_graph.models.window import (
     BYTES_PER_TOKEN,
     Cut,
     Plan,
-    TooLong,
     fit,
     reply_room,
     tools_tokens,

@@ -25,10 +25,10 @@ from langchain_core.outputs import ChatResult
 from openai import APIConnectionError, APIStatusError
 from pydantic import Field, PrivateAttr
 
+from fusion_graph.errors import ErrorReply
 from fusion_graph.langgraph_seams.openai_chat import OpenAIChat
 from fusion_graph.models._caching import with_marks
 from fusion_graph.models._completion import (
-    ErrorReply,
     checked,
     encodable,
     error_in,

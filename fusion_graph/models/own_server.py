@@ -268,7 +268,8 @@ class _Questions:
         self, method: str, url: str, body: Mapping[str, Any] | None
     ) -> tuple[int | None, Any]:
         raw = bytearray()
-        from fusion_graph.models._http import ReplyTooLarge, check_parts
+        from fusion_graph.errors import ReplyTooLarge
+        from fusion_graph.models._http import check_parts
 
         try:
             async with (

@@ -29,17 +29,16 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from openai import APIConnectionError, APIStatusError
 
 from fusion_graph.cost.counts import usable_usage
-from fusion_graph.models._completion import ErrorReply, encodable, readable_arguments
+from fusion_graph.errors import ErrorReply, NotResponses, ReplyTooLarge
+from fusion_graph.models._completion import encodable, readable_arguments
 from fusion_graph.models._http import (
     MOST_BODY_BYTES,
-    ReplyTooLarge,
     body_of,
     events_of,
     is_stream,
     opened,
 )
 from fusion_graph.models._responses_input import input_of, parameters_of
-from fusion_graph.models.apis import NotResponses
 from fusion_graph.models.failures import words_of
 from fusion_graph.models.openai_protocol import ProtocolChat, TokenSink
 from fusion_graph.models.reply import with_turn

@@ -23,6 +23,7 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.cost.tokens import IMAGE_TOKENS, attachments
+from fusion_graph.errors import TooLong
 from fusion_graph.models.reply import turn_of
 from fusion_graph.text.cutting import common_level
 
@@ -91,19 +92,6 @@ class Plan:
     cuts: tuple[Cut, ...]
     tokens: int
     places: tuple[BaseMessage | None, ...]
-
-
-class TooLong(Exception):
-    """What may not be cut does not fit.
-
-    Args:
-        tokens: What it comes to.
-        room: What there is room for.
-    """
-
-    def __init__(self, tokens: int, room: int) -> None:
-        super().__init__(f"{tokens} tokens do not fit {room}")
-        self.tokens, self.room = tokens, room
 
 
 def text_tokens(text: str) -> int:

@@ -11,24 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from fusion_graph.errors import Degradation, FusionError
+from fusion_graph.errors import Degradation, InvalidEdit
 from fusion_graph.evidence import SourceRecord, with_found
 from fusion_graph.judgement import Analysis, with_independence
 from fusion_graph.state import CallRecord, Joined, Judgement, ToolRecord, found_by_judge
-
-
-class InvalidEdit(FusionError, ValueError):
-    """A state value, put there by hand, that the next node cannot work with.
-
-    Args:
-        where: The field, from the state's key on.
-        problem: What is wrong with it.
-    """
-
-    def __init__(self, where: str, problem: str) -> None:
-        super().__init__(f"Edited state, field '{where}': {problem}.")
-        self.where = where
-        self.problem = problem
 
 
 class _Judgement(BaseModel):

@@ -14,8 +14,7 @@ from uuid import uuid4
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.errors import ConfigurationError, Degradation
-from fusion_graph.models.calls import CallFailed
+from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
 from fusion_graph.models.open import check_model, open_model
 from fusion_graph.models.options import Options
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced

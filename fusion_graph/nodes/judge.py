@@ -10,12 +10,17 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.errors import ConfigurationError, Degradation, Failure
+from fusion_graph.errors import (
+    CallFailed,
+    ConfigurationError,
+    Degradation,
+    Failure,
+    UnreadableVerdict,
+)
 from fusion_graph.evidence import open_ledger, with_found, with_origins
 from fusion_graph.judgement import (
     Analysis,
     Bounds,
-    UnreadableVerdict,
     Verdict,
     bounds_for,
     find_verdict,
@@ -24,7 +29,7 @@ from fusion_graph.judgement import (
     with_independence,
 )
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.options import Options
 from fusion_graph.models.strangers import served_names

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 
 from langchain_core.messages import AnyMessage, BaseMessage
 
-from fusion_graph.errors import Degradation
+from fusion_graph.errors import Degradation, TooLong
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
 from fusion_graph.models.window import (
     REQUEST_TOKENS,
     Cut,
-    TooLong,
     fit,
     shortened,
     text_tokens,

@@ -16,7 +16,14 @@ from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.cost.usage import total
-from fusion_graph.errors import ARROW, ConfigurationError, Degradation, Failure, FailureReason
+from fusion_graph.errors import (
+    ARROW,
+    ConfigurationError,
+    Degradation,
+    Failure,
+    FailureReason,
+    UnsupportedInput,
+)
 from fusion_graph.evidence import Ledger, open_ledger, used_sources
 from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller
@@ -36,10 +43,6 @@ from fusion_graph.state.events import Deltas, Emit
 from fusion_tools.sources import SourceBook
 
 logger = logging.getLogger(__name__)
-
-
-class UnsupportedInput(Exception):
-    """The conversation holds something the member's model does not take."""
 
 
 async def panelist(

@@ -16,7 +16,7 @@ from langchain_core.messages import (
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.cost.budget import Budget
 from fusion_graph.cost.tokens import unseen_tokens
-from fusion_graph.errors import ConfigurationError, Degradation
+from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
 from fusion_graph.evidence import (
     Pages,
     Reading,
@@ -28,7 +28,7 @@ from fusion_graph.evidence import (
 )
 from fusion_graph.judgement import Analysis
 from fusion_graph.models.apis import API_LOSSES, told_refusals
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model, open_model

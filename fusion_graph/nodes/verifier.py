@@ -11,10 +11,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ValidationError
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.errors import ConfigurationError, Degradation
+from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, VerifierFailed
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
-from fusion_graph.models.calls import Caller, CallFailed
+from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.options import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
@@ -38,10 +38,6 @@ class Verdict(BaseModel):
     claim: int
     verdict: Literal["supported", "contradicted", "unsupported"]
     quote: str = ""
-
-
-class VerifierFailed(Exception):
-    """No verifier gave verdicts that can be read. `str(error)` says whose and why."""
 
 
 async def ask_verifier(

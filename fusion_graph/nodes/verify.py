@@ -11,7 +11,7 @@ from langchain_core.messages import AnyMessage
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
-from fusion_graph.errors import Degradation
+from fusion_graph.errors import Degradation, VerifierFailed
 from fusion_graph.evidence import (
     Claim,
     ClaimVerdict,
@@ -25,7 +25,7 @@ from fusion_graph.evidence.counting import Miscount, miscounted, unfounded
 from fusion_graph.models.calls import Caller
 from fusion_graph.nodes.draft import Say, new_message_id
 from fusion_graph.nodes.synthesis import rewrite, wrote
-from fusion_graph.nodes.verifier import VerifierFailed, ask_verifier
+from fusion_graph.nodes.verifier import ask_verifier
 from fusion_graph.prompts import mend_answer
 from fusion_graph.run.deadlines import verifier_limit
 from fusion_graph.state import CallRecord, Joined, Judgement, Run, Written

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from fusion_graph.judgement import UnreadableVerdict, Verdict, read_verdict
+from fusion_graph.errors import UnreadableVerdict
+from fusion_graph.judgement import Verdict, read_verdict
 from fusion_graph.judgement.analysis import Analysis, Contradiction, name_panelists
 from fusion_graph.offline._citing import cited
 from fusion_graph.offline._comparison import Statement, title_of

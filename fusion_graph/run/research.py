@@ -27,13 +27,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from typing_extensions import TypedDict
 
-from fusion_graph.errors import Failure, FailureReason
+from fusion_graph.errors import CallFailed, Failure, FailureReason, TooLong
 from fusion_graph.langgraph_seams.state_reads import without_checkpoints
-from fusion_graph.models.calls import CallFailed
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.options import Options
 from fusion_graph.models.reply import new_call_id, with_call_ids
-from fusion_graph.models.window import TooLong, fit, text_tokens
+from fusion_graph.models.window import fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.run.first_search import search_first
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move

@@ -8,7 +8,7 @@ import pytest
 
 from fusion_graph.config import FusionConfig
 from fusion_graph.config.presets import Preset, load
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server.limits import CLOSED, SETTABLE, Limits, run_context
 from tests.server.conftest import MESSAGES, running
 

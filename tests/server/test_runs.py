@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from fusion_graph import FusionReport
+from fusion_graph.errors import TooManyRuns
 from fusion_graph.faces.server import runs as module
-from fusion_graph.faces.server.runs import Run, Runs, TooManyRuns
+from fusion_graph.faces.server.runs import Run, Runs
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._chat_request import ChatRequest
 from fusion_graph.faces.server._conversion import PendingCalls
-from fusion_graph.faces.server._openai_errors import ApiError
 from fusion_graph.faces.server.runs import Run
 
 BEGINS_AGAIN = "\n\n---\n\n*The answer above broke off and does not count. It begins again:*\n\n"

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError
 
 MAX_TOOLS = 128
 """Most tools of the caller, as OpenAI's."""

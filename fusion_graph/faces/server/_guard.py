@@ -17,7 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fusion_graph.faces.server._openai_errors import ApiError, api_error
+from fusion_graph.errors import ApiError
+from fusion_graph.faces.server._openai_errors import api_error
 from fusion_graph.faces.server._wire import json_response
 from fusion_graph.faces.server.settings import ServerSettings
 

@@ -12,11 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._chat_reply import Reply, chunks
 from fusion_graph.faces.server._chat_request import ChatRequest, chat_request
 from fusion_graph.faces.server._conversion import PendingCalls, conversation
 from fusion_graph.faces.server._guard import endpoint
-from fusion_graph.faces.server._openai_errors import ApiError
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.limits import run_context
 from fusion_graph.faces.server.offer import PREFIX, Offer, problem

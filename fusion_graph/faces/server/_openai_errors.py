@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fusion_graph.errors import (
     AllPanelistsFailed,
+    ApiError,
     ConfigurationError,
     EmptyQuestion,
     FusionRecursion,
@@ -23,55 +22,6 @@ _ALL_FAILED = {
     "timed_out": (504, "server_error", "timed_out"),
 }
 """Status, type and code when every panelist failed for the same reason; else 502."""
-
-
-class ApiError(Exception):
-    """A request that gets an error for an answer.
-
-    Args:
-        status: HTTP status.
-        message: What is wrong and what would be right, for people.
-        code: The same for programs.
-        type: OpenAI's kind of error.
-        param: The request's field that is wrong, as in `messages.0.content`.
-        retry: Whether asking again may help; None leaves it to the client's own rules.
-        report: The run's report, if there was a run: what it cost is not lost.
-        headers: Further response headers.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        code: str,
-        *,
-        type: str = "invalid_request_error",
-        param: str | None = None,
-        retry: bool | None = None,
-        report: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
-        self.type = type
-        self.param = param
-        self.report = report
-        self.headers = dict(headers or {})
-        if retry is not None:
-            # OpenAI's own clients obey this; they would try any 5xx three times.
-            self.headers["x-should-retry"] = str(retry).lower()
-
-    def body(self) -> dict[str, Any]:
-        """The response's body; the report stands beside the error, under `fusion`."""
-        error = {
-            "message": self.message,
-            "type": self.type,
-            "param": self.param,
-            "code": self.code,
-        }
-        return {"error": error} | ({"fusion": self.report} if self.report else {})
 
 
 def api_error(error: BaseException) -> ApiError:

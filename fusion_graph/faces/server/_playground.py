@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._playground_api import Playground
 from fusion_graph.faces.server.runs import Run
 from fusion_graph.faces.server.settings import ServerSettings

@@ -12,10 +12,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fusion_graph.errors import MissingKey
+from fusion_graph.errors import ApiError, MissingKey
 from fusion_graph.faces.server._citation_spans import report_spans
 from fusion_graph.faces.server._claims_told import claims_told
-from fusion_graph.faces.server._openai_errors import ApiError
 from fusion_graph.faces.server._playground_presets import (
     chosen_preset,
     presets,

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError
 
 MAX_BODY_BYTES = 10_000_000
 """Largest request body: a conversation with a few pictures in it."""

@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._guard import Guard
 from fusion_graph.faces.server._openai_api import openai_routes
-from fusion_graph.faces.server._openai_errors import ApiError
 from fusion_graph.faces.server._playground import playground_routes
 from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings

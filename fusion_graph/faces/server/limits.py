@@ -11,8 +11,7 @@ from typing import Any
 from fusion_graph.config import MAX_PANEL, MAX_TOOL_CALLS, FusionConfig, Panelist
 from fusion_graph.config.presets import Preset
 from fusion_graph.config.providers import INTEGRATION_KEYS, providers
-from fusion_graph.errors import ConfigurationError
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError, ConfigurationError
 
 SETTABLE = frozenset(
     {

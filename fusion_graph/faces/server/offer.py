@@ -6,8 +6,7 @@ import time
 from typing import Any
 
 from fusion_graph.config.presets import Preset, load, names
-from fusion_graph.errors import FusionError, UnknownPreset
-from fusion_graph.faces.server._openai_errors import ApiError
+from fusion_graph.errors import ApiError, FusionError, UnknownPreset
 from fusion_graph.faces.server._public import preset_name
 
 PREFIX = "fusion/"

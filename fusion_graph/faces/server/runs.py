@@ -15,8 +15,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.faces.server._openai_errors import ApiError, api_error
+from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
+from fusion_graph.faces.server._openai_errors import api_error
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 
 if TYPE_CHECKING:
@@ -37,19 +37,6 @@ PROVISIONAL = frozenset({"panel.delta", "answer.delta", "fusion.waiting"})
 Status = Literal["running", "ok", "degraded", "error", "cancelled"]
 
 _log = logging.getLogger("fusion_graph.server")
-
-
-class TooManyRuns(ApiError):
-    """As many runs are at work as the server's owner allows."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            429,
-            f"{limit} runs are at work, which is this server's limit (--max-runs). Try again soon.",
-            "too_many_runs",
-            type="rate_limit_error",
-            headers={"retry-after": "2"},
-        )
 
 
 @dataclass
