@@ -5,12 +5,16 @@ A test compares what this makes with what is committed, so a field cannot change
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from fusion_graph import FusionConfig, FusionReport
+import fusion_tools.errors
+from fusion_graph import FusionConfig, FusionReport, errors
 from fusion_graph.state.events import EVENTS
 
 PAGES = Path(__file__).parent / "reference"
@@ -64,6 +68,25 @@ dollars, `seconds` are seconds.
 """
 
 
+_ERRORS = f"""{_MADE}
+
+# Errors
+
+What the package raises on purpose is in one tree, `fusion_graph.errors`; those that come out of a
+run, a tool or a chat model can be imported from `fusion_graph` itself. `str(error)` is one line
+that says what happened and, where it is known, what to do. Why a model call failed is no exception
+for you to catch but data: `failures` in the [report](report.md), with the reasons of
+[Failures](../failures.md).
+"""
+
+_TOOLS_ERRORS = """
+## Errors of the page tools
+
+`web_search` and `web_fetch` tell a model of a failure as text; who calls `fusion_tools` himself may
+catch these. They know nothing of `fusion_graph`, and have a root of their own.
+"""
+
+
 def configuration() -> str:
     """The page of the configuration's fields."""
     schema = FusionConfig.model_json_schema()
@@ -97,8 +120,27 @@ def report() -> str:
     return "\n".join(parts)
 
 
+def errors_page() -> str:
+    """The page of the errors."""
+    return _ERRORS + _tree(errors) + _TOOLS_ERRORS + _tree(fusion_tools.errors)
+
+
+def _tree(home: ModuleType) -> str:
+    """A module's errors: the tree as its docstring draws it, and a table."""
+    _, drawn, _ = (home.__doc__ or "").split("\n\n", 2)
+    rows = ["| error | when | what to do |", "|---|---|---|"]
+    for name in re.findall(r"^[│├└─ ]*(\w+)", drawn, re.MULTILINE):
+        when, *parts = (inspect.getdoc(getattr(home, name)) or "").split("\n\n")
+        do = next(part for part in parts if part.startswith("Do: "))
+        cells = f"`{name}`", _plain(when), _plain(do.removeprefix("Do: "))
+        rows.append("| " + " | ".join(cells) + " |")
+    table = "\n".join(rows)
+    return f"\n```text\n{drawn}\n```\n\n{table}\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
+    "errors.md": errors_page,
     "events.md": events,
     "report.md": report,
 }

@@ -164,7 +164,8 @@ def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedCo
 
 def _say_corpus(settings: ResolvedConfig | None) -> None:
     from fusion_graph.run.toolbox import bundled_corpus
-    from fusion_tools.corpus import CorpusError, open_corpus
+    from fusion_tools.corpus import open_corpus
+    from fusion_tools.errors import CorpusError
 
     folder = (settings.corpus if settings else None) or bundled_corpus()
     try:

@@ -101,7 +101,8 @@ def left_out(report: Mapping[str, Any]) -> list[str]:
     folder = (report.get("config") or {}).get("corpus")
     if not folder:
         return []
-    from fusion_tools.corpus import CorpusError, open_corpus
+    from fusion_tools.corpus import open_corpus
+    from fusion_tools.errors import CorpusError
 
     try:
         return [f"  not read: {clean(note)}" for note in open_corpus(folder).notes]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_tools.address import check_url
 from fusion_tools.domains import DomainRules
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 MARKERS = ("perplexity-ai/draco", "pplx-draco", "2602.11685")
 """What DRACO is called in places where its rubrics stand; OpenRouter's harness looks for these."""

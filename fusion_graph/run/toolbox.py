@@ -19,18 +19,12 @@ from fusion_graph.models.recording import current_journal
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
+from fusion_tools.errors import ToolError
 from fusion_tools.foreign_search import tool_provider
 from fusion_tools.ledger import Followed, FollowLinks, UrlLedger
 from fusion_tools.normalise import normalise
 from fusion_tools.render import foreign_text, page_text, part_end, search_text
-from fusion_tools.results import (
-    Page,
-    PageFetcher,
-    SearchProvider,
-    SearchResult,
-    ToolError,
-    is_artifact,
-)
+from fusion_tools.results import Page, PageFetcher, SearchProvider, SearchResult, is_artifact
 from fusion_tools.search import named_search
 from fusion_tools.sharing import SharedFetch, SharedSearch
 from fusion_tools.sources import SourceBook

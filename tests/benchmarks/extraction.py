@@ -29,9 +29,9 @@ from typing import Any
 
 from fusion_tools._limits import FetchLimits
 from fusion_tools._readers import Document, Extracted, read_document
+from fusion_tools.errors import ToolError
 from fusion_tools.extract import Extractor
 from fusion_tools.fetch import WebFetcher
-from fusion_tools.results import ToolError
 from tests.fusion_tools import bodies
 from tests.fusion_tools.site import Exchange, Site
 

@@ -9,7 +9,7 @@ from fusion_graph.evals._contamination import leaked_sources, leaks
 from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_tools.address import check_url
 from fusion_tools.domains import DomainRules
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 
 @pytest.mark.parametrize(

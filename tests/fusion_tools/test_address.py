@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fusion_tools.address import MAX_URL_CHARS, check_address, check_url
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 REFUSED = {
     # IPv4

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fusion_tools.corpus import Corpus, CorpusError, open_corpus
-from fusion_tools.results import ToolError
+from fusion_tools.corpus import Corpus, open_corpus
+from fusion_tools.errors import CorpusError, ToolError
 
 
 @pytest.fixture

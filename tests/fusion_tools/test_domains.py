@@ -6,7 +6,7 @@ import pytest
 
 from fusion_tools.address import check_url
 from fusion_tools.domains import DomainRules
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 
 def passes(rules: DomainRules, url: str) -> bool:

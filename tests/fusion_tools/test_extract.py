@@ -22,8 +22,8 @@ from fusion_tools._extract_worker import write_frame
 from fusion_tools._limits import FetchLimits
 from fusion_tools._readers import Document, Extracted
 from fusion_tools._worker import Worker
+from fusion_tools.errors import ToolError
 from fusion_tools.extract import Extractor
-from fusion_tools.results import ToolError
 from tests.fusion_tools import bodies
 from tests.fusion_tools.bodies import article
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from fusion_tools.errors import ToolError
 from fusion_tools.fetch import FetchLimits, WebFetcher, default_user_agent
-from fusion_tools.results import ToolError
 from tests.fusion_tools.bodies import article
 from tests.fusion_tools.site import Exchange, Site
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from fusion_tools.errors import ToolError
 from fusion_tools.fetch import FetchLimits, WebFetcher
 from fusion_tools.netguard import MAX_CHUNKS
-from fusion_tools.results import Page, ToolError
+from fusion_tools.results import Page
 from tests.fusion_tools import bodies
 from tests.fusion_tools.bodies import MIB, article
 from tests.fusion_tools.site import Exchange, Site

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from fusion_tools.errors import ToolError
 from fusion_tools.ledger import Followed, UrlLedger
-from fusion_tools.results import PageArtifact, SearchArtifact, ToolError
+from fusion_tools.results import PageArtifact, SearchArtifact
 
 PAGE: PageArtifact = {
     "kind": "page",

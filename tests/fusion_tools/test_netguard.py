@@ -13,9 +13,9 @@ import httpcore2
 import pytest
 import trustme
 
+from fusion_tools.errors import ToolError
 from fusion_tools.fetch import FetchLimits, WebFetcher
 from fusion_tools.netguard import MAX_ADDRESSES, GuardedBackend
-from fusion_tools.results import ToolError
 from tests.fusion_tools.bodies import article
 from tests.fusion_tools.site import Exchange, Site
 

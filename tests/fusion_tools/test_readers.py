@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fusion_tools._readers import Document, Extracted, read_document, read_plainly
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 from tests.fusion_tools.bodies import article
 
 FILLER = "<p>" + "Enough words for an article to be recognised as one. " * 8 + "</p>"

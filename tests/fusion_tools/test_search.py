@@ -18,9 +18,9 @@ import pytest
 from ddgs.engines import ENGINES
 from langchain_core.tools import BaseTool, Tool, ToolException, tool
 
-from fusion_tools.corpus import CorpusError
-from fusion_tools.foreign_search import SearchNotSetUp, UnknownSearch, community_search
-from fusion_tools.results import SearchProvider, SearchResult, ToolError
+from fusion_tools.errors import CorpusError, SearchNotSetUp, ToolError, UnknownSearch
+from fusion_tools.foreign_search import community_search
+from fusion_tools.results import SearchProvider, SearchResult
 from fusion_tools.search import DdgsSearch, search_provider
 from fusion_tools.tools import web_search_tool
 

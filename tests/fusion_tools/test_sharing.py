@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fusion_tools.results import Page, SearchResult, ToolError
+from fusion_tools.errors import ToolError
+from fusion_tools.results import Page, SearchResult
 from fusion_tools.sharing import SharedFetch, SharedSearch, SingleFlight
 
 

@@ -12,17 +12,10 @@ from urllib.parse import urljoin
 import httpx2
 
 from fusion_tools._limits import FetchLimits
-from fusion_tools._response import (
-    ENCODINGS,
-    Download,
-    Elsewhere,
-    HttpStatusError,
-    Later,
-    read_response,
-)
+from fusion_tools._response import ENCODINGS, Download, Elsewhere, Later, read_response
 from fusion_tools._session import Session
 from fusion_tools.address import CheckedUrl
-from fusion_tools.results import ToolError
+from fusion_tools.errors import HttpStatusError, ToolError
 
 
 class _NoConnectionError(Exception):

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from queue import SimpleQueue
 from typing import IO, Any
 
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 _LENGTHS = struct.Struct(">II")
 

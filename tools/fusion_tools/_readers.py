@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from fusion_tools._charsets import decode
 from fusion_tools._media import Kind
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader

@@ -6,7 +6,6 @@ import asyncio
 import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, cast
 
 import httpx2
@@ -21,7 +20,7 @@ from fusion_tools._media import (
     parse_content_type,
 )
 from fusion_tools.address import CheckedUrl
-from fusion_tools.results import ToolError
+from fusion_tools.errors import HttpStatusError, ToolError
 from fusion_tools.retry_after import parse_retry_after
 
 ENCODINGS = ("gzip", "deflate")
@@ -31,7 +30,6 @@ BOMB_RATIO = 50
 """Decoded to sent bytes beyond which an oversized body is a bomb: text packs to a tenth, gzip
 reaches 1000. Bytes are counted as they are read, 64 KiB at a time, so 80 is the most seen."""
 
-_STATUSES = frozenset(int(status) for status in HTTPStatus)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({429, 502, 503, 504})
 
@@ -61,17 +59,6 @@ class Later:
 
     status: int
     seconds: float | None
-
-
-class HttpStatusError(ToolError):
-    """A page that is not there, with the status that says so."""
-
-    def __init__(self, host: str, status: int) -> None:
-        known = status in _STATUSES
-        # Not the server's own phrase: that is text from a stranger, and models would read it.
-        phrase = f"{status} {HTTPStatus(status).phrase}" if known else str(status)
-        super().__init__("url_not_accessible", f"{host} answered {phrase}; use another source.")
-        self.status = status
 
 
 async def read_response(

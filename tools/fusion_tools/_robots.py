@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from fusion_tools.address import CheckedUrl
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 MAX_ROBOTS_BYTES = 500 * 2**10
 """RFC 9309, 2.5: at least this much must be read."""

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
 from fusion_tools._limits import FetchLimits
+from fusion_tools.errors import ToolError
 from fusion_tools.netguard import GuardedTransport
-from fusion_tools.results import ToolError
 
 PAGES_IN_HAND = 32
 """Bodies waiting for extraction or in it. Times 5 MiB, this bounds what they take together."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from fusion_tools._extract_worker import Frame, read_frame, write_frame
 from fusion_tools._readers import Document, Extracted
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError, WorkerError
 
 START_SECONDS = 30.0
 """For a worker to load its libraries: 0.5 s when idle, many times that on a busy machine."""
@@ -41,10 +41,6 @@ _KEPT_VARIABLES = frozenset({
 # fmt: on
 
 _DOCUMENT_FIELDS = tuple(field.name for field in fields(Document) if field.name != "body")
-
-
-class WorkerError(Exception):
-    """A worker gave no answer; the text says why, fit to stand in brackets."""
 
 
 class Worker:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import quote, unquote, urlsplit
 
 from fusion_tools._hosts import canonical_host
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 MAX_URL_CHARS = 2000
 """Longest URL accepted. Search engines and browsers keep to about this; Anthropic's tool to 250."""

@@ -18,8 +18,9 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from fusion_tools.documents import DocumentFile, document_files, read_document
+from fusion_tools.errors import CorpusError, ToolError
 from fusion_tools.fulltext import FullText
-from fusion_tools.results import Page, SearchResult, ToolError
+from fusion_tools.results import Page, SearchResult
 
 T = TypeVar("T")
 
@@ -29,22 +30,6 @@ MAX_LIMIT = 50
 
 CACHED_FOLDERS = 8
 """Indexes kept for folders opened again, least recently used dropped first."""
-
-
-class CorpusError(ValueError):
-    """A folder that cannot serve as a corpus.
-
-    Args:
-        folder: The folder as given.
-        problem: What is wrong with it.
-        remedy: What to do about it.
-    """
-
-    def __init__(self, folder: Path, problem: str, remedy: str) -> None:
-        super().__init__(f"Cannot search the folder {folder}: {problem}. {remedy}.")
-        self.folder = folder
-        self.problem = problem
-        self.remedy = remedy
 
 
 def open_corpus(folder: str | os.PathLike[str]) -> Corpus:

@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 
 from fusion_tools._hosts import canonical_host
 from fusion_tools.address import CheckedUrl
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from functools import cache
 
 from fusion_tools._limits import FetchLimits
 from fusion_tools._readers import Document, Extracted, read_plainly
-from fusion_tools._worker import Worker, WorkerError
-from fusion_tools.results import ToolError
+from fusion_tools._worker import Worker
+from fusion_tools.errors import ToolError, WorkerError
 
 logger = logging.getLogger(__name__)
 

@@ -21,14 +21,15 @@ from fusion_tools._hosts import canonical_host
 from fusion_tools._limits import FetchLimits
 from fusion_tools._readers import Document, Extracted
 from fusion_tools._resolve import Resolver, system_resolver
-from fusion_tools._response import Download, HttpStatusError
+from fusion_tools._response import Download
 from fusion_tools._robots import MAX_ROBOTS_BYTES, Robots
 from fusion_tools._session import Session, Sessions
 from fusion_tools.address import Allow, CheckedUrl, check_url
 from fusion_tools.domains import DomainRules
+from fusion_tools.errors import HttpStatusError, ToolError
 from fusion_tools.extract import Extractor, shared_extractor
 from fusion_tools.netguard import GuardedBackend, GuardedTransport
-from fusion_tools.results import Page, ToolError
+from fusion_tools.results import Page
 
 if TYPE_CHECKING:
     import ssl

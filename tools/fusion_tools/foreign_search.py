@@ -10,9 +10,10 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion_tools.errors import SearchNotSetUp, ToolError, UnknownSearch
 from fusion_tools.normalise import normalise
 from fusion_tools.politeness import Politeness
-from fusion_tools.results import FailureCode, SearchProvider, SearchResult, ToolError
+from fusion_tools.results import FailureCode, SearchProvider, SearchResult
 
 if TYPE_CHECKING:
     from langchain_core.messages import ToolMessage
@@ -24,14 +25,6 @@ DEADLINE = 30.0
 EXCERPT_CHARS = 200
 
 _RATE_LIMIT = re.compile(r"\b429\b|rate.?limit|too many requests", re.IGNORECASE)
-
-
-class UnknownSearch(ValueError):
-    """A search that nobody knows; the message names the choices."""
-
-
-class SearchNotSetUp(ValueError):
-    """A search whose package, key or address is missing; the message says which."""
 
 
 class ToolSearch:

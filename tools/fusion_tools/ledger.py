@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Literal, NamedTuple, Self
 
+from fusion_tools.errors import ToolError
 from fusion_tools.normalise import urls_in
 from fusion_tools.render import visible
-from fusion_tools.results import Page, PageArtifact, SearchResult, ToolError, is_artifact
+from fusion_tools.results import Page, PageArtifact, SearchResult, is_artifact
 from fusion_tools.sites import site_of, source_key
 
 FollowLinks = Literal["none", "same_site", "any"]

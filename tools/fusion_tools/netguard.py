@@ -18,7 +18,7 @@ import httpx2
 
 from fusion_tools._resolve import Resolver, system_resolver
 from fusion_tools.address import WEB_PORTS, Allow, check_address
-from fusion_tools.results import ToolError
+from fusion_tools.errors import ToolError
 
 if TYPE_CHECKING:
     import ssl

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from fusion_tools.results import FailureCode, ToolError
+from fusion_tools.errors import ToolError
+from fusion_tools.results import FailureCode
 
 T = TypeVar("T")
 

@@ -83,24 +83,6 @@ class Page(TypedDict):
     note: NotRequired[str | None]
 
 
-class ToolError(Exception):
-    """A search or fetch that failed in an expected way; tools turn it into text.
-
-    Args:
-        code: One of `FailureCode`.
-        detail: One sentence: what failed and what the model can do instead.
-    """
-
-    def __init__(self, code: FailureCode, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code: FailureCode = code
-        self.detail = detail
-
-    def failure(self) -> Failure:
-        """The error as plain data."""
-        return {"code": self.code, "detail": self.detail}
-
-
 class SearchProvider(Protocol):
     """Something that finds pages. One instance serves many concurrent callers."""
 

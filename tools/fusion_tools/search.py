@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fusion_tools.corpus import open_corpus
+from fusion_tools.errors import SearchNotSetUp, ToolError, UnknownSearch
 from fusion_tools.foreign_search import (
     COMMUNITY_SEARCHES,
-    SearchNotSetUp,
-    UnknownSearch,
     community_search,
     either,
     tavily_search,
@@ -20,7 +19,7 @@ from fusion_tools.foreign_search import (
 )
 from fusion_tools.normalise import normalise
 from fusion_tools.politeness import Politeness
-from fusion_tools.results import SearchProvider, SearchResult, ToolError
+from fusion_tools.results import SearchProvider, SearchResult
 from fusion_tools.sharing import SharedSearch
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
+from fusion_tools.errors import ToolError
 from fusion_tools.ledger import UrlLedger
 from fusion_tools.render import CHARS_PER_TOKEN, new_nonce, page_text, part_end, search_text
 from fusion_tools.results import (
@@ -24,7 +25,6 @@ from fusion_tools.results import (
     SearchArtifact,
     SearchProvider,
     SearchResult,
-    ToolError,
 )
 from fusion_tools.sources import SourceBook
 

@@ -218,7 +218,7 @@ def _check_image(part: Part, role: str, where: str) -> None:
     if re.match(r"data:image/[a-z0-9.+-]+;base64,", url, re.IGNORECASE):
         return
     from fusion_tools.address import check_url
-    from fusion_tools.results import ToolError
+    from fusion_tools.errors import ToolError
 
     try:
         check_url(url)  # some clients of providers fetch it from this machine
