@@ -29,32 +29,37 @@ from fusion_graph.evidence import Ledger, close_ledger, open_ledger
 from fusion_graph.langgraph_seams.state_reads import read_state
 from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
 from fusion_graph.models.strangers import served_names
-from fusion_graph.nodes.direct import direct, direct_bound
-from fusion_graph.nodes.draft import Say
+from fusion_graph.nodes.direct import alone, direct_bound
 from fusion_graph.nodes.edited_state import checked_judgement
-from fusion_graph.nodes.fan_out import fan_out, seats, tasks
+from fusion_graph.nodes.fan_out import fan_out, panel_members
 from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge, not_judged
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
+from fusion_graph.nodes.passing_on import most_agreed, pass_on
+from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.verify import Verified, verify
 from fusion_graph.report.build import build_record
+from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
+from fusion_graph.run.member import open_member
 from fusion_graph.run.panel import close_panel
-from fusion_graph.run.recursion import inside_fusion, refuse_recursion
+from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.run.research import DRAWN
-from fusion_graph.run.settings import Stack, check_seated
+from fusion_graph.run.settings import GraphConfig, check_members
+from fusion_graph.run.stage import Stage, open_stage
 from fusion_graph.state import (
     FusionInput,
     FusionOutput,
     FusionState,
     Joined,
     Judgement,
+    PanelMember,
     Run,
-    Seat,
+    StageName,
 )
-from fusion_graph.state.events import Emit, emitter, never_silent
+from fusion_graph.state.conversation import calls_as_text
+from fusion_graph.state.events import Emit, emitter
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
 
@@ -136,49 +141,63 @@ def build_graph(
     Raises:
         ConfigurationError: As for `create_fusion_graph`.
     """
-    stack = Stack(config, list(tools) if tools is not None else None)
+    given = GraphConfig(config, list(tools) if tools is not None else None)
     ending = _ENDINGS[course.answer]
 
     queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def settings_of(run: Run) -> ResolvedConfig:
+    async def resume(run: Run) -> ResolvedConfig:
         # One after the other, so that members get to work in the panel's order; and in a thread:
         # another preset in the context may mean files, or a server to ask.
         queue = queues.setdefault(run["id"], asyncio.Lock())
         async with queue:
-            return await asyncio.to_thread(stack.resume, _context(), run)
+            settings = await asyncio.to_thread(given.resume, _context(), run)
+        _ledger(run)
+        return settings
+
+    def stage_of(
+        run: Run, settings: ResolvedConfig, stage: StageName, done: Spent, name: str | None = None
+    ) -> AbstractContextManager[Stage]:
+        return open_stage(
+            run,
+            settings,
+            stage,
+            _emit(run),
+            done,
+            name=name,
+            on_text=_send_text,
+            tools=given.tools,
+        )
 
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()
         earlier = earlier_fusion(state["messages"])
         joined, judgement = earlier or (None, None)
-        run, settings = await fan_out(state["messages"], _context(), stack, _write(), joined)
+        run, settings = await fan_out(state["messages"], _context(), given, _write(), joined)
         update: dict[str, Any] = {"run": run, "answers": Overwrite([])}
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
             return Command(update=update, goto=ending)
         if not run["invoked"]:
             return Command(update=update, goto="direct")
-        sends = [Send("panelist", seat) for seat in seats(run, settings)]
+        sends = [Send("panelist", member) for member in panel_members(run, settings)]
         return Command(update=update, goto=sends)
 
-    async def ask_panelist(seat: Seat) -> dict[str, Any]:
+    async def ask_panelist(asked: PanelMember) -> dict[str, Any]:
         run, messages = read_state("run", "messages")
-        settings = await settings_of(run)
-        check_seated(run, settings)
-        _ledger(run)
-        task = tasks(run, messages, settings)[seat["index"]]
-        with inside_fusion(), _telling(run, "panel", seat["name"]) as (emit, _):
-            return {"answers": [await panelist(task, settings, stack, emit)]}
+        settings = await resume(run)
+        check_members(run, settings)
+        with open_member(run, settings, asked["index"], _emit(run), tools=given.tools) as member:
+            return {"answers": [await panelist(member, calls_as_text(messages))]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         close_panel(run["id"])
         pages = _ledger(run).page
         joined = await asyncio.to_thread(join, state["answers"], run["seed"], pages)
-        settings = await settings_of(run)
+        settings = await resume(run)
         _need_an_answer(run, joined, settings)
-        able = who_can_search(settings, stack.tools)
+        able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
         known = [source["id"] for source in joined["sources"]]
         if lost := await asyncio.to_thread(without_sources, could, known):
@@ -188,38 +207,30 @@ def build_graph(
         return {"joined": joined, "judgement": not_judged([], [])}
 
     async def compare(state: FusionState) -> dict[str, Any]:
-        run = state["run"]
-        settings = await settings_of(run)
-        _ledger(run)
-        with inside_fusion():
-            judgement = await judge(
-                state["messages"], run, state["joined"], settings, stack, _emit(run)
-            )
-        return {"judgement": judgement}
+        run, joined = state["run"], state["joined"]
+        settings = await resume(run)
+        with stage_of(run, settings, "judge", spent(run, joined)) as stage:
+            return {"judgement": await judge(stage, state["messages"], joined)}
 
     async def write_answer(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
         judgement = checked_judgement(state["judgement"], joined)
-        settings = await settings_of(run)
-        _ledger(run)
-        with inside_fusion(), _telling(run, "synthesis", "writer") as (emit, heard):
-            written = await synthesis(
-                state["messages"], run, joined, judgement, settings, emit, _saying(heard)
-            )
-        return {"written": written}
+        settings = await resume(run)
+        with stage_of(run, settings, "synthesis", spent(run, joined, judgement)) as stage:
+            return {"written": await synthesis(stage, state["messages"], joined, judgement)}
 
     async def choose(state: FusionState) -> dict[str, Any]:
         joined = state["joined"]
         judgement = checked_judgement(state["judgement"], joined)
         answers = [answer for answer in joined["answers"] if answer["status"] == "ok"]
         best = most_agreed(answers, judgement)
-        return {"written": await pass_on(best, "", joined, _say, [], [])}
+        return {"written": await pass_on(best, "", joined, _send_text)}
 
     async def report(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         record = build_record(
             run,
-            await settings_of(run),
+            await resume(run),
             state["joined"],
             state["judgement"],
             answer="",
@@ -229,44 +240,35 @@ def build_graph(
         return {"fusion": record}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
-        run = state["run"]
-        settings = await settings_of(run)
-        check_seated(run, settings)
-        _ledger(run)
-        with inside_fusion(), _telling(run, "direct", run["members"][0]) as (emit, heard):
-            if settings.writer_is_bound:
-                written, joined = await direct_bound(
-                    state["messages"], run, settings, emit, _saying(heard)
-                )
-                _need_an_answer(run, joined, settings)
-                return {"joined": joined, "judgement": None, "written": written}
-            try:
-                answer = await direct(state["messages"], run, settings, stack, emit)
-            finally:
-                close_panel(run["id"])
+        run, messages = state["run"], state["messages"]
+        settings = await resume(run)
+        check_members(run, settings)
+        if settings.writer_is_bound:
+            name = run["members"][0]
+            with stage_of(run, settings, "direct", spent(run), name) as stage:
+                final, joined = await direct_bound(stage, messages)
+            _need_an_answer(run, joined, settings)
+            return {"joined": joined, "judgement": None, "written": final}
+        one = alone(settings, run)
+        try:
+            with open_member(run, one, 0, _emit(run), stage="direct", tools=given.tools) as member:
+                answer = await panelist(member, calls_as_text(messages))
+        finally:
+            close_panel(run["id"])
         pages = _ledger(run).page
         joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
         _need_an_answer(run, joined, settings)
-        written = await pass_on(joined["answers"][0], "", joined, _say, [], [])
-        return {"joined": joined, "judgement": None, "written": written}
+        final = await pass_on(joined["answers"][0], "", joined, _send_text)
+        return {"joined": joined, "judgement": None, "written": final}
 
     async def check_answer(state: FusionState) -> dict[str, Any]:
         run, joined, judgement = state["run"], state["joined"], state["judgement"]
         if judgement is not None:
             judgement = checked_judgement(judgement, joined)
-        settings = await settings_of(run)
-        _ledger(run)
-        with inside_fusion(), _telling(run, "verify", "verifier") as (emit, heard):
-            verified = await verify(
-                state["messages"],
-                run,
-                joined,
-                judgement,
-                state["written"],
-                settings,
-                emit,
-                _saying(heard),
-            )
+        final = state["written"]
+        settings = await resume(run)
+        with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
+            verified = await verify(stage, state["messages"], joined, judgement, final)
         return await _finish(run, joined, judgement, verified, settings)
 
     graph = StoppableBuilder(
@@ -311,21 +313,7 @@ def _emit(run: Run) -> Emit:
     return emitter(_write(), run["started"])
 
 
-def _telling(
-    run: Run, stage: str, name: str
-) -> AbstractContextManager[tuple[Emit, Callable[[], None]]]:
-    return never_silent(_emit(run), stage, name)
-
-
-def _saying(heard: Callable[[], None]) -> Say:
-    def say(message_id: str, text: str) -> None:
-        heard()
-        _say(message_id, text)
-
-    return say
-
-
-def _say(message_id: str, text: str) -> None:
+def _send_text(message_id: str, text: str) -> None:
     """Send a piece of the answer to `stream_mode="messages"`, as the writer's alone."""
     push_message(AIMessageChunk(content=text, id=message_id), state_key=None)
 
@@ -353,28 +341,28 @@ async def _finish(
     verified: Verified,
     settings: ResolvedConfig,
 ) -> dict[str, Any]:
-    written = verified.written
+    final = verified.final
     record = build_record(
         run,
         settings,
         joined,
         judgement,
-        answer=written["answer"],
+        answer=final["answer"],
         claims=verified.claims,
-        calls=[*written["calls"], *verified.calls],
-        degradations=[*written["degradations"], *verified.degradations],
+        calls=[*final["calls"], *verified.calls],
+        degradations=[*final["degradations"], *verified.degradations],
         thread_id=_thread_id(),
     )
-    await _complete(run, record, served_names(written["calls"]))
+    await _complete(run, record, served_names(final["calls"]))
     total = record["usage"]["total"]
     usage = {
         "input_tokens": total["input_tokens"],
         "output_tokens": total["output_tokens"],
         "total_tokens": total["input_tokens"] + total["output_tokens"],
     }
-    metadata = {**written["message"].response_metadata, "fusion_status": record["status"]}
+    metadata = {**final["message"].response_metadata, "fusion_status": record["status"]}
     update = {"usage_metadata": usage, "response_metadata": metadata}
-    return {"messages": [written["message"].model_copy(update=update)], "fusion": record}
+    return {"messages": [final["message"].model_copy(update=update)], "fusion": record}
 
 
 async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> None:

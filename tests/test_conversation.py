@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from fusion_graph import EmptyQuestion, create_fusion_graph
 from fusion_graph.state.conversation import (
     TOLD_CHARACTERS,
+    calls_as_text,
     cut_conversation,
     modalities,
     question_of,
-    told,
     transcript,
 )
 
@@ -82,7 +82,7 @@ def test_a_conversation_without_tools_stays_as_it_is():
         HumanMessage("And?"),
     ]
 
-    assert told(messages) == messages
+    assert calls_as_text(messages) == messages
 
 
 def test_a_call_and_its_result_become_one_text_where_the_call_was():
@@ -94,7 +94,7 @@ def test_a_call_and_its_result_become_one_text_where_the_call_was():
         HumanMessage("A lot?"),
     ]
 
-    after = told(messages)
+    after = calls_as_text(messages)
     assert [m.type for m in after] == ["human", "ai", "ai", "human"]
     assert after[1].text == 'I look.\n\n(Called ledger with {"year": 2025}. It returned: 41 boats)'
     assert after[2:] == messages[3:]
@@ -108,7 +108,7 @@ def test_parallel_calls_are_told_in_their_order_each_with_its_own_result():
         ToolMessage("EAST", tool_call_id="1"),
     ]
 
-    text = told(messages)[1].text
+    text = calls_as_text(messages)[1].text
     assert text.index("east") < text.index("EAST") < text.index("west") < text.index("WEST")
     assert "(Called up with {}. It returned: (no result yet))" in text
 
@@ -123,7 +123,7 @@ def test_a_call_whose_arguments_were_not_json_leaves_no_call_behind():
     ]
 
     # ChatOpenAI sends invalid calls as calls; without their results providers refuse them.
-    for message in told(messages):
+    for message in calls_as_text(messages):
         assert not getattr(message, "tool_calls", None)
         assert not getattr(message, "invalid_tool_calls", None)
         assert not isinstance(message, ToolMessage)
@@ -132,7 +132,7 @@ def test_a_call_whose_arguments_were_not_json_leaves_no_call_behind():
 def test_a_result_whose_call_was_trimmed_away_is_still_told():
     messages = [ToolMessage("41 boats", tool_call_id="gone"), HumanMessage("Is that a lot?")]
 
-    assert "41 boats" in " ".join(texts(told(messages)))
+    assert "41 boats" in " ".join(texts(calls_as_text(messages)))
 
 
 def test_a_long_result_is_cut_and_says_by_how_much():
@@ -142,7 +142,7 @@ def test_a_long_result_is_cut_and_says_by_how_much():
         ToolMessage("x" * (TOLD_CHARACTERS + 500), tool_call_id="call_1"),
     ]
 
-    text = told(messages)[1].text
+    text = calls_as_text(messages)[1].text
     assert text.count("x") == TOLD_CHARACTERS
     assert "500 characters left out" in text
 
@@ -150,13 +150,13 @@ def test_a_long_result_is_cut_and_says_by_how_much():
 def test_arguments_that_are_no_json_are_told_anyway():
     messages = [HumanMessage("Go."), AIMessage("", tool_calls=[call(args={"when": {1}})])]
 
-    assert "{1}" in told(messages)[1].text
+    assert "{1}" in calls_as_text(messages)[1].text
 
 
 def test_a_providers_own_baggage_stays_behind():
     answer = AIMessage("Yes.", additional_kwargs={"reasoning": {"id": "rs_1"}}, id="m1")
 
-    after, _ = told([answer, HumanMessage("And?")])
+    after, _ = calls_as_text([answer, HumanMessage("And?")])
     assert (after.content, after.additional_kwargs, after.id) == ("Yes.", {}, "m1")
 
 
@@ -167,7 +167,7 @@ def test_the_callers_messages_are_not_changed():
     ]
     before = [message.model_copy(deep=True) for message in messages]
 
-    told(messages)
+    calls_as_text(messages)
     assert messages == before
 
 
@@ -255,7 +255,7 @@ async def test_two_leading_system_messages_are_sent_as_one(models, panel_config,
 def test_a_later_system_message_stays_where_it_is():
     messages = [SystemMessage("One."), HumanMessage("Why?"), SystemMessage("Two.")]
 
-    assert texts(told(messages)) == ["One.", "Why?", "Two."]
+    assert texts(calls_as_text(messages)) == ["One.", "Why?", "Two."]
 
 
 # A conversation that is too long

@@ -24,7 +24,7 @@ from fusion_graph.cost.tokens import CASES, message_tokens, text_tokens
 from fusion_graph.estimate import Estimate, estimate
 from fusion_graph.estimate.calls import MOST_HITS, MOST_RESULT_CHARACTERS
 from fusion_graph.prompts import panel_system
-from fusion_graph.run.settings import Stack
+from fusion_graph.run.settings import GraphConfig
 from fusion_graph.state import CallRecord, PanelAnswer
 from fusion_tools.corpus import open_corpus
 from fusion_tools.render import page_text, search_text
@@ -82,7 +82,7 @@ def sensible(models: Scope) -> None:
 def estimated(
     fields: dict[str, Any], tools: list[BaseTool] | None = None, said: Any = None
 ) -> Estimate:
-    settings, _ = Stack(fields, tools).begin(None)
+    settings, _ = GraphConfig(fields, tools).begin(None)
     return estimate(settings, said or [HumanMessage(QUESTION)], tools)
 
 
@@ -476,7 +476,7 @@ def test_an_image_is_counted_by_the_call(models):
 
 @pytest.mark.parametrize("said", [[], [HumanMessage("  ")], [SystemMessage("Be brief.")]])
 def test_nothing_to_answer_has_no_estimate(models, said):
-    settings, _ = Stack(config(models)).begin(None)
+    settings, _ = GraphConfig(config(models)).begin(None)
     with pytest.raises(EmptyQuestion):
         estimate(settings, said)
 
@@ -487,7 +487,7 @@ def test_the_multiple_is_of_one_call_of_the_dearest_panelist(models):
     assert (
         found["best"] == "scripted:b"
     )  # judge, writer and fallback cost more, but sit on no panel
-    price = price_of("scripted:b", Stack(config(models)).begin(None)[0].providers)
+    price = price_of("scripted:b", GraphConfig(config(models)).begin(None)[0].providers)
     assert price is not None
     # A short question, and an answer of 1,500 tokens.
     assert found["single_usd"] == pytest.approx(1_500 * price.output / 1e6, rel=0.05)
@@ -531,7 +531,7 @@ def answer(name: str, status: str = "ok") -> PanelAnswer:
 def afterwards(
     models: Scope, answers: list[PanelAnswer], calls: list[CallRecord], **fields: Any
 ) -> float | None:
-    settings, _ = Stack(config(models, **fields)).begin(None)
+    settings, _ = GraphConfig(config(models, **fields)).begin(None)
     return single_call_cost(settings, answers, calls, QUESTION)
 
 
@@ -585,7 +585,7 @@ async def test_the_measure_of_a_run_is_what_the_plain_call_costs(models):
     sensible(models)
     models.script("b", words(600))
     fields = config(models)
-    settings, _ = Stack(fields).begin(None)
+    settings, _ = GraphConfig(fields).begin(None)
     record = await run(fields)
     alone = await run(
         config(

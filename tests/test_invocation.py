@@ -10,7 +10,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
-from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, read_decision
+from fusion_graph.nodes.router import ROUTER_CHARACTERS, read_decision
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 PANEL = json.dumps({"use": "panel", "reason": "disputed facts"})

@@ -20,8 +20,8 @@ from fusion_graph.judgement import (
     Verdict,
     name_panelists,
     read_verdict,
+    relabelled,
 )
-from fusion_graph.nodes.judge import relabelled
 from fusion_graph.prompts import repair, writer_material
 from tests.conftest import VERDICT
 

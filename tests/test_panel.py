@@ -13,7 +13,8 @@ from langgraph.types import Command, interrupt
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.run import panel
 from fusion_graph.run.deadlines import covered
-from fusion_graph.run.settings import Stack
+from fusion_graph.run.settings import GraphConfig
+from fusion_graph.state import Run
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 ONE_BY_ONE = {"max_concurrency": 1}
@@ -99,10 +100,10 @@ async def test_nothing_of_a_panel_is_left_when_its_run_is_cancelled(models, pane
 
 
 async def test_panels_of_runs_that_were_given_up_do_not_pile_up(panel_config):
-    settings, _ = Stack(panel_config()).begin(None)
+    settings, _ = GraphConfig(panel_config()).begin(None)
 
     for number in range(panel.MOST_PANELS + 20):
-        async with panel.take_part(f"run {number}", settings, None):
+        with panel.take_part(Run(id=f"run {number}", calls=[]), settings):  # type: ignore[typeddict-item]
             pass
 
     assert len(panel._open) == panel.MOST_PANELS

@@ -143,13 +143,13 @@ def _say_own_presets(own: dict[str, Preset | ConfigurationError]) -> None:
 def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedConfig | None]:
     """The preset that a run would take, and what it lacks; its settings if it can be resolved."""
     from fusion_graph.nodes.fan_out import check
-    from fusion_graph.run.settings import Stack
+    from fusion_graph.run.settings import GraphConfig
 
     choice = Choice(name, "--preset") if name else choose()
     _say("preset", f"{choice.name} ({choice.reason})")
     settings = None
     try:
-        stack = Stack(choice.name)
+        stack = GraphConfig(choice.name)
         settings, _ = stack.begin(None)
         panel = ", ".join(member["model"] for member in settings.public()["panel"])
         _say("", f"panel: {panel}; search: {settings.search}")

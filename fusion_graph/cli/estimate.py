@@ -22,7 +22,7 @@ from fusion_graph.config.presets.discovery import AUTO_PANEL, LOCAL_PANEL
 from fusion_graph.cost.tokens import CASES
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.estimate import Estimate, Spend, estimate
-from fusion_graph.run.settings import Stack
+from fusion_graph.run.settings import GraphConfig
 from fusion_graph.text.phrases import clean, counted
 
 PIPE_COLUMNS = 100
@@ -70,7 +70,7 @@ def _settings(fields: dict[str, Any]) -> tuple[ResolvedConfig, str]:
             given = coerce(fields)
             settings = combine(given, {**preset.fields, **supposed, "preset": name})
             return settings, f"{error.problem} Taken instead: {', '.join(supposed['panel'])}."
-    settings, recorded = Stack(fields).begin(None)
+    settings, recorded = GraphConfig(fields).begin(None)
     if name := recorded["preset"]:
         reason = f" ({recorded['preset_reason']})" if recorded["preset_reason"] else ""
         return settings, f"preset {name}{reason}"

@@ -139,7 +139,7 @@ def _panelist(value: Any) -> Any:
     return Panelist(model=value)
 
 
-PanelMember = Annotated[Panelist, BeforeValidator(_panelist), Offers(shipped_models)]
+PanelistRef = Annotated[Panelist, BeforeValidator(_panelist), Offers(shipped_models)]
 """A panelist, or only its model."""
 
 
@@ -224,7 +224,7 @@ class FusionConfig(Strict):
     preset: Annotated[str, Offers(shipped_presets)] | None = Field(default=None, title="Preset")
     """A stack of models: one that is shipped, one of your own by name, or the path of a preset
     file. Unset: chosen from the keys found."""
-    panel: list[PanelMember] | None = Field(
+    panel: list[PanelistRef] | None = Field(
         default=None, title="Panel", min_length=1, max_length=MAX_PANEL
     )
     """The models that answer side by side, 1 to 16; the same one twice is allowed. Unset: the
@@ -355,7 +355,7 @@ class FusionConfig(Strict):
 class ResolvedConfig(FusionConfig):
     """A configuration in which panel, judge, writer and search are decided."""
 
-    panel: list[PanelMember] = Field(min_length=1, max_length=MAX_PANEL)
+    panel: list[PanelistRef] = Field(min_length=1, max_length=MAX_PANEL)
     judge: ModelRef
     synthesizer: ModelRef
 

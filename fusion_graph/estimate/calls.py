@@ -22,9 +22,10 @@ from fusion_graph.cost.tokens import (
     text_tokens,
     unseen_tokens,
 )
-from fusion_graph.nodes.fan_out import ROUTER_CHARACTERS, ROUTER_TOKENS
-from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS, STRONGEST_FORMAT
+from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS
 from fusion_graph.nodes.material import MATERIAL_CHARACTERS
+from fusion_graph.nodes.router import ROUTER_CHARACTERS, ROUTER_TOKENS
+from fusion_graph.nodes.verdict_call import STRONGEST_FORMAT
 from fusion_graph.prompts import (
     ANSWER_NOW,
     CALL_REFUSED,
@@ -40,7 +41,7 @@ from fusion_graph.prompts import (
 )
 from fusion_graph.run.phases import AFTER_CAP
 from fusion_graph.state import StageName
-from fusion_graph.state.conversation import cut_conversation, told, transcript
+from fusion_graph.state.conversation import calls_as_text, cut_conversation, transcript
 from fusion_tools.render import MAX_FOREIGN_CHARS, MAX_TITLE_CHARS, MAX_URL_CHARS
 
 LEAST_REPLY = 1
@@ -141,7 +142,7 @@ class Expectation:
         case: Case,
     ) -> None:
         self._settings, self._case, self._messages = settings, case, list(messages)
-        self._told = told(messages)
+        self._told = calls_as_text(messages)
         self._cap = settings.max_tool_calls if tools or settings.search != "none" else 0
         wire = json.dumps([convert_to_openai_tool(tool) for tool in tools or ()])
         self._tools = self._text(wire if tools else " " * WEB_TOOLS_BYTES) + TOOLS_TOKENS[case]

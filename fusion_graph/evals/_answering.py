@@ -30,14 +30,16 @@ from fusion_graph.evals.store import Make, Store
 from fusion_graph.evidence import source_list
 from fusion_graph.models.journal import Journal
 from fusion_graph.models.recording import recording
-from fusion_graph.nodes.fan_out import tasks
 from fusion_graph.nodes.join import join
 from fusion_graph.nodes.judge import judge
 from fusion_graph.nodes.panelist import panelist
-from fusion_graph.nodes.synthesis import most_agreed, pass_on, synthesis
+from fusion_graph.nodes.passing_on import most_agreed, pass_on
+from fusion_graph.nodes.synthesis import synthesis
+from fusion_graph.run.deadlines import spent
+from fusion_graph.run.member import open_member
 from fusion_graph.run.panel import close_panel
-from fusion_graph.run.settings import Stack
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, PanelTask, Run, Written
+from fusion_graph.run.stage import no_text, open_stage
+from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run
 
 T = TypeVar("T")
 
@@ -174,9 +176,9 @@ class Answering:
         async def compare(journal: Journal) -> dict[str, Any]:
             run = _run(question, arm.settings.names, seed, journal)
             with recording(journal):
-                done = await judge(
-                    _messages(question), run, joined, arm.settings, Stack(None), _quiet
-                )
+                stage = open_stage(run, arm.settings, "judge", _quiet, spent(run, joined))
+                with stage as at_work:
+                    done = await judge(at_work, _messages(question), joined)
             _raise_if_unavailable(done["calls"], done["analysis"] is None)
             return {**done, "seconds": round(journal.seconds, 4)}
 
@@ -200,15 +202,15 @@ class Answering:
         """The answer, its sources, the writer's calls, what was lost, and seconds."""
         survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
         if arm.kind in ("solo", "best-of"):
-            written = await pass_on(most_agreed(survivors, judgement), "", joined, _say, [], [])
+            written = await pass_on(most_agreed(survivors, judgement), "", joined, no_text)
             return written["answer"], source_list(joined["sources"], written["answer"]), [], [], 0.0
 
         async def write(journal: Journal) -> dict[str, Any]:
             run = _run(question, arm.settings.names, seed, journal)
             with recording(journal):
-                done: Written = await synthesis(
-                    _messages(question), run, joined, judgement, arm.settings, _quiet, _say
-                )
+                before = spent(run, joined, judgement)
+                with open_stage(run, arm.settings, "synthesis", _quiet, before) as stage:
+                    done = await synthesis(stage, _messages(question), joined, judgement)
             _raise_if_unavailable(done["calls"], True)
             return {
                 "text": done["answer"],
@@ -292,7 +294,7 @@ def _run(question: Question, members: list[str], seed: int, journal: Journal) ->
         "question": question.text,
         "preset": None,
         "preset_reason": "",
-        "stack": None,
+        "discovered": None,
         "members": members,
         "invoked": True,
         "invocation_reason": "evaluation",
@@ -316,17 +318,17 @@ def _nonce(journal: Journal) -> str:
 
 async def _asked(question: Question, settings: ResolvedConfig, journal: Journal) -> PanelAnswer:
     """One panelist's answer, in a run of its own."""
-    (task,) = tasks(_run(question, [NOBODY], 0, journal), _messages(question), settings)
+    run = _run(question, [NOBODY], 0, journal)
 
-    async def work(given: PanelTask) -> PanelAnswer:
+    async def work(given: Run) -> PanelAnswer:
         try:
-            with recording(journal):
-                return await panelist(given, settings, Stack(None), _quiet)
+            with recording(journal), open_member(given, settings, 0, _quiet) as member:
+                return await panelist(member, _messages(question))
         finally:
-            close_panel(given["run"]["id"])
+            close_panel(given["id"])
 
     # The panelist's loop is a graph, which looks for the run it is part of.
-    answer: PanelAnswer = await RunnableLambda(work, name="panelist").ainvoke(task)
+    answer: PanelAnswer = await RunnableLambda(work, name="panelist").ainvoke(run)
     return answer
 
 
@@ -364,7 +366,3 @@ def _raise_if_unavailable(calls: Sequence[CallRecord], in_vain: bool) -> None:
 
 def _quiet(type: str, **data: Any) -> None:
     """Progress within an answer is nobody's to see."""
-
-
-def _say(message_id: str, text: str) -> None:
-    """Nobody listens while an answer is written."""

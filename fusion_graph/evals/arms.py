@@ -25,7 +25,7 @@ from fusion_graph.errors import ConfigurationError
 from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_graph.evals.store import folder_digest
 from fusion_graph.nodes.fan_out import check
-from fusion_graph.run.settings import Stack
+from fusion_graph.run.settings import GraphConfig
 from fusion_graph.run.toolbox import bundled_corpus
 
 Kind = Literal["panel", "solo", "no-judge", "self", "best-of"]
@@ -146,7 +146,7 @@ def _settings(name: str) -> ResolvedConfig:
         ConfigurationError: It is unknown or cannot work.
     """
     try:
-        return Stack(name).begin(None)[0]
+        return GraphConfig(name).begin(None)[0]
     except ConfigurationError as error:
         raise ConfigurationError(f"--arms: {error.problem}", error.remedy or _FORMS) from None
 
@@ -198,7 +198,7 @@ def _ready(arm: Arm, draco: bool) -> Arm:
         settings = settings.model_copy(update={"blocked_domains": blocked})
     asked = settings.model_copy(update={"fallbacks": [], **_unasked(arm)})
     try:
-        check(asked, Stack(None))
+        check(asked, GraphConfig(None))
     except ConfigurationError as error:
         raise type(error)(f"--arms: {arm.name}: {error.problem}", error.remedy) from None
     corpus = None

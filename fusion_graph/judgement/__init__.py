@@ -1,7 +1,12 @@
 """What a judge wrote about the answers, and what a run concluded from it."""
 
 from fusion_graph.errors import JudgeFailureCode, UnreadableVerdict
-from fusion_graph.judgement.analysis import Analysis, name_panelists, with_independence
+from fusion_graph.judgement.analysis import (
+    Analysis,
+    name_panelists,
+    relabelled,
+    with_independence,
+)
 from fusion_graph.judgement.bounds import Bounds, bounds_for, wire_schema
 from fusion_graph.judgement.reading import find_verdict, read_verdict
 from fusion_graph.judgement.verdict import Verdict
@@ -16,6 +21,7 @@ __all__ = [
     "find_verdict",
     "name_panelists",
     "read_verdict",
+    "relabelled",
     "wire_schema",
     "with_independence",
 ]

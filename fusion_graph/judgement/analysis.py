@@ -170,3 +170,21 @@ def name_panelists(
                 Insight(insight=alone.insight, model="".join(models), sources=cited(alone.sources))
             )
     return analysis, list(dict.fromkeys(lost))
+
+
+def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:
+    """The analysis with labels for names, as the writer is to see it.
+
+    Args:
+        analysis: Over panelists' names.
+        labels: Name → label.
+    """
+    copy = analysis.model_copy(deep=True)
+    for item in [*copy.consensus, *copy.partial_coverage]:
+        item.models = sorted(labels.get(name, name) for name in item.models)
+    for clash in copy.contradictions:
+        for stance in clash.stances:
+            stance.model = labels.get(stance.model, stance.model)
+    for alone in copy.unique_insights:
+        alone.model = labels.get(alone.model, alone.model)
+    return copy

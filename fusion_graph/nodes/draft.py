@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from fusion_graph.models.text_calls import offered_in
+from fusion_graph.run.stage import OnText
 from fusion_graph.state.events import Emit
 from fusion_graph.text.streaming import Guarded
 from fusion_graph.text.thinking import VisibleTokens
 from fusion_graph.text.written_calls import WEB_TOOLS, Offered
-
-Say = Callable[[str, str], None]
-"""`say(message_id, text)`: sends a piece of the answer to whoever is listening."""
 
 
 def new_message_id() -> str:
@@ -29,7 +27,7 @@ class Draft:
 
     Args:
         note: What the message says before the answer.
-        say: Takes the text.
+        on_text: Takes the text.
         emit: Sends progress events.
         model: Who writes.
         nonce: The run's delimiter secret, which nobody is to see.
@@ -40,7 +38,7 @@ class Draft:
     def __init__(
         self,
         note: str,
-        say: Say,
+        on_text: OnText,
         emit: Emit,
         model: str,
         nonce: str = "",
@@ -48,7 +46,7 @@ class Draft:
         pictures: Collection[str] | None = None,
     ) -> None:
         self._pictures = pictures
-        self._note, self._say, self._emit, self._model = note, say, emit, model
+        self._note, self._on_text, self._emit, self._model = note, on_text, emit, model
         self._nonce = nonce
         self._tools: Offered = {**WEB_TOOLS, **offered_in(tools)}
         self._begin()
@@ -75,7 +73,7 @@ class Draft:
     def _let(self, text: str) -> None:
         if text:
             self._said = True
-            self._say(self.message_id, text)
+            self._on_text(self.message_id, text)
 
     def take(self, text: str) -> None:
         """Take the next piece of the model's text."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import secrets
 import time
@@ -11,36 +10,25 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AnyMessage
 
 from fusion_graph.config import ResolvedConfig, model_name
-from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
-from fusion_graph.models.open import check_model, open_model
-from fusion_graph.models.options import Options
-from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
-from fusion_graph.run.deadlines import router_limit
-from fusion_graph.run.settings import Stack, asked_models
-from fusion_graph.run.stage import OutOfTime, open_stage
+from fusion_graph.models.open import check_model
+from fusion_graph.nodes.router import decide
+from fusion_graph.run.settings import GraphConfig, asked_models
 from fusion_graph.run.toolbox import Toolbox
-from fusion_graph.state import Joined, PanelTask, Run, Seat
-from fusion_graph.state.conversation import question_of, told, transcript
-from fusion_graph.state.events import Emit, emitter
-from fusion_graph.text.thinking import without_thinking
-
-ROUTER_TOKENS = 2_000
-"""Most tokens of the `auto` decision; a reasoning model spends most of them unseen."""
+from fusion_graph.state import Joined, PanelMember, Run
+from fusion_graph.state.conversation import question_of
+from fusion_graph.state.events import emitter
 
 CONTINUED = "goes on from the panel's earlier work, with the results of the writer's tool calls"
 """Why nobody was asked again."""
-
-ROUTER_CHARACTERS = 8_000
-"""How much of the conversation's end the `auto` decision reads."""
 
 
 async def fan_out(
     messages: Sequence[AnyMessage],
     context: Any,
-    stack: Stack,
+    graph: GraphConfig,
     write: Any,
     earlier: Joined | None = None,
 ) -> tuple[Run, ResolvedConfig]:
@@ -49,7 +37,7 @@ async def fan_out(
     Args:
         messages: The conversation.
         context: The run's context.
-        stack: What the graph was made with.
+        graph: What the graph was made with.
         write: The node's stream writer.
         earlier: The panel's work that the conversation goes on from, if it does.
 
@@ -60,8 +48,8 @@ async def fan_out(
     started = time.time()
     question = question_of(messages)
     # In a thread: it may read files, and ask a server on this machine for its models.
-    settings, recorded = await asyncio.to_thread(stack.begin, context)
-    await asyncio.to_thread(check, settings, stack)
+    settings, recorded = await asyncio.to_thread(graph.begin, context)
+    await asyncio.to_thread(check, settings, graph)
     emit = emitter(write, started)
     run: Run = {
         "id": str(uuid4()),
@@ -69,7 +57,7 @@ async def fan_out(
         "question": question,
         "preset": recorded["preset"],
         "preset_reason": recorded["preset_reason"],
-        "stack": recorded["stack"],
+        "discovered": recorded["discovered"],
         "context": recorded["context"],
         "members": settings.names,
         "invoked": True,
@@ -84,7 +72,7 @@ async def fan_out(
         run["continues"], run["invocation_reason"] = True, CONTINUED
         run["members"] = [answer["name"] for answer in earlier["answers"]]
     else:
-        await _decide(run, messages, settings, emit)
+        run = await decide(run, messages, settings, emit)
     if not run["invoked"]:
         run["members"] = [model_name(settings.synthesizer).rpartition(":")[2]]
     run["models"] = asked_models(run["invoked"], settings)
@@ -103,7 +91,7 @@ async def fan_out(
     return run, settings
 
 
-def check(settings: ResolvedConfig, stack: Stack) -> None:
+def check(settings: ResolvedConfig, graph: GraphConfig) -> None:
     """Find what cannot work before anything is paid.
 
     Raises:
@@ -112,71 +100,17 @@ def check(settings: ResolvedConfig, stack: Stack) -> None:
     refs = [member.model for member in settings.panel]
     for ref in [*refs, settings.judge, settings.synthesizer, *settings.fallbacks]:
         check_model(ref, settings.providers)
-    Toolbox.open(settings, stack.tools)
+    Toolbox.open(settings, graph.tools)
 
 
-def seats(run: Run, settings: ResolvedConfig) -> list[Seat]:
-    """The panelists' places."""
+def panel_members(run: Run, settings: ResolvedConfig) -> list[PanelMember]:
+    """List who is asked, in panel order.
+
+    Args:
+        run: The run, with its members' names.
+        settings: The run's settings.
+    """
     return [
         {"name": name, "model": model_name(member.model), "index": i}
         for i, (name, member) in enumerate(zip(run["members"], settings.panel, strict=True))
     ]
-
-
-def tasks(run: Run, messages: Sequence[AnyMessage], settings: ResolvedConfig) -> list[PanelTask]:
-    """What each panelist is given: its place, and the same conversation."""
-    conversation = told(messages)
-    return [{**seat, "run": run, "conversation": conversation} for seat in seats(run, settings)]
-
-
-async def _decide(
-    run: Run, messages: Sequence[AnyMessage], settings: ResolvedConfig, emit: Emit
-) -> None:
-    """Fill in whether the panel is used, and why; a decision that fails is for the panel."""
-    if settings.invocation == "always":
-        run["invocation_reason"] = PANEL_REASON_ALWAYS
-        return
-    if settings.invocation == "never":
-        run["invoked"], run["invocation_reason"] = False, DIRECT_REASON_NEVER
-        return
-    end = transcript(told(messages))[-ROUTER_CHARACTERS:]
-    prompt: list[BaseMessage] = [
-        SystemMessage(ROUTER),
-        HumanMessage(fenced("request", end, run["nonce"])),
-    ]
-    options = Options(
-        temperature=0.0, max_tokens=ROUTER_TOKENS, response_formats=({"type": "json_object"},)
-    )
-    calls = run["calls"]
-    try:
-        async with open_stage(
-            run, settings, "route", "router", emit, router_limit(settings)
-        ) as stage:
-            calls = stage.caller.calls
-            model = await open_model(settings.synthesizer, settings.providers)
-            reply = await stage.caller.ask(model, prompt, options if model.protocol else Options())
-            run["invoked"], run["invocation_reason"] = read_decision(reply.text)
-    except (CallFailed, ConfigurationError, OutOfTime, ValueError) as error:
-        why = f"it {error}" if isinstance(error, OutOfTime) else str(error)
-        lost: Degradation = {
-            "code": "route_undecided",
-            "detail": f"The decision whether to use the panel failed ({why}); it was used.",
-        }
-        run["degradations"].append(lost)
-        run["invocation_reason"] = "the decision failed, so the panel was used"
-    run["calls"] = calls
-
-
-def read_decision(text: str) -> tuple[bool, str]:
-    """Whether the router wants the panel, and its reason.
-
-    Raises:
-        ValueError: The text holds no decision.
-    """
-    text = without_thinking(text)
-    start, end = text.find("{"), text.rfind("}")
-    data = json.loads(text[start : end + 1], strict=False) if start != -1 else {}
-    use = str(data.get("use", "")).lower() if isinstance(data, dict) else ""
-    if use not in ("panel", "one"):
-        raise ValueError(f"no decision in {text[:100]!r}")
-    return use == "panel", " ".join(str(data.get("reason") or "no reason given").split())[:200]

@@ -7,16 +7,15 @@ from collections.abc import Collection, Sequence
 
 from langchain_core.messages import BaseMessage
 
-from fusion_graph.config import ResolvedConfig
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
 from fusion_graph.models.options import Options
-from fusion_graph.run.research import Finding, research
-from fusion_graph.run.settings import Stack
+from fusion_graph.run.research import Outcome, research
+from fusion_graph.run.stage import Stage
 from fusion_graph.run.tool_use import Researcher
 from fusion_graph.run.toolbox import Toolbox
-from fusion_graph.state import Run, ToolRecord
+from fusion_graph.state import ToolRecord
 from fusion_tools.sources import SourceBook, SourceEntry
 
 
@@ -24,23 +23,19 @@ class JudgeResearch:
     """The research of a judge, and of the fallbacks that judge in its place: all over one list.
 
     Args:
-        run: The run.
+        stage: The judge's stage.
         sources: The panel's sources, which keep their numbers.
-        said: What the user and the application said; addresses in it may be fetched.
-        settings: The run's settings.
-        stack: What the graph was made with.
+        own_words: What the user and the application said; addresses in it may be fetched.
     """
 
     def __init__(
         self,
-        run: Run,
+        stage: Stage,
         sources: Sequence[SourceRecord],
-        said: str,
-        settings: ResolvedConfig,
-        stack: Stack,
+        own_words: str,
     ) -> None:
-        self._run, self._said, self._settings, self._stack = run, said, settings, stack
-        self._ledger = open_ledger(run["id"])
+        self._stage, self._own_words = stage, own_words
+        self._ledger = open_ledger(stage.run["id"])
         self._sources = list(sources)
         self._book = SourceBook(known=[_entry(source, self._ledger) for source in sources])
         self._done: list[ToolRecord] = []
@@ -48,33 +43,33 @@ class JudgeResearch:
 
     @property
     def wanted(self) -> bool:
-        """Whether the judge may search at all."""
-        return self._settings.judge_tools and self._settings.max_tool_calls > 0
+        """Say whether the judge may search at all."""
+        return self._stage.settings.judge_tools and self._stage.settings.max_tool_calls > 0
 
     async def ask(
         self, model: Model, prompt: list[BaseMessage], options: Options, caller: Caller
-    ) -> Finding:
+    ) -> Outcome:
         """Let a model work on the prompt with the panel's tools until it answers or fails."""
-        run, urls = self._run, [source["url"] for source in self._sources]
+        nonce, urls = self._stage.run["nonce"], [source["url"] for source in self._sources]
         if self._toolbox is None:
             self._toolbox = await asyncio.to_thread(
                 Toolbox.open,
-                self._settings,
-                self._stack.tools,
+                self._stage.settings,
+                self._stage.tools,
                 self._ledger.followed,
             )
-        who = Researcher(
+        researcher = Researcher(
             caller=caller,
             model=model,
             options=options,
             # Not what the answers say: models wrote them, maybe at a page's bidding.
-            tools=self._toolbox.tools(self._said, run["nonce"], self._book, urls),
-            cap=self._settings.max_tool_calls,
-            nonce=run["nonce"],
+            tools=self._toolbox.tools(self._own_words, nonce, self._book, urls),
+            cap=self._stage.settings.max_tool_calls,
+            nonce=nonce,
             book=self._book,
             done=self._done,
         )
-        return await research(who, prompt)  # type: ignore[arg-type]
+        return await research(researcher, prompt)  # type: ignore[arg-type]
 
     def found(
         self, cited: Collection[int]

@@ -13,7 +13,7 @@ from langchain_core.messages import AnyMessage, BaseMessage
 
 from fusion_graph.errors import Degradation, TooLong
 from fusion_graph.evidence import SourceRecord
-from fusion_graph.models.calls import Caller
+from fusion_graph.models.fitting import Fitting
 from fusion_graph.models.open import Model
 from fusion_graph.models.window import (
     REQUEST_TOKENS,
@@ -67,7 +67,7 @@ Build = Callable[[Material], list[BaseMessage]]
 
 def prompt_for(
     model: Model,
-    caller: Caller,
+    fitting: Fitting,
     max_tokens: int | None,
     said: Sequence[AnyMessage],
     survivors: Sequence[PanelAnswer],
@@ -80,7 +80,7 @@ def prompt_for(
 
     Args:
         model: Who is to read it.
-        caller: Who asks; what had to be cut for the context is noted there.
+        fitting: Takes note of what had to be cut for the context.
         max_tokens: Most tokens of the reply.
         said: The conversation as it is told.
         survivors: The labelled answers.
@@ -100,7 +100,7 @@ def prompt_for(
         return build(whole), losses
     kept = _fitted(whole, survivors, build, room)
     for cut in _cuts(whole, kept):
-        caller.fitting.note(model.ref, model.window, cut)
+        fitting.note(model.ref, model.window, cut)
     return build(kept), losses
 
 

@@ -10,15 +10,14 @@ from typing import Any, Literal
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ValidationError
 
-from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.config import model_name
 from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, VerifierFailed
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
-from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.options import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
-from fusion_graph.run.deadlines import Limit
+from fusion_graph.run.stage import OutOfTime, Stage
 from fusion_graph.text.mended_json import mended
 from fusion_graph.text.thinking import without_thinking
 
@@ -32,7 +31,7 @@ PASSAGE_CHARACTERS = 700
 """Most characters of one passage that the verifier sees."""
 
 
-class Verdict(BaseModel):
+class VerifierVerdict(BaseModel):
     """What a verifier says of one claim."""
 
     claim: int
@@ -41,23 +40,17 @@ class Verdict(BaseModel):
 
 
 async def ask_verifier(
-    claims: Sequence[Claim],
-    pages: Mapping[int, str],
-    settings: ResolvedConfig,
-    caller: Caller,
-    limit: Limit,
+    stage: Stage, claims: Sequence[Claim], pages: Mapping[int, str]
 ) -> tuple[list[Claim], list[Degradation]]:
-    """Claims with a model's verdict where code had none.
+    """Have a model give a verdict on the claims where code had none.
 
     A verdict counts only with words that are on a cited page: a verifier is a model, and may be as
     confused as the writer.
 
     Args:
+        stage: The verifier's; its settings' `asked_to_verify` is asked first, then the fallbacks.
         claims: All claims of the answer.
         pages: The texts of the pages, by source number.
-        settings: The run's settings; `asked_to_verify` is asked first, then the fallbacks.
-        caller: Calls the models and keeps the records.
-        limit: How long all of it may take.
 
     Returns:
         All claims, and what was lost.
@@ -75,19 +68,19 @@ async def ask_verifier(
     shown = await asyncio.to_thread(_with_passages, [claim for _, claim in open_ones], pages)
     prompt: list[BaseMessage] = [
         SystemMessage(VERIFIER_SYSTEM),
-        HumanMessage(verifier_material(shown, caller.nonce)),
+        HumanMessage(verifier_material(shown, stage.run["nonce"])),
     ]
-    said, losses = await _asked(prompt, settings, caller, limit)
+    said, losses = await _asked(stage, prompt)
     decided, invented = await asyncio.to_thread(_decided, open_ones, said, pages)
-    told = list(claims)
+    checked = list(claims)
     for at, claim in decided.items():
-        told[at] = claim
+        checked[at] = claim
     silent = len(open_ones) - len({v.claim for v in said if 1 <= v.claim <= len(open_ones)})
     if invented:
         losses.append(_lost(f"for {invented} it gave no words of a cited page"))
     if silent:
         losses.append(_lost(f"it said nothing of {silent}"))
-    return told, losses
+    return checked, losses
 
 
 def _lost(why: str) -> Degradation:
@@ -113,12 +106,12 @@ def _with_passages(
 
 
 async def _asked(
-    prompt: Sequence[BaseMessage], settings: ResolvedConfig, caller: Caller, limit: Limit
-) -> tuple[list[Verdict], list[Degradation]]:
-    """The verdicts of the first model that gives some."""
-    failures: list[str] = []
+    stage: Stage, prompt: Sequence[BaseMessage]
+) -> tuple[list[VerifierVerdict], list[Degradation]]:
+    """Get the verdicts of the first model that gives some."""
+    settings, failures = stage.settings, list[str]()
     try:
-        async with asyncio.timeout(limit.seconds):
+        async with stage.at_work() as caller:
             for ref in (settings.asked_to_verify, *settings.fallbacks):
                 try:
                     model = await open_model(ref, settings.providers)
@@ -135,8 +128,8 @@ async def _asked(
                 if said := read_verdicts(reply.message.text):
                     return said, []
                 failures.append(f"{model_name(ref)}: no verdicts in {reply.message.text[:200]!r}")
-    except TimeoutError:
-        failures.append(f"it took more than {limit}")
+    except OutOfTime as error:
+        failures.append(f"it {error}")
     raise VerifierFailed("; ".join(failures))
 
 
@@ -163,7 +156,7 @@ def _formats(model: Model) -> tuple[dict[str, Any], ...]:
     return {"type": "json_schema", "json_schema": named}, {"type": "json_object"}
 
 
-def read_verdicts(text: str) -> list[Verdict]:
+def read_verdicts(text: str) -> list[VerifierVerdict]:
     """The verdicts in a verifier's reply, whatever stands around them; [] if there are none.
 
     The last object with verdicts counts. An item that is not of the shape is passed over, and of
@@ -179,12 +172,12 @@ def read_verdicts(text: str) -> list[Verdict]:
     return []
 
 
-def _read(items: Sequence[Any]) -> list[Verdict]:
-    found: dict[int, Verdict] = {}
+def _read(items: Sequence[Any]) -> list[VerifierVerdict]:
+    found: dict[int, VerifierVerdict] = {}
     torn: set[int] = set()
     for item in items:
         try:
-            verdict = Verdict.model_validate(item)
+            verdict = VerifierVerdict.model_validate(item)
         except ValidationError:
             continue
         before = found.setdefault(verdict.claim, verdict)
@@ -211,7 +204,9 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _decided(
-    open_ones: Sequence[tuple[int, Claim]], said: Sequence[Verdict], pages: Mapping[int, str]
+    open_ones: Sequence[tuple[int, Claim]],
+    said: Sequence[VerifierVerdict],
+    pages: Mapping[int, str],
 ) -> tuple[dict[int, Claim], int]:
     """The claims that got a verdict, by place, and how many had words that are on no page."""
     decided: dict[int, Claim] = {}

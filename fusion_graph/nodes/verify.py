@@ -9,8 +9,6 @@ from typing import NamedTuple, get_args
 
 from langchain_core.messages import AnyMessage
 
-from fusion_graph.config import ResolvedConfig
-from fusion_graph.cost.budget import Budget
 from fusion_graph.errors import Degradation, VerifierFailed
 from fusion_graph.evidence import (
     Claim,
@@ -22,14 +20,13 @@ from fusion_graph.evidence import (
     with_found,
 )
 from fusion_graph.evidence.counting import Miscount, miscounted, unfounded
-from fusion_graph.models.calls import Caller
-from fusion_graph.nodes.draft import Say, new_message_id
-from fusion_graph.nodes.synthesis import rewrite, wrote
+from fusion_graph.nodes.draft import new_message_id
+from fusion_graph.nodes.synthesis import rewrite
 from fusion_graph.nodes.verifier import ask_verifier
+from fusion_graph.nodes.writing import wrote
 from fusion_graph.prompts import mend_answer
-from fusion_graph.run.deadlines import verifier_limit
-from fusion_graph.state import CallRecord, Joined, Judgement, Run, Written
-from fusion_graph.state.events import Emit
+from fusion_graph.run.stage import OnText, Stage
+from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +50,13 @@ class Verified(NamedTuple):
     """A checked answer.
 
     Attributes:
-        written: The answer, mended if it was; its message ends with the list of sources.
+        final: The answer, mended if it was; its message ends with the list of sources.
         claims: What became of its claims.
         calls: Calls of the verifier.
         degradations: What is false in the answer, and what of the check was lost.
     """
 
-    written: Written
+    final: FinalAnswer
     claims: list[Claim]
     calls: list[CallRecord]
     degradations: list[Degradation]
@@ -78,99 +75,84 @@ class _Findings(NamedTuple):
 
 
 async def verify(
-    messages: Sequence[AnyMessage],
-    run: Run,
+    stage: Stage,
+    conversation: Sequence[AnyMessage],
     joined: Joined,
     judgement: Judgement | None,
-    written: Written,
-    settings: ResolvedConfig,
-    emit: Emit,
-    say: Say,
+    final: FinalAnswer,
 ) -> Verified:
     """Check an answer's claims, have them mended if that is wanted, and list its sources.
 
     Args:
-        messages: The conversation.
-        run: The run.
+        stage: The verifier's stage.
+        conversation: The conversation.
         joined: The labelled answers and their sources.
         judgement: The judge's comparison; None where there was no panel.
-        written: The answer.
-        settings: The run's settings.
-        emit: Sends progress events.
-        say: Takes what follows the answer, or the answer that takes its place.
+        final: The answer.
     """
     found = judgement.get("sources", []) if judgement else []
     joined = {**joined, "sources": with_found(joined["sources"], found)}
-    checking = _Checking(run, joined, judgement, settings, emit)
+    settings, checking = stage.settings, _Checking(stage, joined, judgement)
     findings = _Findings([], [], [])
-    if settings.verify != "off" and written["cites"]:
-        findings = await checking.look(written)
+    if settings.verify != "off" and final["cites"]:
+        findings = await checking.look(final)
         faults = _faults(findings)
         repaired = False
-        if faults and settings.verify == "repair" and judgement and written["writer"]:
-            mending = _Mending(emit, say, str(written["writer"]), len(faults))
-            asked = mend_answer(faults, run["nonce"])
-            again = await rewrite(
-                messages, run, joined, judgement, written, asked, settings, emit, mending.say
-            )
+        if faults and settings.verify == "repair" and judgement and final["writer"]:
+            mending = _Mending(stage, str(final["writer"]), len(faults))
+            asked = mend_answer(faults, stage.run["nonce"])
+            writer = stage.hand_over("synthesis", mending.on_text)
+            again = await rewrite(writer, conversation, joined, judgement, final, asked)
+            stage.take_back(writer.calls)
             repaired = wrote(again)
-            written = mending.outcome(written, again)
+            final = mending.result(final, again)
             if repaired:
-                findings = await checking.look(written)
+                findings = await checking.look(final)
         if findings.claims:
             verdicts = [claim["verdict"] for claim in findings.claims]
             counts = {verdict: verdicts.count(verdict) for verdict in get_args(ClaimVerdict)}
-            emit("verify.completed", claims=findings.claims, repaired=repaired, **counts)
-    written = await _with_sources(written, joined["sources"], findings.claims, say)
-    told = [*findings.losses, *_told(findings)]
-    return Verified(written, findings.claims, checking.caller.calls, told)
+            stage.emit("verify.completed", claims=findings.claims, repaired=repaired, **counts)
+    final = await _with_sources(final, joined["sources"], findings.claims, stage.on_text)
+    losses = [*findings.losses, *_as_losses(findings)]
+    return Verified(final, findings.claims, stage.calls, losses)
 
 
 class _Checking:
     """The check of a run's answer, made once or, of a mended answer, twice."""
 
-    def __init__(
-        self,
-        run: Run,
-        joined: Joined,
-        judgement: Judgement | None,
-        settings: ResolvedConfig,
-        emit: Emit,
-    ) -> None:
-        self.caller = Caller("verify", "verifier", run["started"], emit, nonce=run["nonce"])
-        self._run, self._joined, self._judgement = run, joined, judgement
-        self._settings, self._emit = settings, emit
+    def __init__(self, stage: Stage, joined: Joined, judgement: Judgement | None) -> None:
+        self._stage, self._joined, self._judgement = stage, joined, judgement
 
-    async def look(self, written: Written) -> _Findings:
+    async def look(self, final: FinalAnswer) -> _Findings:
         """Check an answer: by code, then by the verifier if there is one.
 
         Whatever goes wrong here costs the check and never the answer, which is paid for.
         """
         try:
             pages = await asyncio.to_thread(self._pages)
-            claims, miscounts, losses = await asyncio.to_thread(self._by_code, written, pages)
+            claims, miscounts, losses = await asyncio.to_thread(self._by_code, final, pages)
         except Exception as error:  # an error of the check is no verdict
             logger.debug("the check of the answer failed", exc_info=error)  # told as verify.failed
             return _Findings([], [], [self._failed(f"{type(error).__name__}: {error}")])
         if not claims:
             return _Findings(claims, miscounts, losses)
-        verifier = self._settings.asked_to_verify
-        self._emit("verify.in_progress", claims=len(claims))
+        verifier = self._stage.settings.asked_to_verify
+        self._stage.emit("verify.in_progress", claims=len(claims))
         if verifier is not None:
             try:
-                claims, lost = await self._by_model(claims, pages, written)
+                claims, lost = await ask_verifier(self._stage, claims, pages)
                 losses += lost
             except VerifierFailed as error:
                 losses.append(self._failed(str(error)))
         return _Findings(claims, miscounts, losses)
 
     def _failed(self, why: str) -> Degradation:
-        self._emit("verify.failed", detail=why)
+        self._stage.emit("verify.failed", detail=why)
         return {"code": "verify_failed", "detail": f"The check of the answer failed: {why}"}
 
     def _pages(self) -> dict[int, str]:
         """The texts of the sources that were read, by number."""
-        read = open_ledger(self._run["id"]).page
+        read = open_ledger(self._stage.run["id"]).page
         pages = {
             source["id"]: read(content)
             for source in self._joined["sources"]
@@ -179,15 +161,15 @@ class _Checking:
         return {n: text for n, text in pages.items() if text is not None}
 
     def _by_code(
-        self, written: Written, pages: dict[int, str]
+        self, final: FinalAnswer, pages: dict[int, str]
     ) -> tuple[list[Claim], list[Miscount], list[Degradation]]:
-        claims = check_claims(written["answer"], pages)
+        claims = check_claims(final["answer"], pages)
         analysis = (self._judgement["analysis"] if self._judgement else None) or {}
         answers = {a["name"]: a["content"] for a in self._joined["answers"] if a["status"] == "ok"}
         losses, points = list[Degradation](), list[tuple[str, list[str]]]()
         for point in analysis.get("consensus", []):
             named = {name: answers[name] for name in point["models"] if name in answers}
-            strangers = unfounded(point["point"], named, self._run["question"])
+            strangers = unfounded(point["point"], named, self._stage.run["question"])
             points.append((point["point"], [n for n in point["models"] if n not in strangers]))
             if strangers:
                 detail = (
@@ -198,35 +180,26 @@ class _Checking:
         if not answers or self._judgement is None:
             return claims, [], losses
         asked = len(self._joined["answers"])
-        return claims, miscounted(written["answer"], points, asked, len(answers)), losses
-
-    async def _by_model(
-        self, claims: list[Claim], pages: dict[int, str], written: Written
-    ) -> tuple[list[Claim], list[Degradation]]:
-        judged = self._judgement["calls"] if self._judgement else []
-        before = [self._run["calls"], judged, *(a["calls"] for a in self._joined["answers"])]
-        self.caller.budget = Budget.of(self._settings, *before, written["calls"], self.caller.calls)
-        limit = verifier_limit(self._settings, self._run, self._joined, self._judgement, written)
-        return await ask_verifier(claims, pages, self._settings, self.caller, limit)
+        return claims, miscounted(final["answer"], points, asked, len(answers)), losses
 
 
 class _Mending:
     """The answer's second writing, as its readers see it: the first is void once it begins."""
 
-    def __init__(self, emit: Emit, say: Say, writer: str, faults: int) -> None:
-        self._emit, self._say, self._writer, self._faults = emit, say, writer, faults
+    def __init__(self, stage: Stage, writer: str, faults: int) -> None:
+        self._stage, self._writer, self._faults = stage, writer, faults
         self._begun = False
 
-    def say(self, message_id: str, text: str) -> None:
+    def on_text(self, message_id: str, text: str) -> None:
         """Take a piece of the new answer."""
         if not self._begun:
             self._begun = True
             count = "1 sentence" if self._faults == 1 else f"{self._faults} sentences"
             reason = f"{count} did not pass the check: the writer mends its answer"
-            self._emit("synthesis.restarted", model=self._writer, reason=reason)
-        self._say(message_id, text)
+            self._stage.emit("synthesis.restarted", model=self._writer, reason=reason)
+        self._stage.on_text(message_id, text)
 
-    def outcome(self, first: Written, again: Written) -> Written:
+    def result(self, first: FinalAnswer, again: FinalAnswer) -> FinalAnswer:
         """The mended answer; or the first one, said once more if the second had begun."""
         calls = [*first["calls"], *again["calls"]]
         if wrote(again):
@@ -241,8 +214,10 @@ class _Mending:
         message = first["message"]
         if self._begun:
             message = message.model_copy(update={"id": new_message_id()})
-            self._emit("synthesis.restarted", model=self._writer, reason="the mending broke off")
-            self._say(str(message.id), str(message.content))
+            self._stage.emit(
+                "synthesis.restarted", model=self._writer, reason="the mending broke off"
+            )
+            self._stage.on_text(str(message.id), str(message.content))
         losses = [*first["degradations"], lost]
         return {**first, "message": message, "calls": calls, "degradations": losses}
 
@@ -269,35 +244,35 @@ def _wrong(claim: Claim) -> str:
     return f"{cited} does not say it"
 
 
-def _told(findings: _Findings) -> list[Degradation]:
+def _as_losses(findings: _Findings) -> list[Degradation]:
     """What is false in an answer, as the report's losses."""
     false = findings.false()
-    told: list[Degradation] = []
+    losses: list[Degradation] = []
     for claim in false[:MOST_TOLD]:
         detail = f'"{claim["sentence"][:300]}": {_wrong(claim)}'
         if claim["passage"]:
             detail += f'; the page says: "{claim["passage"][:300]}"'
-        told.append({"code": f"claim_{claim['verdict']}", "detail": detail})
+        losses.append({"code": f"claim_{claim['verdict']}", "detail": detail})
     if len(false) > MOST_TOLD:
         more = len(false) - MOST_TOLD
         detail = f"{more} more sentences of the answer are not what their pages say."
-        told.append({"code": "claim_unsupported", "detail": detail})
+        losses.append({"code": "claim_unsupported", "detail": detail})
     for count in findings.miscounts[:MOST_TOLD]:
         detail = f'"{count.sentence[:300]}": {_real_count(count)}'
-        told.append({"code": "miscounted", "detail": detail})
-    return told
+        losses.append({"code": "miscounted", "detail": detail})
+    return losses
 
 
 async def _with_sources(
-    written: Written, sources: Sequence[SourceRecord], claims: Sequence[Claim], say: Say
-) -> Written:
+    final: FinalAnswer, sources: Sequence[SourceRecord], claims: Sequence[Claim], on_text: OnText
+) -> FinalAnswer:
     """The answer with the list of its sources after it, said too."""
-    if not written["cites"]:
-        return written
-    listed = await asyncio.to_thread(source_list, sources, written["answer"], claims)
+    if not final["cites"]:
+        return final
+    listed = await asyncio.to_thread(source_list, sources, final["answer"], claims)
     if not listed:
-        return written
-    message = written["message"]
-    say(str(message.id), f"\n\n{listed}")
+        return final
+    message = final["message"]
+    on_text(str(message.id), f"\n\n{listed}")
     content = f"{message.content}\n\n{listed}"
-    return {**written, "message": message.model_copy(update={"content": content})}
+    return {**final, "message": message.model_copy(update={"content": content})}

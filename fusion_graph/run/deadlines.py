@@ -1,4 +1,4 @@
-"""How long judge and writer may take: their own limits, and what is left of the whole run's.
+"""What a run has spent when a stage begins, and how long the stage may take of what is left.
 
 Counted in time at work, as the state records it, not by the clock: a run may stop for a person
 to edit the analysis, or be killed and resumed the next day.
@@ -10,18 +10,60 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.state import CallRecord, Joined, Judgement, Run, Written
+from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement, Run, StageName
 
 JUDGE_SHARE = 0.5
 """How much of what the panel left of `run_timeout` the judge may take; the rest is the writer's."""
-
 
 ROUTER_SHARE = 0.25
 """How much of `run_timeout` the decision by `auto` may take: the panel may still take its 60 %."""
 
 
 @dataclass(frozen=True)
-class Limit:
+class Spent:
+    """What a run has spent so far.
+
+    Attributes:
+        calls: Its calls, for the budget.
+        seconds: How long it has been at work.
+    """
+
+    calls: tuple[CallRecord, ...]
+    seconds: float
+
+    def plus(self, calls: Iterable[CallRecord]) -> Spent:
+        """Add calls that were made one after the other."""
+        more = tuple(calls)
+        return Spent((*self.calls, *more), self.seconds + _seconds(more))
+
+
+def spent(
+    run: Run,
+    joined: Joined | None = None,
+    judgement: Judgement | None = None,
+    final: FinalAnswer | None = None,
+) -> Spent:
+    """Add up what a run has spent, by what of it is done.
+
+    Args:
+        run: The run, with the router's calls.
+        joined: The panel's work; None before it is done.
+        judgement: The judge's; None before it is done, or where there is none.
+        final: The writer's; None before it is done.
+    """
+    total = Spent((), 0.0).plus(run["calls"])
+    if joined is not None:
+        calls = (call for answer in joined["answers"] for call in answer["calls"])
+        spans = [(answer["start"], answer["end"]) for answer in joined["answers"]]
+        total = Spent((*total.calls, *calls), total.seconds + covered(spans))
+    for later in (judgement, final):
+        if later is not None:
+            total = total.plus(later["calls"])
+    return total
+
+
+@dataclass(frozen=True)
+class TimeLimit:
     """A stage's time, in seconds, and the field that sets it."""
 
     seconds: float
@@ -31,64 +73,32 @@ class Limit:
         return f"{self.field} ({self.seconds:.3g} s)"
 
 
-def router_limit(settings: ResolvedConfig) -> Limit:
-    """The time of the decision whether to use the panel, which the writer's model takes."""
-    own = Limit(settings.synthesis_timeout, "synthesis_timeout")
+def limit_of(stage: StageName, settings: ResolvedConfig, spent: Spent) -> TimeLimit:
+    """How long a stage may take: its own field, and what is left of `run_timeout`.
+
+    The router takes the writer's model, so the writer's time; the verifier a judge's. For the
+    judge and the verifier it is the time of all of it, repair and fallbacks included; for the
+    writer, that of one attempt.
+
+    Args:
+        stage: Which part of the run.
+        settings: The run's settings.
+        spent: What the run has spent before.
+    """
+    own = {
+        "panel": TimeLimit(settings.panelist_timeout, "panelist_timeout"),
+        "judge": TimeLimit(settings.judge_timeout, "judge_timeout"),
+        "verify": TimeLimit(settings.judge_timeout, "judge_timeout"),
+    }.get(stage, TimeLimit(settings.synthesis_timeout, "synthesis_timeout"))
     if settings.run_timeout is None:
         return own
-    share = Limit(ROUTER_SHARE * settings.run_timeout, "a quarter of run_timeout")
-    return min(own, share, key=lambda limit: limit.seconds)
-
-
-def judge_limit(settings: ResolvedConfig, run: Run, joined: Joined) -> Limit:
-    """The judge's time, repair and fallbacks included."""
-    own = Limit(settings.judge_timeout, "judge_timeout")
-    if settings.run_timeout is None:
-        return own
-    left = settings.run_timeout - _before_judge(run, joined)
-    return min(own, _of_the_run(JUDGE_SHARE * left), key=lambda limit: limit.seconds)
-
-
-def verifier_limit(
-    settings: ResolvedConfig,
-    run: Run,
-    joined: Joined,
-    judgement: Judgement | None,
-    written: Written,
-) -> Limit:
-    """The verifier's time, fallbacks included: as long as a judge's, in what the writer left."""
-    own = Limit(settings.judge_timeout, "judge_timeout")
-    if settings.run_timeout is None:
-        return own
-    calls = [*(judgement["calls"] if judgement is not None else ()), *written["calls"]]
-    left = settings.run_timeout - _before_judge(run, joined) - _seconds(calls)
-    return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
-
-
-def writer_limit(
-    settings: ResolvedConfig, run: Run, joined: Joined, judgement: Judgement | None
-) -> Limit:
-    """The time of one attempt at writing."""
-    own = Limit(settings.synthesis_timeout, "synthesis_timeout")
-    if settings.run_timeout is None:
-        return own
-    calls = judgement["calls"] if judgement is not None else []
-    left = settings.run_timeout - _before_judge(run, joined) - _seconds(calls)
-    return min(own, _of_the_run(left), key=lambda limit: limit.seconds)
-
-
-def _of_the_run(seconds: float) -> Limit:
-    return Limit(max(0.0, seconds), "what run_timeout leaves")
-
-
-def _seconds(calls: Iterable[CallRecord]) -> float:
-    return sum(call["end"] - call["start"] for call in calls)
-
-
-def _before_judge(run: Run, joined: Joined) -> float:
-    """Seconds that router and panel took."""
-    spans = [(answer["start"], answer["end"]) for answer in joined["answers"]]
-    return covered(spans) + _seconds(run["calls"])
+    if stage == "route":
+        shared = TimeLimit(ROUTER_SHARE * settings.run_timeout, "a quarter of run_timeout")
+    else:
+        left = max(0.0, settings.run_timeout - spent.seconds)
+        left *= JUDGE_SHARE if stage == "judge" else 1
+        shared = TimeLimit(left, "what run_timeout leaves")
+    return min(own, shared, key=lambda limit: limit.seconds)
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
@@ -105,3 +115,7 @@ def covered(spans: Iterable[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
+
+
+def _seconds(calls: Iterable[CallRecord]) -> float:
+    return sum(call["end"] - call["start"] for call in calls)

@@ -50,7 +50,7 @@ def search_query(question: str) -> str:
 
 
 async def search_first(
-    who: Researcher, conversation: Sequence[BaseMessage]
+    researcher: Researcher, conversation: Sequence[BaseMessage]
 ) -> list[list[BaseMessage]]:
     """Search with the question and read the best hits, as turns of the model's own would.
 
@@ -58,28 +58,28 @@ async def search_first(
     shown; every call counts against the cap. A search that fails or finds nothing is told too.
 
     Args:
-        who: For whom; its records and sources grow.
+        researcher: For whom; its records and sources grow.
         conversation: What was said so far.
 
     Returns:
         Calls and results by turns; none where there is nothing to search with, or for.
     """
-    search = next((tool for tool in who.by_name.values() if is_search(tool)), None)
+    search = next((tool for tool in researcher.by_name.values() if is_search(tool)), None)
     last = next((m for m in reversed(conversation) if isinstance(m, HumanMessage)), None)
     query = search_query(last.text) if last is not None else ""
     if search is None or not query:
         return []
     wanted = [_call("search", 1, search, {_text_argument(search): query})]
-    turns = await _made(who, wanted, conversation)
-    found = {entry["id"]: entry["url"] for entry in who.book.entries()}
-    urls = [found[id] for id in who.done[-1]["source_ids"] if id in found]
-    reader = next((tool for tool in who.by_name.values() if _reads_pages(tool)), None)
-    count = min(PAGES, who.cap - 1, len(urls))
+    turns = await _made(researcher, wanted, conversation)
+    found = {entry["id"]: entry["url"] for entry in researcher.book.entries()}
+    urls = [found[id] for id in researcher.done[-1]["source_ids"] if id in found]
+    reader = next((tool for tool in researcher.by_name.values() if _reads_pages(tool)), None)
+    count = min(PAGES, researcher.cap - 1, len(urls))
     if reader is None or count < 1:
         return turns
     history = [*conversation, *(message for turn in turns for message in turn)]
     pages = [_call("fetch", n, reader, {"url": url}) for n, url in enumerate(urls[:count], 1)]
-    return [*turns, *await _made(who, pages, history)]
+    return [*turns, *await _made(researcher, pages, history)]
 
 
 def is_search(tool: BaseTool) -> bool:
@@ -101,9 +101,9 @@ def who_can_search(settings: ResolvedConfig, own: Sequence[BaseTool] | None) -> 
 
 
 async def _made(
-    who: Researcher, calls: list[WantedCall], history: Sequence[BaseMessage]
+    researcher: Researcher, calls: list[WantedCall], history: Sequence[BaseMessage]
 ) -> list[list[BaseMessage]]:
-    results = await run_calls(who, calls, by="code", history=history)
+    results = await run_calls(researcher, calls, by="code", history=history)
     made = [ToolCall(name=c["name"], args=c["args"], id=c["id"]) for c in calls]
     return [[AIMessage("", tool_calls=made)], [*results]]
 

@@ -43,7 +43,7 @@ CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
 """What is said around results that are told as text, their calls included."""
 
 
-class Finding(TypedDict):
+class Outcome(TypedDict):
     """How research ended: with text, or with a failure.
 
     The text beside a failure is what had been written when time was up. `cut_by` says what broke
@@ -58,7 +58,7 @@ class Finding(TypedDict):
 class Research(TypedDict):
     """What the loop gives: how it ended. Messages stay inside."""
 
-    finding: Finding | None
+    outcome: Outcome | None
 
 
 class ResearchState(TypedDict):
@@ -73,7 +73,7 @@ class ResearchState(TypedDict):
         used: Calls that count against the cap.
         phase: How the model is asked next.
         asked: How often it was asked since it last brought something.
-        finding: How it ended.
+        outcome: How it ended.
     """
 
     conversation: list[AnyMessage]
@@ -84,17 +84,17 @@ class ResearchState(TypedDict):
     used: int
     phase: Phase
     asked: int
-    finding: Finding | None
+    outcome: Outcome | None
 
 
 async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
     """Ask the model, in the way its phase calls for, and decide what its reply means."""
-    who = runtime.context
+    researcher = runtime.context
     phase, asked = state["phase"], state["asked"] + 1
-    may_call = bool(who.by_name) and state["used"] < who.cap
+    may_call = bool(researcher.by_name) and state["used"] < researcher.cap
     reply: ModelReply | None = None
     try:
-        reply = await _ask(who, *_request(who, state))
+        reply = await _ask(researcher, *_request(researcher, state))
     except CallFailed as failed:
         failure, seen = failed.failure, _REFUSALS.get(failed.failure["reason"])
     else:
@@ -111,43 +111,43 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
         seeded_only=by_code and not own,
     )
     if reply is not None and (move == "answer" or (move == "fail" and reply.text)):
-        return {"finding": _answered(reply)}
+        return {"outcome": _answered(reply)}
     if move == "fail":
         return _ended({**failure, "attempts": max(asked, failure["attempts"])})
     if move == "run" and reply is not None:
         message, pending = _wanted_calls(reply.message, state["turns"])
         return {"turns": [[message]], "pending": pending, "asked": 0}
-    return {"asked": asked, **_moved(who, state, move, reply)}
+    return {"asked": asked, **_moved(researcher, state, move, reply)}
 
 
 def _ended(failure: Failure) -> dict[str, Any]:
-    return {"finding": {"text": "", "failure": failure, "cut_by": ""}}
+    return {"outcome": {"text": "", "failure": failure, "cut_by": ""}}
 
 
-def _request(who: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
+def _request(researcher: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
     """What is sent: only ever more at the end and the same tools, until it is flattened."""
     conversation, turns, phase = state["conversation"], state["turns"], state["phase"]
     if phase == "flattened" or state["as_text"]:
-        conversation, turns = _fitted(who, conversation, turns)
+        conversation, turns = _fitted(researcher, conversation, turns)
     if phase == "flattened":
-        return with_findings(conversation, turns, ANSWER_NOW), who.options
+        return with_findings(conversation, turns, ANSWER_NOW), researcher.options
     if state["as_text"]:
         seeded = state["seeded"]
         conversation, turns = with_findings(conversation, turns[:seeded]), turns[seeded:]
     messages: list[BaseMessage] = [*conversation, *(m for turn in turns for m in turn)]
-    if not who.wire_tools:
-        return messages, who.options
-    by_choice = phase == "forbidden" or (phase == "told" and who.model.takes_choice)
+    if not researcher.wire_tools:
+        return messages, researcher.options
+    by_choice = phase == "forbidden" or (phase == "told" and researcher.model.takes_choice)
     choice = "none" if by_choice else None
-    return messages, replace(who.options, tools=who.wire_tools, tool_choice=choice)
+    return messages, replace(researcher.options, tools=researcher.wire_tools, tool_choice=choice)
 
 
 def _fitted(
-    who: Researcher, conversation: list[AnyMessage], turns: list[list[BaseMessage]]
+    researcher: Researcher, conversation: list[AnyMessage], turns: list[list[BaseMessage]]
 ) -> tuple[list[AnyMessage], list[list[BaseMessage]]]:
     """Both as the model's context has room for them: results told as text are the question's own,
     which nobody cuts."""
-    room = who.model.window.room(who.options.max_tokens)
+    room = researcher.model.window.room(researcher.options.max_tokens)
     if room is None:
         return conversation, turns
     try:
@@ -155,7 +155,7 @@ def _fitted(
     except TooLong:
         return conversation, turns  # the caller says so, with what to do
     for cut in plan.cuts:
-        who.caller.fitting.note(who.model.ref, who.model.window, cut)
+        researcher.caller.fitting.note(researcher.model.ref, researcher.model.window, cut)
     places: Iterator[Any] = iter(plan.places)
     parts: list[Sequence[BaseMessage]] = [conversation, *turns]
     said, *rest = (
@@ -196,11 +196,11 @@ def _calls_held(state: ResearchState) -> tuple[bool, bool]:
 
 
 def _moved(
-    who: Researcher, state: ResearchState, move: Move, reply: ModelReply | None
+    researcher: Researcher, state: ResearchState, move: Move, reply: ModelReply | None
 ) -> dict[str, Any]:
     """What a move changes."""
     if move == "explain":
-        return {"turns": [[HumanMessage(call_properly(who.wire_tools))]]}
+        return {"turns": [[HumanMessage(call_properly(researcher.wire_tools))]]}
     if move == "tell_as_text":
         return {"as_text": True}
     if move == "flatten":
@@ -219,21 +219,21 @@ def _moved(
 
 async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
     """Run as many of the wanted calls as the cap leaves, and answer every one."""
-    who = runtime.context
+    researcher = runtime.context
     wanted = state["pending"]
-    left = who.cap - state["used"]
+    left = researcher.cap - state["used"]
     history = [*state["conversation"], *(m for turn in state["turns"] for m in turn)]
-    results: list[BaseMessage] = [*await run_calls(who, wanted[:left], history=history)]
-    results += [refuse_call(who, call) for call in wanted[left:]]
+    results: list[BaseMessage] = [*await run_calls(researcher, wanted[:left], history=history)]
+    results += [refuse_call(researcher, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
-    phase = after_tools(used < who.cap, who.model.takes_choice)
+    phase = after_tools(used < researcher.cap, researcher.model.takes_choice)
     told: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
     return {"turns": [results, *told], "pending": [], "used": used, "phase": phase}
 
 
 def after_model(state: ResearchState) -> str:
     """Where the loop goes after the model spoke."""
-    if state["finding"] is not None:
+    if state["outcome"] is not None:
         return END
     return "tools" if state["pending"] else "model"
 
@@ -259,54 +259,62 @@ DRAWN = _LOOP.compile(name="research")
 """The same for drawings (`xray`), which pass over graphs without checkpoints; never run."""
 
 
-async def research(who: Researcher, conversation: Sequence[AnyMessage]) -> Finding:
+async def research(researcher: Researcher, conversation: Sequence[AnyMessage]) -> Outcome:
     """Let a researcher work on a conversation until it answers or fails.
 
     Args:
-        who: The researcher; its records grow as it works.
+        researcher: The researcher; its records grow as it works.
         conversation: System instructions and the conversation, as the model is to see it.
     """
     inherited = get_config().get("configurable", {})
     # `interrupt()` in a tool is to be this node's: those of the loop below, which no checkpoint
     # keeps, would have other ids in every process, and a resume by id would not find them.
-    who.node = {"configurable": inherited}
-    done_before = len(who.done)
-    turns = await search_first(who, conversation) if who.first and who.by_name else []
-    used = len(who.done) - done_before
+    researcher.node = {"configurable": inherited}
+    done_before = len(researcher.done)
+    turns = (
+        await search_first(researcher, conversation)
+        if researcher.first and researcher.by_name
+        else []
+    )
+    used = len(researcher.done) - done_before
     start: ResearchState = {
         "conversation": list(conversation),
         "turns": turns,
         "seeded": len(turns),
-        "as_text": not who.takes_tools,
+        "as_text": not researcher.takes_tools,
         "pending": [],
         "used": used,
-        "phase": after_tools(used < who.cap, takes_choice=True) if who.by_name else "research",
+        "phase": after_tools(used < researcher.cap, takes_choice=True)
+        if researcher.by_name
+        else "research",
         "asked": 0,
-        "finding": None,
+        "outcome": None,
     }
     # Every call of a tool may cost a whole row of questions and the running of it.
-    steps = (IN_A_ROW + 1) * (who.cap + 1) + AFTER_CAP
+    steps = (IN_A_ROW + 1) * (researcher.cap + 1) + AFTER_CAP
     config: RunnableConfig = {"recursion_limit": steps + 2}
     if (own := without_checkpoints(inherited)) is not None:
         config["configurable"] = own
-    end = await RESEARCH.ainvoke(start, config, context=who)
-    finding: Finding = end["finding"]
-    return finding
+    end = await RESEARCH.ainvoke(start, config, context=researcher)
+    outcome: Outcome = end["outcome"]
+    return outcome
 
 
-async def _ask(who: Researcher, messages: Sequence[BaseMessage], options: Options) -> ModelReply:
-    writing = who.writing
+async def _ask(
+    researcher: Researcher, messages: Sequence[BaseMessage], options: Options
+) -> ModelReply:
+    writing = researcher.writing
     if writing is None:
-        return await who.caller.ask(who.model, messages, options)
+        return await researcher.caller.ask(researcher.model, messages, options)
     writing.begin()
-    reply = await who.caller.ask(
-        who.model, messages, options, sink=writing.take, restart=lambda _: writing.begin()
+    reply = await researcher.caller.ask(
+        researcher.model, messages, options, sink=writing.take, restart=lambda _: writing.begin()
     )
     writing.end()
     return reply
 
 
-def _answered(reply: ModelReply) -> Finding:
+def _answered(reply: ModelReply) -> Outcome:
     return {"text": reply.text, "failure": None, "cut_by": reply.cut_by("max_completion_tokens")}
 
 

@@ -20,7 +20,7 @@ from fusion_graph.errors import ConfigurationError
 from fusion_graph.state import Run
 
 
-class Stack:
+class GraphConfig:
     """What `create_fusion_graph` was given: the layer below a run's own context.
 
     Args:
@@ -53,16 +53,16 @@ class Stack:
             choice = choose()
             name, reason = choice.name, choice.reason
         fields: dict[str, Any] = {}
-        stack = None
+        discovered = None
         if name:
             preset = load(name)
-            stack = preset.discovered() or None
-            fields = preset.with_stack(stack or {})
+            discovered = preset.discovered() or None
+            fields = preset.with_stack(discovered or {})
         settings = combine(*_with_preset(layers, name, fields))
         return settings, {
             "preset": name,
             "preset_reason": reason,
-            "stack": stack,
+            "discovered": discovered,
             "context": sorted(layers[0].keys() - {"preset"}),
         }
 
@@ -87,9 +87,19 @@ class Stack:
         fields: dict[str, Any] = {}
         if name:
             preset = load(name)
-            recorded = run["stack"] if name == run["preset"] else None
+            recorded = _discovered(run) if name == run["preset"] else None
             fields = preset.with_stack(recorded) if recorded else preset.stack()
         return combine(*_with_preset(layers, name, fields))
+
+
+def _discovered(run: Run) -> dict[str, Any] | None:
+    """Read what the run's preset found on the machine.
+
+    Runs that earlier versions began call it `stack`.
+    """
+    earlier: dict[str, Any] = {**run}
+    found: dict[str, Any] | None = earlier.get("discovered", earlier.get("stack"))
+    return found
 
 
 def _need_fields(run: Run, given: Mapping[str, Any]) -> None:
@@ -110,19 +120,19 @@ def _need_fields(run: Run, given: Mapping[str, Any]) -> None:
     )
 
 
-def check_seated(run: Run, settings: ResolvedConfig) -> None:
+def check_members(run: Run, settings: ResolvedConfig) -> None:
     """Find that a run goes on with other models than it names.
 
     Raises:
         ConfigurationError: Those who are to be asked now are not those who were to be asked.
     """
-    seated = run.get("models")
+    begun = run.get("models")
     now = asked_models(run["invoked"], settings)
-    if seated is None:
-        seated = now if len(now) == len(run["members"]) else run["members"]
-    if seated != now:
+    if begun is None:
+        begun = now if len(now) == len(run["members"]) else run["members"]
+    if begun != now:
         raise ConfigurationError(
-            f"The run began with {', '.join(seated)}, and would go on with {', '.join(now)}.",
+            f"The run began with {', '.join(begun)}, and would go on with {', '.join(now)}.",
             "Give the same context again, to a graph made with the same models; or ask anew.",
         )
 

@@ -85,7 +85,7 @@ class WantedCall(TypedDict):
 
 
 async def run_calls(
-    who: Researcher,
+    researcher: Researcher,
     calls: Sequence[WantedCall],
     by: Literal["model", "code"] = "model",
     history: Sequence[BaseMessage] = (),
@@ -93,28 +93,30 @@ async def run_calls(
     """Run calls side by side, and number what they found in the order of the calls.
 
     Args:
-        who: Whose calls; its records and sources grow.
+        researcher: Whose calls; its records and sources grow.
         calls: The calls.
         by: Who made them: the model, or the code that searches before it is asked.
         history: What the model has been sent so far: pages get what its context leaves.
     """
-    room = _room_each(who, history, len(calls))
-    done_before = len(who.done)
+    room = _room_each(researcher, history, len(calls))
+    done_before = len(researcher.done)
     # All are waited for: one that interrupts the run leaves nothing behind that goes on.
-    ended = await asyncio.gather(*(_run(who, call, by) for call in calls), return_exceptions=True)
+    ended = await asyncio.gather(
+        *(_run(researcher, call, by) for call in calls), return_exceptions=True
+    )
     ran = list[_Used]()
     for end in ended:
         if isinstance(end, BaseException):
             raise end
         ran.append(end)
     # In the order of the calls, whoever was first: the same work gives the same numbers.
-    who.done[done_before:] = [used.record for used in ran]
-    return [_numbered(who, used, room) for used in ran]
+    researcher.done[done_before:] = [used.record for used in ran]
+    return [_numbered(researcher, used, room) for used in ran]
 
 
-def refuse_call(who: Researcher, call: WantedCall) -> ToolMessage:
+def refuse_call(researcher: Researcher, call: WantedCall) -> ToolMessage:
     """Answer a call beyond the cap, which is recorded and not run."""
-    _record(who, call, "max_uses_exceeded", time.time(), "model")
+    _record(researcher, call, "max_uses_exceeded", time.time(), "model")
     return answer_call(call, CALL_REFUSED, failed=True)
 
 
@@ -138,25 +140,27 @@ class _Used:
     failure: str = ""
 
 
-async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) -> _Used:
+async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "code"]) -> _Used:
     """Run one call; whatever goes wrong becomes text for the model."""
     began = time.time()
     name, args = call["name"], call["args"]
-    who.caller.emit("panel.tool", name=who.caller.name, tool=name, args=args, by=by)
-    tool = who.by_name.get(name)
+    researcher.caller.emit("panel.tool", name=researcher.caller.name, tool=name, args=args, by=by)
+    tool = researcher.by_name.get(name)
     message, failure, status, found = None, "", "invalid_input", 0
     if call["problem"] is not None:
         failure = f"invalid_input: {call['problem']}. Send one JSON object."
     elif tool is None:
-        failure = f"invalid_input: There is no tool '{name}'. Tools: {', '.join(who.by_name)}."
+        failure = (
+            f"invalid_input: There is no tool '{name}'. Tools: {', '.join(researcher.by_name)}."
+        )
     else:
         try:
             async with asyncio.timeout(TOOL_SECONDS) as deadline:
                 message = await tool.ainvoke(
-                    ToolCall(name=name, args=args, id=call["id"], type="tool_call"), who.node
+                    ToolCall(name=name, args=args, id=call["id"], type="tool_call"), researcher.node
                 )
             # In a book of its own: whether it can be read at all, and what to tell meanwhile.
-            _, status, ids = number_sources(message, SourceBook(), who.nonce)
+            _, status, ids = number_sources(message, SourceBook(), researcher.nonce)
             found = len(ids)
         except GraphBubbleUp:
             raise  # LangGraph's own way out: the tool asks somebody, and waits
@@ -167,12 +171,12 @@ async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) 
                 words = scrub(str(error))[:300] or type(error).__name__
             status = "invalid_input" if isinstance(error, ValidationError) else "unavailable"
             message, failure = None, f"{status}: {name} failed: {words}"
-    record = _record(who, call, status, began, by)
-    if who.writing is not None:
-        who.writing.alive()
-    who.caller.emit(
+    record = _record(researcher, call, status, began, by)
+    if researcher.writing is not None:
+        researcher.writing.alive()
+    researcher.caller.emit(
         "panel.tool.completed",
-        name=who.caller.name,
+        name=researcher.caller.name,
         tool=name,
         status=status,
         seconds=record["seconds"],
@@ -181,27 +185,29 @@ async def _run(who: Researcher, call: WantedCall, by: Literal["model", "code"]) 
     return _Used(call, record, message, failure)
 
 
-def _numbered(who: Researcher, used: _Used, room: int | None) -> ToolMessage:
+def _numbered(researcher: Researcher, used: _Used, room: int | None) -> ToolMessage:
     """What a call brought, as the model is to read it, with its sources numbered."""
     text = used.failure
     if used.message is not None:
-        most = None if room is None else _page_part(who, used.message, room)
-        text, _, used.record["source_ids"] = number_sources(used.message, who.book, who.nonce, most)
+        most = None if room is None else _page_part(researcher, used.message, room)
+        text, _, used.record["source_ids"] = number_sources(
+            used.message, researcher.book, researcher.nonce, most
+        )
     return answer_call(used.call, text, failed=used.record["status"] != "ok")
 
 
-def _room_each(who: Researcher, history: Sequence[BaseMessage], results: int) -> int | None:
+def _room_each(researcher: Researcher, history: Sequence[BaseMessage], results: int) -> int | None:
     """Tokens that each new result may take: half of the room left, so that later ones find some.
 
     None where nobody knows how much the model reads.
     """
-    room = who.model.window.room(who.options.max_tokens, who.wire_tools)
+    room = researcher.model.window.room(researcher.options.max_tokens, researcher.wire_tools)
     if room is None:
         return None
     return max((room - sum(map(tokens_of, history))) // 2 // max(results, 1), LEAST_TOKENS)
 
 
-def _page_part(who: Researcher, message: ToolMessage, room: int) -> int:
+def _page_part(researcher: Researcher, message: ToolMessage, room: int) -> int:
     """How many characters of a page there is room for; what is left out is noted."""
     page: Any = message.artifact
     if not is_artifact(page) or page["kind"] != "page" or page["failure"] is not None:
@@ -212,21 +218,25 @@ def _page_part(who: Researcher, message: ToolMessage, room: int) -> int:
         return MAX_FOREIGN_CHARS
     most = len(shown) * room // tokens
     cut = Cut(message.tool_call_id, f"a result of {message.name}", len(shown), most)
-    who.caller.fitting.note(who.model.ref, who.model.window, cut)
+    researcher.caller.fitting.note(researcher.model.ref, researcher.model.window, cut)
     return most
 
 
 def _record(
-    who: Researcher, call: WantedCall, status: str, began: float, by: Literal["model", "code"]
+    researcher: Researcher,
+    call: WantedCall,
+    status: str,
+    began: float,
+    by: Literal["model", "code"],
 ) -> ToolRecord:
     record: ToolRecord = {
         "name": call["name"],
         "args": call["args"],
         "status": status,
-        "start": round(began - who.caller.started, 4),
+        "start": round(began - researcher.caller.started, 4),
         "seconds": round(time.time() - began, 4),
         "source_ids": [],
         "by": by,
     }
-    who.done.append(record)
+    researcher.done.append(record)
     return record

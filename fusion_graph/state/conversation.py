@@ -55,8 +55,8 @@ def modalities(messages: Iterable[AnyMessage]) -> set[str]:
     return found
 
 
-def told(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """The conversation with the parent's tool calls and results told as text.
+def calls_as_text(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """Tell the parent's tool calls and results as text in a conversation.
 
     The panel has other tools: a call to one it does not know, or a result without its call, is
     refused by providers. Leading system messages become one; earlier turns and attachments stay

@@ -57,7 +57,8 @@ class Run(TypedDict):
         question: Text of the last human message.
         preset: Name of the preset in force, or None when all models were given.
         preset_reason: Why that preset, when it was chosen and not named.
-        stack: Panel, judge, writer and providers that a discovering preset found on this machine.
+        discovered: Panel, judge, writer and providers that a preset found on this machine. Runs
+            that earlier versions began have it under `stack`.
         members: Names of the panelists asked, in panel order.
         models: Their models, in the same order. Runs that earlier versions began have none.
         context: Fields that the run's context set when it began, its preset aside. Runs that
@@ -76,7 +77,7 @@ class Run(TypedDict):
     question: str
     preset: str | None
     preset_reason: str
-    stack: dict[str, Any] | None
+    discovered: NotRequired[dict[str, Any] | None]
     members: list[str]
     models: NotRequired[list[str]]
     context: NotRequired[list[str]]
@@ -165,7 +166,7 @@ class Judgement(TypedDict):
     tool_calls: NotRequired[list[ToolRecord]]
 
 
-class Written(TypedDict):
+class FinalAnswer(TypedDict):
     """An answer as it was written and streamed, before its claims are checked.
 
     Attributes:
@@ -200,19 +201,12 @@ def found_by_judge(
     return judgement
 
 
-class Seat(TypedDict):
+class PanelMember(TypedDict):
     """What `fan_out` sends to one panelist: who it is and its place; the rest is in the state."""
 
     name: str
     model: str
     index: int
-
-
-class PanelTask(Seat):
-    """A panelist's place with what it is asked."""
-
-    run: Run
-    conversation: list[AnyMessage]
 
 
 class FusionInput(TypedDict):
@@ -236,5 +230,5 @@ class FusionState(TypedDict):
     answers: Annotated[list[PanelAnswer], operator.add]
     joined: Joined
     judgement: Judgement | None
-    written: Written
+    written: FinalAnswer
     fusion: dict[str, Any]

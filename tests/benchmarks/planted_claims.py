@@ -18,12 +18,14 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from fusion_graph.config import combine
 from fusion_graph.evidence import check_claims
-from fusion_graph.models.calls import Caller
 from fusion_graph.nodes.verifier import ask_verifier
-from fusion_graph.run.deadlines import Limit
+from fusion_graph.run.deadlines import spent
+from fusion_graph.run.stage import open_stage
+from fusion_graph.state import Run
 from tests.benchmarks.planted import FAULTS, HONEST, KINDS, PLACES, Fault, Page, pages
 from tests.scripted_models.client import start_server
 
@@ -248,12 +250,16 @@ async def verified(tally: Tally) -> Counter[str]:
                 for place, claim in enumerate(asked, 1)
             ]
             models.script("v", json.dumps({"verdicts": verdicts}))
-            caller = Caller("verify", "verifier", time.time(), lambda _type, **_data: None)
-            limit = Limit(120, "judge_timeout")
-            decided, _ = await ask_verifier(claims, pages, settings, caller, limit)
+            run = Run(id="benchmark", started=time.time(), nonce="", calls=[])  # type: ignore[typeddict-item]
+            with open_stage(run, settings, "verify", _quiet, spent(run)) as stage:
+                decided, _ = await ask_verifier(stage, claims, pages)
             told = {c["sources"][0] for c in decided if c["verdict"] == "contradicted"}
             seen.update(one.kind for n, one in enumerate(some, 1) if n in told)
     return seen
+
+
+def _quiet(type: str, **data: Any) -> None:
+    """Nobody watches a benchmark."""
 
 
 def table(tally: Tally) -> str:

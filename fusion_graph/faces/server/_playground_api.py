@@ -112,12 +112,12 @@ class Playground:
     ) -> tuple[dict[str, Any], str]:
         """A run's configuration, tried out, and what its preset is called as a model."""
         from fusion_graph.nodes.fan_out import check
-        from fusion_graph.run.settings import Stack
+        from fusion_graph.run.settings import GraphConfig
 
         name = str(name) if name is not None else chosen_preset(self._offer).name
         ref, preset = self._offer.find(f"{PREFIX}{name}", "fusion.preset")
         context = {**run_context(fusion, {}, preset, limits), "preset": ref}
-        stack = Stack(None)
+        stack = GraphConfig(None)
         settings, _ = stack.begin(context)
         try:
             check(settings, stack)

@@ -82,9 +82,9 @@ def _working(ref: str) -> Mapping[str, Any]:
         ConfigurationError: Its models cannot even be named.
     """
     from fusion_graph.nodes.fan_out import check
-    from fusion_graph.run.settings import Stack
+    from fusion_graph.run.settings import GraphConfig
 
-    stack = Stack({"preset": ref})
+    stack = GraphConfig({"preset": ref})
     settings, _ = stack.begin(None)
     try:
         check(settings, stack)

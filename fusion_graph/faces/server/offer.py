@@ -93,10 +93,10 @@ class Offer:
 def problem(ref: str) -> FusionError | None:
     """Why a preset cannot work here and now: no key, no package, no server; None if it can."""
     from fusion_graph.nodes.fan_out import check
-    from fusion_graph.run.settings import Stack
+    from fusion_graph.run.settings import GraphConfig
 
     try:
-        stack = Stack({"preset": ref})
+        stack = GraphConfig({"preset": ref})
         settings, _ = stack.begin(None)
         check(settings, stack)
     except FusionError as error:
