@@ -14,6 +14,8 @@ from fusion_graph.config.form import FIELDS_OF_NODES
 from fusion_graph.config.presets import load
 from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.prompts import CRITERIA
+from fusion_graph.run.toolbox import Toolbox
+from fusion_tools.sources import SourceBook
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 
@@ -431,3 +433,15 @@ def test_a_field_cleared_in_a_form_lifts_nothing():
         "grace": 99
     }
     assert inherited(FusionConfig(judge="", quorum=2)) == {"quorum": 2}
+
+
+@pytest.mark.parametrize("respects", [False, True])
+async def test_a_run_asks_for_robots_txt_where_the_configuration_says_so(respects):
+    """The host does not exist (RFC 2606), so either the page or its robots.txt is not there."""
+    settings = resolved(search="ddgs", respect_robots=respects)
+    url = "http://nowhere.invalid/"
+
+    _, fetch = Toolbox.open(settings).tools(url, "nonce", SourceBook())
+
+    said = str(await fetch.ainvoke({"url": url}))
+    assert ("robots.txt of nowhere.invalid" in said) is respects

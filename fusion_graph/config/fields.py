@@ -299,6 +299,9 @@ class FusionConfig(Strict):
     follow_links: FollowLinks = Field(default="same_site", title="Links that may be followed")
     """Links on pages that a panelist was shown: none; same_site: those to the page's own site;
     any. At most two of a site in a run, besides what the search finds and you name yourself."""
+    respect_robots: bool = Field(default=False, title="Keep to robots.txt")
+    """Fetch no page that its site's robots.txt closes to crawlers. Off: a question leads to single
+    pages, one by one, which is no crawl."""
     seed: int | None = Field(default=None, ge=0, lt=2**32, title="Seed")
     """Orders the answers before the judge sees them. Unset: drawn and reported."""
     writer_max_tokens: int | None = Field(

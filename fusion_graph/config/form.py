@@ -22,6 +22,7 @@ _RESEARCHING = (
     "allowed_domains",
     "blocked_domains",
     "follow_links",
+    "respect_robots",
     "max_tool_calls",
     "research",
     "temperature",

@@ -90,7 +90,7 @@ class Toolbox:
             search = _search(settings.search)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
-            fetcher = _web_fetcher(allowed, blocked)
+            fetcher = _web_fetcher(allowed, blocked, settings.respect_robots)
             return cls(
                 *_kept(search, fetcher),
                 follow_links=settings.follow_links,
@@ -194,11 +194,15 @@ def _named(name: str) -> SearchProvider:
 
 
 @lru_cache(maxsize=64)
-def _web_fetcher(allowed: tuple[str, ...], blocked: tuple[str, ...]) -> PageFetcher:
-    """One fetcher for all runs of the same domains, so that its limits hold for the process."""
+def _web_fetcher(
+    allowed: tuple[str, ...], blocked: tuple[str, ...], respect_robots: bool
+) -> PageFetcher:
+    """One fetcher for all runs of the same rules, so that its limits hold for the process."""
     from fusion_tools.fetch import WebFetcher
 
-    return WebFetcher(allowed_domains=allowed, blocked_domains=blocked)
+    return WebFetcher(
+        allowed_domains=allowed, blocked_domains=blocked, respect_robots=respect_robots
+    )
 
 
 def number_sources(

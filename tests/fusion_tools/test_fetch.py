@@ -419,6 +419,30 @@ async def test_robots_txt_is_asked_for_once_by_many(make: Make, site: Site) -> N
     assert site.paths().count("/robots.txt") == 1
 
 
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        # The group that names the crawler counts, not the one for all.
+        ("User-agent: *\nDisallow: /\n\nUser-agent: fusion-graph\nAllow: /", True),
+        ("User-agent: *\nAllow: /\n\nUser-agent: Fusion-Graph\nDisallow: /x", False),
+        # The longest rule decides.
+        ("User-agent: *\nDisallow: /x\nAllow: /x/y", True),
+        ("User-agent: *\nDisallow: /*.html$", False),
+        # A pattern made to stall a matcher.
+        ("User-agent: *\nDisallow: /" + "*a" * 5000 + "$", True),
+    ],
+)
+async def test_robots_txt_is_read_as_its_rfc_has_it(
+    make: Make, site: Site, rules: str, allowed: bool
+) -> None:
+    site.page("/robots.txt", rules, "text/plain")
+    url = site.page("/x/y/page.html", article())
+    if allowed:
+        assert (await make(respect_robots=True).fetch(url))["title"] == "On panels"
+    else:
+        assert (await refusal(make(respect_robots=True).fetch(url))).code == "url_not_allowed"
+
+
 async def test_no_robots_txt_allows_and_a_broken_one_forbids(make: Make, site: Site) -> None:
     assert (await make(respect_robots=True).fetch(site.url()))["title"] == "On panels"
     site.route("/robots.txt", lambda exchange: exchange.reply(status=500))

@@ -53,6 +53,7 @@ CLOSED = {
     "corpus": "It names a folder of the server: put it into a preset there.",
     "provider_concurrency": "It is between the server and its providers.",
     "follow_links": "What pages may learn is the server owner's to say: put it into a preset.",
+    "respect_robots": "How pages are fetched is the server owner's to say: put it into a preset.",
     "writer_max_tokens": "Send `max_completion_tokens` beside `messages`.",
     "writer_tools": "Send `tools`, as to any OpenAI endpoint.",
     "writer_tool_choice": "Send `tool_choice`, as to any OpenAI endpoint.",
