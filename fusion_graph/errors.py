@@ -19,6 +19,7 @@ FusionError
 │   └── TooManyRuns
 └── InnerError (also a RuntimeError)
     ├── CallFailed
+    ├── CutBefore (also a TimeoutError)
     ├── OverBudget
     ├── TooLong
     ├── UnsupportedInput
@@ -323,6 +324,13 @@ class CallFailed(InnerError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure['reason']}: {failure['detail']}")
         self.failure = failure
+
+
+class CutBefore(InnerError, TimeoutError):
+    """A call's kept record says that a deadline cut it off: it is cut off again, at once.
+
+    Do: Give the stage more time (`panelist_timeout`, `judge_timeout`, `synthesis_timeout`).
+    """
 
 
 class OverBudget(InnerError):

@@ -4,6 +4,7 @@ FusionError
 ├── ConfigurationError
 │   ├── DatasetError
 │   └── MixedGraders
+├── ArmUnavailable
 ├── GraderUnavailable
 └── SandboxUnavailable (sandbox/_bubblewrap.py)
 """
@@ -51,3 +52,21 @@ class GraderUnavailable(FusionError):
             f"The grader {model} cannot be asked: {failure['reason']} ({failure['detail']})"
         )
         self.failure = failure
+
+
+class ArmUnavailable(FusionError):
+    """A model of an arm that cannot be asked at all: its key, its credit or its name is wrong.
+
+    Going on would only score zeros for somebody who was never asked.
+
+    Args:
+        model: The model.
+        reason: The failure's reason.
+        detail: The provider's words.
+    """
+
+    def __init__(self, model: str, reason: str, detail: str) -> None:
+        super().__init__(
+            f"{model} cannot be asked: {reason}: {detail} What was finished is kept: mend it and "
+            "give the same command again."
+        )

@@ -7,16 +7,29 @@
     budget:best-of-3            three answers of its first panelist, of which one is taken
     openai:gpt-5.5              that model alone, with the first stack's tools and limits
 
-A stack is a preset's name or a preset file. Of best-of-N's answers the stack's judge compares all,
-and the one that stands in most points of its consensus is taken, with ties broken by the shuffled
-labels ("universal self-consistency", arXiv:2311.17311): the judge is never asked for a winner.
+A stack is a preset's name or a preset file. Each arm is a configuration of the graph that users run
+(`Arm.configuration`, `Arm.course`), and its answer is that graph's own. What differs from the
+stack's settings, and why:
+
+- Everybody is waited for: a quorum is followed by the longest `grace` there is, for who is fast on
+  a day must not decide who is measured.
+- A stack's fallbacks stand in as they do for its users, for its panel and its panel without a
+  judge. The other arms have none: a stand-in's answer would be marked as theirs.
+- A stack with `invocation = "auto"` or `"never"` decides as it does for its users; the other arms
+  always ask those that they are named for.
+- An answer that is somebody's own words (solo, best-of-N) is checked by code at most: nobody is
+  paid to check or mend what no writer wrote.
+
+Of best-of-N's answers the stack's judge compares all, and the one that stands in most points of its
+consensus is taken, with ties broken by the shuffled labels ("universal self-consistency",
+arXiv:2311.17311): the judge is never asked for a winner.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +37,7 @@ from fusion_graph.config import MAX_PANEL, Panelist, ResolvedConfig, combine
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_graph.evals.store import folder_digest
+from fusion_graph.graph import Course
 from fusion_graph.nodes.fan_out import check
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.run.toolbox import bundled_corpus
@@ -39,6 +53,9 @@ HOW: dict[Kind, str] = {
     "consensus is taken as it is",
 }
 """What each kind of arm does, for the outputs."""
+
+LONGEST_GRACE = 3600.0
+"""Seconds: the most that `grace` may be."""
 
 _FORM = re.compile(
     r"(?P<stack>.+?):(?P<how>panel|no-judge|self|best-of-(?P<count>\d+)|solo(?::(?P<member>.+))?)"
@@ -72,18 +89,56 @@ class Arm:
         plain = [member.model_copy(update={"name": None}) for member in self.settings.panel]
         return [plain[:place].count(member) for place, member in enumerate(plain)]
 
+    @property
+    def course(self) -> Course:
+        """Which stages its graph has."""
+        match self.kind:
+            case "no-judge":
+                return Course(judge=False)
+            case "best-of":
+                return Course(answer="chosen")
+        return Course()
+
+    @property
+    def configuration(self) -> ResolvedConfig:
+        """What its graph is made with; nobody in it needs a key without being asked."""
+        settings, first = self.settings, self.settings.panel[0].model
+        changes: dict[str, Any] = {"preset": None, "grace": LONGEST_GRACE}
+        if self.kind != "panel":
+            changes["invocation"] = "always"
+        if self.kind in ("solo", "self", "best-of"):
+            changes |= {"fallbacks": [], "quorum": None}
+        if self.kind in ("solo", "best-of"):
+            changes["verify"] = "off" if settings.verify == "off" else "code"
+        match self.kind:
+            case "solo":
+                changes |= {"judge": first, "synthesizer": first}
+            case "best-of":
+                changes |= {"synthesizer": settings.judge}
+            case "no-judge":
+                changes |= {"judge": settings.synthesizer, "verifier": settings.asked_to_verify}
+        return settings.model_copy(update=changes)
+
+    def public(self) -> dict[str, Any]:
+        """What its graph is made with, as plain data without keys or folders of this machine."""
+        return _public(self.configuration)
+
     def described(self) -> dict[str, Any]:
         """What it is, as plain data without keys or folders of this machine."""
-        data = self.settings.public()
-        if data["corpus"] is not None:
-            data["corpus"] = Path(data["corpus"]).name
         return {
             "name": self.name,
             "kind": self.kind,
             "does": HOW[self.kind],
             "corpus_sha256": self.corpus,
-            "settings": data,
+            "settings": _public(self.settings),
         }
+
+
+def _public(settings: ResolvedConfig) -> dict[str, Any]:
+    data = settings.public()
+    if data["corpus"] is not None:
+        data["corpus"] = Path(data["corpus"]).name
+    return data
 
 
 def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:
@@ -196,28 +251,15 @@ def _ready(arm: Arm, draco: bool) -> Arm:
     if draco and not settings.allowed_domains:
         blocked = [*dict.fromkeys([*settings.blocked_domains, *BLOCKED_PAGES])]
         settings = settings.model_copy(update={"blocked_domains": blocked})
-    asked = settings.model_copy(update={"fallbacks": [], **_unasked(arm)})
+    ready = replace(arm, settings=settings)
     try:
-        check(asked, GraphConfig(None))
+        check(ready.configuration, GraphConfig(None))
     except ConfigurationError as error:
         raise type(error)(f"--arms: {arm.name}: {error.problem}", error.remedy) from None
     corpus = None
     if settings.search == "corpus":
         corpus = folder_digest(Path(settings.corpus or bundled_corpus()).expanduser())
-    return Arm(arm.name, arm.kind, settings, corpus)
-
-
-def _unasked(arm: Arm) -> dict[str, Any]:
-    """Other models in the place of those that the arm never asks: they need no key."""
-    first = arm.settings.panel[0].model
-    match arm.kind:
-        case "solo":
-            return {"judge": first, "synthesizer": first}
-        case "best-of":
-            return {"synthesizer": first}
-        case "no-judge":
-            return {"judge": arm.settings.synthesizer}
-    return {}
+    return replace(ready, corpus=corpus)
 
 
 def providers_of(arms: Iterable[Arm]) -> dict[str, Any]:

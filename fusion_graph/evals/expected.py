@@ -7,7 +7,7 @@ from statistics import fmean
 
 from langchain_core.messages import HumanMessage
 
-from fusion_graph.config import model_name
+from fusion_graph.config import Panelist
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
@@ -15,8 +15,6 @@ from fusion_graph.cost.usage import priced_cost
 from fusion_graph.estimate import estimate
 from fusion_graph.estimate.calls import LEAST_REPLY, LIKELY_ANSWER, LIKELY_DECISION
 from fusion_graph.evals import _prompts as prompts
-from fusion_graph.evals._answering import alone
-from fusion_graph.evals._deciding import panelist_key
 from fusion_graph.evals._questions import Question
 from fusion_graph.evals.arms import Arm, providers_of
 from fusion_graph.evals.runner import Plan
@@ -54,10 +52,10 @@ def expected_cost(plan: Plan) -> Expected:
     unknown: set[str] = set()
     counted: set[str] = set()
     for arm in plan.arms:
-        for stage in _stages(arm, typical, counted):
-            unknown |= {*stage.unknown}
-            for case in CASES:
-                each[case] += stage.costs[case]
+        costs, without_price = _costs(arm, typical, counted)
+        unknown |= without_price
+        for case in CASES:
+            each[case] += costs[case]
     sums = {case: cost * len(plan.questions) for case, cost in each.items()}
     for case in CASES:
         marking = _grading(plan, case)
@@ -67,35 +65,56 @@ def expected_cost(plan: Plan) -> Expected:
     return Expected(sums["low"], sums["likely"], sums["high"], tuple(sorted(unknown)))
 
 
-@dataclass(frozen=True)
-class _Stage:
-    costs: dict[Case, float]
-    unknown: tuple[str, ...]
+_DECIDES = (
+    "temperature",
+    "reasoning_effort",
+    "max_completion_tokens",
+    "max_tool_calls",
+    "research",
+    "search",
+    "allowed_domains",
+    "blocked_domains",
+    "follow_links",
+)
+"""Settings of an arm that decide what its panelists are asked, besides their own."""
 
 
-def _stages(arm: Arm, question: Question, counted: set[str]) -> list[_Stage]:
-    """What an arm pays for one question, panelists of `counted` left out: another arm pays them."""
-    found = []
-    for member, repetition in zip(arm.settings.panel, arm.repetitions, strict=True):
-        settings = alone(arm, member)
-        key = panelist_key(question, arm, settings, settings.panel[0], repetition)
-        if key not in counted:
-            counted.add(key)
-            said = estimate(settings, [HumanMessage(question.text)])
-            costs = {case: said["total"][case]["cost_usd"] or 0.0 for case in CASES}
-            found.append(_Stage(costs, tuple(said["unknown"])))
-    if arm.kind == "solo" or len(arm.settings.panel) == 1:
-        return found
-    said = estimate(arm.settings, [HumanMessage(question.text)])
-    models = {"judge": arm.settings.judge, "synthesis": arm.settings.synthesizer}
+def _costs(arm: Arm, question: Question, counted: set[str]) -> tuple[dict[Case, float], set[str]]:
+    """What an arm pays for one question, and the models whose price nobody knows.
+
+    Args:
+        arm: The arm.
+        question: The question.
+        counted: Panelists that an arm before it pays; this one's are added.
+    """
+    settings, messages = arm.configuration, [HumanMessage(question.text)]
+    said = estimate(settings, messages)
+    costs, alone = dict.fromkeys(CASES, 0.0), dict.fromkeys(CASES, 0.0)
+    for member, repetition in zip(settings.panel, arm.repetitions, strict=True):
+        by_itself = {"panel": [member], "fallbacks": [], "quorum": None, "invocation": "always"}
+        its = estimate(settings.model_copy(update=by_itself), messages)["stages"]["panel"]
+        key = _panelist_key(arm, member, repetition)
+        for case in CASES:
+            cost = its[case]["cost_usd"] or 0.0
+            alone[case] += cost
+            costs[case] += 0.0 if key in counted else cost
+        counted.add(key)
+    # Of two cases either may be the one without a panel: then there is no such stage.
     unpaid = {"no-judge": "judge", "best-of": "synthesis"}.get(arm.kind)
-    for stage, model in models.items():
-        if stage != unpaid:
-            spend = said["stages"][stage]
-            costs = {case: spend[case]["cost_usd"] or 0.0 for case in CASES}
-            name = model_name(model)
-            found.append(_Stage(costs, (name,) if name in said["unknown"] else ()))
-    return found
+    for stage, spend in said["stages"].items():
+        for case in CASES:
+            cost = spend[case]["cost_usd"] or 0.0
+            if stage == "panel":
+                costs[case] += max(cost - alone[case], 0.0)  # fallbacks in a member's place
+            elif stage != unpaid:
+                costs[case] += cost
+    return costs, set(said["unknown"])
+
+
+def _panelist_key(arm: Arm, member: Panelist, repetition: int) -> str:
+    """Names what a panelist is asked: arms that ask the same share the answer."""
+    own = member.model_dump(mode="json", exclude={"name"})
+    return repr([own, repetition, arm.corpus, *(getattr(arm.settings, n) for n in _DECIDES)])
 
 
 def _grading(plan: Plan, case: Case) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from fusion_graph.evals._answering import Answer, Answering, kept
+from fusion_graph.evals._answering import Answer, Answering
 from fusion_graph.evals._code import CODE_CHARACTERS
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals._questions import Programs, Question, Rubric
@@ -22,8 +22,9 @@ from fusion_graph.evals.grading import grade
 from fusion_graph.evals.sandbox import Limits, Suite, wall
 from fusion_graph.evals.spending import CapReached, Spending
 from fusion_graph.evals.store import Store, key_of
-from fusion_graph.models.journal import Journal
 from fusion_graph.models.open import check_model
+from fusion_graph.state import CallRecord
+from fusion_graph.version import own_version
 
 
 @dataclass(frozen=True)
@@ -151,15 +152,21 @@ def _kept_verdicts(plan: Plan, store: Store, spending: Spending) -> Ask:
     async def ask(call: GraderCall) -> GraderReply:
         failed: list[GraderReply] = []
 
-        async def make(_: Journal) -> dict[str, Any]:
-            reply = await real(call)
+        async def make() -> dict[str, Any]:
+            likely = spending.begin("grade")
+            calls: Sequence[CallRecord] = ()
+            try:
+                reply = await real(call)
+                calls = reply.calls
+            finally:
+                spending.end("grade", likely, calls)
             if reply.failure is not None:
                 failed.append(reply)
                 raise _NoVerdict
-            return {"text": reply.text, "served_by": reply.served_by, "calls": list(reply.calls)}
+            return {"text": reply.text, "served_by": reply.served_by, "calls": list(calls)}
 
         try:
-            found = await kept(store, spending, "grade", key_of("grade", call.key()), make)
+            found = await store.once(key_of("grade", call.key()), make)
         except _NoVerdict:
             return failed[0]
         return GraderReply(found["text"], found["served_by"], None, tuple(found["calls"]))
@@ -187,13 +194,13 @@ async def _marked(
     if not isinstance(question.marking, Suite | Programs) or text is None:
         return await grade(question, text, plan.grader, ask)
 
-    async def test(_: Journal) -> dict[str, Any]:
+    async def test() -> dict[str, Any]:
         async with runs:  # each takes a whole processor
             return asdict(await grade(question, text, plan.grader, ask, plan.limits))
 
     cut = text[: CODE_CHARACTERS + 1]
-    key = key_of("tests", question.id, question.text, repr(question.marking), cut)
-    return Grade.load((await store.once(key, test)).value)
+    key = key_of("tests", own_version(), question.id, question.text, repr(question.marking), cut)
+    return Grade.load(await store.once(key, test))
 
 
 def _to_mark(question: Question, answer: Answer) -> str | None:

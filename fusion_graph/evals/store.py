@@ -1,8 +1,7 @@
 """Finished work on disk, each piece under the hash of everything that decides it.
 
 One file a record, written aside and moved into place: a process may die at any moment, and a
-record is there whole or not at all. What is there is never made again. A piece of work that takes
-several steps has a journal of them until its record is there.
+record is there whole or not at all. What is there is never made again.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -20,49 +19,38 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.models.journal import Journal
 from fusion_graph.state import CallRecord
 from fusion_graph.version import own_version
 
-Make = Callable[[Journal], Awaitable[dict[str, Any]]]
-"""Does the work; its result is plain data. The journal has the steps that were finished before."""
+Make = Callable[[], Awaitable[dict[str, Any]]]
+"""Does the work; its result is plain data."""
 
-STEPS = ".steps"
-"""Ends the name of a journal: the finished steps of a piece of work that is not finished."""
+FORMAT = "2"
+"""Of the folder. 1, which had no mark, kept whole stages under the settings that led to them."""
+
+MARK = "format"
+"""Name of the file that says it."""
 
 UNFINISHED = ".unfinished"
 """Ends the name of a file that is being written; one that is left over is no record."""
 
 
-@dataclass(frozen=True)
-class Record:
-    """A finished piece of work.
-
-    Attributes:
-        value: Its result, as plain data.
-        fresh: Whether it was made now rather than found.
-    """
-
-    value: dict[str, Any]
-    fresh: bool
-
-
-def key_of(stage: str, *decides: Any) -> str:
-    """Names a piece of work by all that decides its result, this package's version included.
+def key_of(kind: str, *decides: Any) -> str:
+    """Names a piece of work by all that decides its result.
 
     Args:
-        stage: What kind of work.
+        kind: What kind of work.
         decides: Plain data.
     """
-    content = json.dumps([stage, _versions(), *decides], sort_keys=True, ensure_ascii=True)
+    content = json.dumps([kind, *decides], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
-def _versions() -> list[str]:
-    """The package's version, and its prompts' words: a model asked in other words is another."""
+def made_by() -> tuple[str, str]:
+    """The package's version and its prompts' words: both decide what is made of models' replies."""
     words = (resources.files("fusion_graph") / "prompts.py").read_bytes()
-    return [own_version(), hashlib.sha256(words).hexdigest()]
+    return own_version(), hashlib.sha256(words).hexdigest()
 
 
 def folder_digest(folder: Path) -> str:
@@ -79,6 +67,24 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+class Place:
+    """Where one record is, or goes; nobody else is at it.
+
+    Attributes:
+        kept: The record; None if there is none yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.kept = _read(path)
+
+    def keep(self, value: Mapping[str, Any]) -> None:
+        """Write the record. It is on disk when this returns."""
+        write_whole(self._path, json.dumps(value, sort_keys=True))
+        # As read, so that a run that goes on sees the very same data.
+        self.kept = _read(self._path)
+
+
 class Store:
     """The records in a folder. Each is made once, however many want it at the same time.
 
@@ -86,7 +92,7 @@ class Store:
         folder: Where they lie; made if it is not there.
 
     Raises:
-        ConfigurationError: The folder cannot be used.
+        ConfigurationError: The folder cannot be used, or holds records of another format.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,39 +100,73 @@ class Store:
         self._locks: dict[str, asyncio.Lock] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._check_format()
         except OSError as error:
             raise ConfigurationError(
                 f"--out: {folder} cannot be used ({error.strerror}).", "Give another folder."
             ) from None
 
-    async def once(self, key: str, make: Make) -> Record:
+    def _check_format(self) -> None:
+        """Refuse what another version kept: read by this one, it would be taken for other work.
+
+        Raises:
+            ConfigurationError: It is of another format.
+        """
+        mark = self._folder / MARK
+        if mark.exists():
+            found = mark.read_text("utf-8", errors="replace").strip()
+        else:
+            found = "1" if any(self._folder.iterdir()) else FORMAT
+        if found != FORMAT:
+            raise ConfigurationError(
+                f"--out: {self._folder} holds the work of another version of fusion-graph (format "
+                f"{found[:20]!r}; this one keeps {FORMAT!r}), which this one cannot go on from.",
+                "Give another folder, or delete that one; then everything is asked and paid anew.",
+            )
+        if not mark.exists():
+            write_whole(mark, f"{FORMAT}\n")
+
+    @asynccontextmanager
+    async def place(self, key: str) -> AsyncIterator[Place]:
+        """A record's place, once nobody else is at it.
+
+        Args:
+            key: From `key_of`.
+        """
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            yield Place(self._path(key))
+
+    async def once(self, key: str, make: Make) -> dict[str, Any]:
         """The record of that key, made if it is not there.
 
         Args:
             key: From `key_of`.
             make: Makes it. What it raises is raised here, and nothing is kept.
         """
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            path = self._path(key)
-            found = _read(path)
-            if found is not None:
-                return Record(found, fresh=False)
-            journal = Journal(path.with_suffix(STEPS))
-            value = await make(journal)
-            _write(path, value)
-            journal.forget()
-            # As read, so that a resumed run sees the very same data.
-            return Record(json.loads(json.dumps(value)), fresh=True)
+        async with self.place(key) as place:
+            if place.kept is None:
+                place.keep(await make())
+            assert place.kept is not None
+            return place.kept
+
+    def first(self, key: str, value: dict[str, Any]) -> dict[str, Any]:
+        """The record of that key; the one that is given, if there was none.
+
+        Args:
+            key: From `key_of`.
+            value: Plain data that took no work.
+        """
+        place = Place(self._path(key))
+        if place.kept is None:
+            place.keep(value)
+        assert place.kept is not None
+        return place.kept
 
     def calls(self) -> Iterable[CallRecord]:
-        """The model calls behind all the work, finished or not, that of earlier runs included."""
+        """The model calls behind all the work, that of earlier runs included, each once."""
         for path in sorted(self._folder.glob("*/*.json")):
             value = _read(path)
             yield from (value or {}).get("calls", ())
-        for path in sorted(self._folder.glob(f"*/*{STEPS}")):
-            if not path.with_suffix(".json").exists():  # it died just before it forgot the steps
-                yield from Journal(path).calls()
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
@@ -141,22 +181,17 @@ def _read(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, delete=False, suffix=UNFINISHED
-    ) as file:
-        json.dump(value, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())  # what was paid for should outlive a power cut
-    os.replace(file.name, path)
-
-
 def write_whole(path: Path, content: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, and nothing between."""
+    """Write a text file so that a reader sees the old one or the new one, and nothing between.
+
+    It outlives a power cut: what it holds was paid for.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(
         "w", encoding="utf-8", newline="\n", dir=path.parent, delete=False, suffix=UNFINISHED
     ) as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     os.chmod(file.name, 0o644)
     os.replace(file.name, path)

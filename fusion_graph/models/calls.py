@@ -11,7 +11,12 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    nullcontext,
+)
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +28,7 @@ from langchain_core.runnables import RunnableConfig
 
 from fusion_graph.cost.budget import Budget, Share
 from fusion_graph.cost.counts import counted
-from fusion_graph.errors import CallFailed, Degradation, Failure, OverBudget, TooLong
+from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, OverBudget, TooLong
 from fusion_graph.models._charges import Heard, charged_nothing
 from fusion_graph.models._reading import read_reply
 from fusion_graph.models._sending import send
@@ -48,7 +53,7 @@ from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens,
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model
 from fusion_graph.models.options import Options
-from fusion_graph.models.recording import current_journal
+from fusion_graph.models.recording import Asked, call_content, current_recording
 from fusion_graph.models.window import tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
@@ -157,19 +162,30 @@ class Caller:
         Raises:
             CallFailed: There was none.
         """
-        journal = current_journal()
-        if journal is None:
+        recording = current_recording()
+        if recording is None:
             return await self._ask(model, messages, options, sink, restart)
-        step = journal.next_call()
-        kept = journal.found(step)
-        if kept is not None:
-            return self._again(model, kept, messages, options, sink)
+        content = call_content(messages, options)
+        asked = Asked("call", self.stage, self.name, model.ref, content)
         made = len(self.calls)
-        reply = await self._ask(model, messages, options, sink, restart)
-        message = reply.message.model_dump(mode="json")
-        kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
-        journal.keep(step, {**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
-        return reply
+        async with AsyncExitStack() as place:
+            with self.resting():  # another run may be asking the same, and this one is not silent
+                step = await place.enter_async_context(recording.step(asked))
+            if step.kept is not None:
+                return self._again(model, step.kept, messages, options, sink)
+            try:
+                reply = await self._ask(model, messages, options, sink, restart)
+            except CallFailed as failed:
+                if made < len(self.calls):  # what was not even tried may do another time
+                    step.keep({"failure": failed.failure, "calls": self.calls[made:]})
+                raise
+            except asyncio.CancelledError:
+                step.cut(self.calls[made:])
+                raise
+            message = reply.message.model_dump(mode="json")
+            kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
+            step.keep({**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
+            return reply
 
     def _again(
         self,
@@ -179,18 +195,35 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None,
     ) -> ModelReply:
-        """A reply from the journal, with all that followed from getting it."""
+        """What a call brought before, with all that followed from making it.
+
+        Raises:
+            CallFailed: It failed before, or the run may spend no more.
+            CutBefore: A deadline had cut it off.
+        """
+        later = self._now() - min((record["start"] for record in kept["calls"]), default=0.0)
         for record in kept["calls"]:
-            self.calls.append(record)
+            share = self._begin(model, messages, options)
+            start, end = round(record["start"] + later, 4), round(record["end"] + later, 4)
+            mine: CallRecord = record | {
+                "stage": self.stage,
+                "name": self.name,
+                "start": start,
+                "end": end,
+            }
+            self.calls.append(mine)
             model.note_refused(record["left_out"])
             if self.budget is not None:
-                self.budget.count(record)
-        self.fitting.resume(kept.get("cut", {}))
+                self.budget.end(share, mine)
+        if failure := kept.get("failure"):
+            raise CallFailed(failure)
+        if "message" not in kept:
+            raise CutBefore
+        self.fitting.resume(kept["cut"])
         message = AIMessage.model_validate(kept["message"])
         if sink is not None:
             sink(message.text)
-        ended = kept.get("ended_by", ""), kept.get("remedy", "")
-        return self._read(message, messages, options, ended)
+        return self._read(message, messages, options, (kept["ended_by"], kept["remedy"]))
 
     def _read(
         self,

@@ -255,12 +255,12 @@ class Fitting:
         return list(self.kept().values())
 
     def kept(self) -> dict[str, Degradation]:
-        """The same as a journal keeps it."""
+        """The same as it is kept with a call."""
         cuts = {f"cut {model}": self._cut_for(model) for model in self._cuts}
         return {**self._before, **cuts, **self._told}
 
     def resume(self, kept: Mapping[str, Degradation]) -> None:
-        """Go on from what a process that died had noted."""
+        """Go on from what was noted when a call was made before."""
         self._before |= kept
 
     def _cut_for(self, model: str) -> Degradation:

@@ -14,6 +14,7 @@ from langchain_core.messages import AnyMessage
 
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.models.open import check_model
+from fusion_graph.models.recording import fixed
 from fusion_graph.nodes.router import decide
 from fusion_graph.run.settings import GraphConfig, asked_models
 from fusion_graph.run.toolbox import Toolbox
@@ -64,7 +65,7 @@ async def fan_out(
         "invocation_reason": "",
         "continues": False,
         "seed": random.SystemRandom().getrandbits(32) if settings.seed is None else settings.seed,
-        "nonce": secrets.token_hex(8),
+        "nonce": fixed("nonce", secrets.token_hex(8)),
         "calls": [],
         "degradations": [],
     }

@@ -28,6 +28,7 @@ from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import failed_once, with_remedy
 from fusion_graph.models.open import open_model
 from fusion_graph.models.options import Options
+from fusion_graph.models.recording import fixed
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
@@ -181,7 +182,7 @@ def _briefed(
     conversation: Sequence[AnyMessage], asked: Panelist, researcher: Researcher
 ) -> list[AnyMessage]:
     """Put the conversation under the panel's instructions and the application's own."""
-    today = datetime.now(UTC).date().isoformat()
+    today = fixed("today", datetime.now(UTC).date().isoformat())
     system = panel_system(bool(researcher.by_name), researcher.cap, today, asked.instructions)
     rest = list(conversation)
     if rest and isinstance(rest[0], SystemMessage):

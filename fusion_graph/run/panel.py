@@ -20,6 +20,7 @@ from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
+from fusion_graph.errors import CutBefore
 from fusion_graph.evidence import Ledger, open_ledger
 from fusion_graph.run.deadlines import spent
 from fusion_graph.run.member_clock import MemberClock, TimeUp
@@ -112,6 +113,8 @@ class Panel:
                 finally:
                     self._clocks.discard(clock)
                     clock.end()
+        except CutBefore:
+            raise TimeUp("total") from None
         except TimeoutError:
             if clock is None or not deadline.expired():
                 raise

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
 from fusion_graph.models.options import Options
+from fusion_graph.models.recording import asked_by
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
@@ -101,9 +102,9 @@ async def run_calls(
     room = _room_each(researcher, history, len(calls))
     done_before = len(researcher.done)
     # All are waited for: one that interrupts the run leaves nothing behind that goes on.
-    ended = await asyncio.gather(
-        *(_run(researcher, call, by) for call in calls), return_exceptions=True
-    )
+    work = [_run(researcher, call, by) for call in calls]
+    with asked_by(researcher.caller.stage, researcher.caller.name):
+        ended = await asyncio.gather(*work, return_exceptions=True)
     ran = list[_Used]()
     for end in ended:
         if isinstance(end, BaseException):

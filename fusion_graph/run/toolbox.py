@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -14,8 +15,7 @@ from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.models.journal import Journal
-from fusion_graph.models.recording import current_journal
+from fusion_graph.models.recording import Asked, Recording, asker, current_recording
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
@@ -85,14 +85,14 @@ class Toolbox:
         try:
             if settings.search == "corpus":
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-                return cls(*_kept(corpus, corpus), follow_links=settings.follow_links)
+                return cls(*_kept(corpus, corpus, ["corpus"]), follow_links=settings.follow_links)
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
             search = _search(settings.search)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
             fetcher = _web_fetcher(allowed, blocked, settings.respect_robots)
             return cls(
-                *_kept(search, fetcher),
+                *_kept(search, fetcher, [allowed, blocked]),
                 follow_links=settings.follow_links,
                 followed=followed,
             )
@@ -125,42 +125,67 @@ class Toolbox:
         return tools
 
 
-def _kept(search: SearchProvider, fetcher: PageFetcher) -> tuple[SearchProvider, PageFetcher]:
-    journal = current_journal()
-    if journal is None:
+def _kept(
+    search: SearchProvider, fetcher: PageFetcher, scope: Sequence[Any]
+) -> tuple[SearchProvider, PageFetcher]:
+    """Both as the run's recording wants them, if it has one.
+
+    Args:
+        search: Where is searched.
+        fetcher: What reads pages.
+        scope: What else decides what they bring.
+    """
+    recording = current_recording()
+    if recording is None:
         return search, fetcher
-    return _KeptSearch(search, journal), _KeptFetch(fetcher, journal)
+    return _KeptSearch(search, recording, scope), _KeptFetch(fetcher, recording, scope)
 
 
 class _KeptSearch:
     """A search whose hits are kept: the web answers otherwise the next time."""
 
-    def __init__(self, search: SearchProvider, journal: Journal) -> None:
+    def __init__(self, search: SearchProvider, recording: Recording, scope: Sequence[Any]) -> None:
         self.name = search.name
-        self._search, self._journal = search, journal
+        self._search, self._recording, self._scope = search, recording, scope
 
     async def search(self, query: str, limit: int) -> list[SearchResult]:
-        step = f"search {limit} {query}"
-        hits: list[SearchResult] | None = self._journal.found(step)
-        if hits is None:
-            hits = await self._search.search(query, limit)
-            self._journal.keep(step, hits)
+        asked = Asked("search", *asker(), self.name, [*self._scope, query, limit])
+        hits: list[SearchResult] = await _found(
+            self._recording, asked, lambda: self._search.search(query, limit)
+        )
         return hits
 
 
 class _KeptFetch:
     """A fetcher whose pages are kept."""
 
-    def __init__(self, fetcher: PageFetcher, journal: Journal) -> None:
-        self._fetcher, self._journal = fetcher, journal
+    def __init__(self, fetcher: PageFetcher, recording: Recording, scope: Sequence[Any]) -> None:
+        self._fetcher, self._recording, self._scope = fetcher, recording, scope
 
     async def fetch(self, url: str) -> Page:
-        step = f"page {url}"
-        page: Page | None = self._journal.found(step)
-        if page is None:
-            page = await self._fetcher.fetch(url)
-            self._journal.keep(step, page)
+        asked = Asked("page", *asker(), "", [*self._scope, url])
+        page: Page = await _found(self._recording, asked, lambda: self._fetcher.fetch(url))
         return page
+
+
+async def _found(recording: Recording, asked: Asked, make: Callable[[], Awaitable[Any]]) -> Any:
+    """What a search or a fetch brings, kept: an error too, for a model has been told of it.
+
+    Raises:
+        ToolError: It brings nothing.
+    """
+    async with recording.step(asked) as step:
+        kept = step.kept
+        if kept is None:
+            began = time.monotonic()
+            try:
+                kept = {"found": await make()}
+            except ToolError as error:
+                kept = {"error": [error.code, error.detail]}
+            step.keep({**kept, "seconds": round(time.monotonic() - began, 4)})
+    if failed := kept.get("error"):
+        raise ToolError(*failed)
+    return kept["found"]
 
 
 class _Filtered:

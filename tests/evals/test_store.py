@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import pytest
 
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.evals.store import Store, folder_digest, key_of
-from fusion_graph.models.journal import Journal
-from fusion_graph.state import CallRecord
+from fusion_graph.evals.store import MARK, Store, folder_digest, key_of
 
 
 def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """The records in a folder, whole or not."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != MARK]
 
 
 async def test_what_many_want_at_once_is_made_once_and_kept(tmp_path):
     store, key, made = Store(tmp_path), key_of("panel", "q"), []
 
-    async def make(journal):
+    async def make():
         made.append(1)
         await asyncio.sleep(0)
         return {"calls": [], "text": "wet"}
@@ -29,18 +27,18 @@ async def test_what_many_want_at_once_is_made_once_and_kept(tmp_path):
     found = await asyncio.gather(*(store.once(key, make) for _ in range(20)))
 
     assert len(made) == 1
-    assert [record.fresh for record in found].count(True) == 1
-    assert (await Store(tmp_path).once(key, make)).value == {"calls": [], "text": "wet"}
+    assert all(record == found[0] for record in found)
+    assert await Store(tmp_path).once(key, make) == {"calls": [], "text": "wet"}
     assert len(made) == 1
 
 
 async def test_what_fails_or_is_cancelled_leaves_nothing(tmp_path):
     store, key = Store(tmp_path), key_of("panel", "q")
 
-    async def fail(journal):
+    async def fail():
         raise ValueError("no")
 
-    async def hang(journal):
+    async def hang():
         await asyncio.Event().wait()
 
     with pytest.raises(ValueError, match="no"):
@@ -52,17 +50,18 @@ async def test_what_fails_or_is_cancelled_leaves_nothing(tmp_path):
 
     assert files(tmp_path) == []
 
-    async def make(journal):
+    async def make():
         return {"calls": []}
 
-    assert (await store.once(key, make)).fresh
+    assert await store.once(key, make) == {"calls": []}
 
 
 @pytest.mark.parametrize("left", [b"", b'{"calls": [', b"[]", b"\xff"])
 async def test_a_record_that_is_not_whole_is_made_again(tmp_path, left):
-    store, key = Store(tmp_path), key_of("panel", "q")
+    store, key, made = Store(tmp_path), key_of("panel", "q"), []
 
-    async def make(journal):
+    async def make():
+        made.append(1)
         return {"calls": [], "text": "wet"}
 
     await store.once(key, make)
@@ -70,67 +69,34 @@ async def test_a_record_that_is_not_whole_is_made_again(tmp_path, left):
     path.write_bytes(left)
 
     assert list(store.calls()) == []
-    assert (await store.once(key, make)).fresh
-    assert not (await store.once(key, make)).fresh
+    for _ in range(2):
+        assert await store.once(key, make) == {"calls": [], "text": "wet"}
+    assert len(made) == 2
 
 
-def call(cost: float) -> CallRecord:
-    return {
-        "stage": "panel",
-        "name": "a",
-        "model": "scripted:a",
-        "input_tokens": 1,
-        "output_tokens": 1,
-        "cost_usd": cost,
-        "start": 0.0,
-        "end": 1.0,
-        "outcome": "ok",
-        "left_out": [],
-    }
+@pytest.mark.parametrize("marked", [None, "1", "3"])
+async def test_a_folder_of_another_version_is_refused_and_left_as_it_is(tmp_path, marked):
+    """Its records would be taken for others, or for none, and everything be paid a second time."""
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "abcdef.json").write_text('{"calls": [], "content": "wet"}')
+    if marked is not None:
+        (tmp_path / MARK).write_text(marked)
+
+    with pytest.raises(ConfigurationError, match="another version") as caught:
+        Store(tmp_path)
+
+    assert "another folder, or delete that one" in str(caught.value)
+    assert [path.name for path in files(tmp_path)] == ["abcdef.json"]
 
 
-async def test_steps_of_unfinished_work_are_there_the_next_time_and_counted_once(tmp_path):
-    store, key, step = Store(tmp_path), key_of("panel", "q"), "call 1"
+async def test_a_folder_that_this_version_made_is_gone_on_with(tmp_path):
+    async def make():
+        return {"calls": []}
 
-    async def breaks_off(journal):
-        assert journal.next_call() == step
-        assert journal.found(step) is None
-        journal.keep(step, {"message": {}, "calls": [call(0.25)]})
-        raise ValueError("no")
+    await Store(tmp_path).once(key_of("panel", "q"), make)
 
-    with pytest.raises(ValueError, match="no"):
-        await store.once(key, breaks_off)
-    assert [one["cost_usd"] for one in Store(tmp_path).calls()] == [0.25]
-
-    (path,) = files(tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"after": 100.0}) + "\n")
-
-    async def goes_on(journal):
-        assert journal.next_call() == step
-        assert journal.seconds >= journal.seconds_before == 100.0
-        return {"calls": [*journal.found(step)["calls"], call(0.5)]}
-
-    await store.once(key, goes_on)
-
-    assert [one["cost_usd"] for one in Store(tmp_path).calls()] == [0.25, 0.5]
-    assert [path.suffix for path in files(tmp_path)] == [".json"]
-
-
-@pytest.mark.parametrize("torn", [b'{"step": "call 2", "val', b"{}\n", b"\xff\n", b"[]"])
-def test_a_step_that_was_being_written_is_no_step(tmp_path, torn):
-    path = tmp_path / "work.steps"
-    journal = Journal(path)
-    journal.keep("call 1", {"message": {}, "calls": [call(0.25)]})
-    whole = path.read_bytes()
-    path.write_bytes(whole + torn)
-
-    again = Journal(path)
-    assert again.found("call 2") is None
-    assert path.read_bytes() == whole
-    again.keep("call 2", {"message": {}, "calls": []})
-
-    assert Journal(path).found("call 1")["calls"] == [call(0.25)]
-    assert Journal(path).found("call 2") == {"message": {}, "calls": []}
+    assert await Store(tmp_path).once(key_of("panel", "q"), make) == {"calls": []}
+    assert len(files(tmp_path)) == 1
 
 
 def test_a_key_names_everything_that_decides():
