@@ -223,6 +223,34 @@ async def test_a_writer_that_is_told_mends_its_answer(models, asking):
     assert "4 to 5 times" in request[-1]["content"]
 
 
+async def test_what_the_judge_finds_false_is_mended_too(models, asking):
+    models.script("w", OPINION, TRUE)
+    words = "The price grows with every member, since each one is billed."
+    found = json.dumps({"verdicts": [verdict(1, "contradicted", words)]})
+    models.script("j", json.dumps(BOTH), found)
+
+    report = await report_of(asking(verify="repair"))
+
+    assert (report.status, report.answer) == ("ok", TRUE)
+    stages = report.usage.stages
+    assert (stages["verify"].calls, stages["synthesis"].calls) == (1, 2)
+    assert words in models.calls("w")[-1].body["messages"][-1]["content"]
+
+
+async def test_mending_and_checking_again_spend_from_one_budget(models, asking):
+    used = {"prompt_tokens": 29_000, "completion_tokens": 1_000, "total_tokens": 30_000}
+    words = "The price grows with every member, since each one is billed."
+    found = json.dumps({"verdicts": [verdict(1, "contradicted", words)]})
+    models.script("w", OPINION, {"text": OPINION, "usage": used})
+    models.script("j", json.dumps(BOTH), {"text": found, "usage": used}, found)
+
+    report = await report_of(asking(verify="repair", max_tokens_total=50_000))
+
+    failed = [loss for loss in report.degradations if loss.code == "verify_failed"]
+    assert "max_tokens_total" in failed[0].detail  # at the second look, after both were paid
+    assert report.usage.stages["verify"].calls == 1
+
+
 async def test_an_answer_without_fault_is_written_once(models, asking):
     models.script("w", TRUE)
 

@@ -235,11 +235,11 @@ class FusionConfig(Strict):
     """The model that writes the final answer. Unset: the preset's, or the judge."""
     verify: Verify = Field(default="code", title="Check of the answer")
     """How the final answer's claims are checked on the pages they cite. off: not at all; code: by
-    code alone; model: what code cannot decide goes to `verifier`, in one call; repair: the writer
-    gets what was found false, once, and mends it (with `verifier` set, what that found too)."""
+    code alone; model: what code cannot decide goes to `verifier`, in one call; repair: as model,
+    and the writer gets what was found false, once, mends it, and is checked again."""
     verifier: ModelRef | None = Field(default=None, title="Verifier")
-    """The model that checks claims which code cannot decide. Unset: the judge, with
-    `verify = "model"`; nobody, with `repair`."""
+    """The model that checks claims which code cannot decide, with `verify` set to `model` or
+    `repair`. Unset: the judge."""
     fallbacks: list[ModelRef] = Field(default=[], title="Fallbacks")
     """Models tried in turn when the judge or the writer fails, and asked in the place of panelists
     that failed when too few are left for the quorum (or for a comparison)."""
@@ -370,9 +370,9 @@ class ResolvedConfig(FusionConfig):
     @property
     def asked_to_verify(self) -> Any:
         """The model that checks claims which code cannot decide; None where nobody is asked."""
-        if self.verify == "model":
-            return self.verifier if self.verifier is not None else self.judge
-        return self.verifier if self.verify == "repair" else None
+        if self.verify not in ("model", "repair"):
+            return None
+        return self.verifier if self.verifier is not None else self.judge
 
     @property
     def names(self) -> list[str]:
