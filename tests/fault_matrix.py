@@ -227,3 +227,15 @@ def can_strike(fault: Fault, place: Place) -> bool:
 
 
 CELLS = tuple((fault, place) for fault in FAULTS for place in PLACES if can_strike(fault, place))
+
+STEP = 9
+"""Of the places a fault can strike at, the sample takes every ninth: two or three each."""
+
+
+def sampled(number: int, fault: Fault) -> tuple[tuple[Fault, Place], ...]:
+    """Cells of one fault, those of the next fault at other places."""
+    struck = [cell for cell in CELLS if cell[0] is fault]
+    return tuple(struck[number % min(STEP, len(struck)) :: STEP])
+
+
+SAMPLE = tuple(cell for number, fault in enumerate(FAULTS) for cell in sampled(number, fault))

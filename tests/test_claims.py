@@ -186,6 +186,8 @@ def test_a_citation_after_the_full_stop_belongs_to_the_sentence_before_it() -> N
     assert second["sources"] == [2]
 
 
+# Reading the texts of others alone takes five seconds; each kind of fault has its cases above.
+@pytest.mark.slow
 def test_of_many_faults_planted_into_texts_of_others_nearly_all_are_told() -> None:
     tally = planted_claims.measure(seed=7, per_kind=20, honest=15, untouched=60)
     for kind in planted_claims.KINDS:
@@ -194,9 +196,17 @@ def test_of_many_faults_planted_into_texts_of_others_nearly_all_are_told() -> No
         assert tally.share(kind) >= 0.93, tally.wrong
 
 
-def test_a_hostile_answer_of_two_hundred_thousand_characters_is_checked_to_its_end() -> None:
+def test_a_page_with_a_mark_that_stands_alone_is_read_like_any_other() -> None:
+    page = METRE + "\nน \u0e48 น and \u0e38 again.\n"
+    assert only("The prototype bar was made in 1889 [1].", {1: page})["verdict"] == "supported"
+
+
+@pytest.mark.parametrize("size", [20_000, pytest.param(200_000, marks=pytest.mark.slow)])
+def test_a_hostile_answer_of_tens_of_thousands_of_characters_is_checked_to_its_end(
+    size: int,
+) -> None:
     for piece in (" ", "[", '"a b ', "| a [1] ", "- It has 12,431 seats [1]\n", ". "):
-        answer = "It has 12,431 seats [1].\n\n" + piece * (200_000 // len(piece))
+        answer = "It has 12,431 seats [1].\n\n" + piece * (size // len(piece))
         claims = check_claims(answer, {1: DEPOT, 2: answer})
         assert claims[0]["verdict"] == "supported"
 

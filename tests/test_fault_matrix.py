@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from tests.fault_cells import COSTLY, JUDGE_CODES, PRICE, REASONS, SOLID, Row, play
-from tests.fault_matrix import CELLS, FAULTS, PLACES, Fault, Place
+from tests.fault_matrix import CELLS, FAULTS, PLACES, SAMPLE, Fault, Place
 from tests.scripted_models import ModelServer
 
 TRIES = 3
@@ -34,16 +35,35 @@ class Expected:
     paid: int
 
 
-def test_a_fault_is_called_what_it_is_and_costs_what_it_must(model_server: ModelServer) -> None:
-    # All cells in one test: they run side by side, so that their waits are one.
-    rows = asyncio.run(play(model_server, CELLS))
+PARTS = [
+    pytest.param(SAMPLE, id="a sample of all"),
+    *(
+        pytest.param(
+            [cell for cell in CELLS if PLACES.index(cell[1]) // 3 == third],
+            id=f"{PLACES[3 * third].name} and on",
+            marks=pytest.mark.slow,
+        )
+        for third in range(len(PLACES) // 3)
+    ),
+]
+
+
+@pytest.mark.parametrize("cells", PARTS)
+def test_a_fault_is_called_what_it_is_and_costs_what_it_must(
+    model_server: ModelServer, cells: Sequence[tuple[Fault, Place]]
+) -> None:
+    # Many cells in one test: they run side by side, so that their waits are one.
+    rows = asyncio.run(play(model_server, cells))
 
     wrong = [problem for row in rows for problem in problems(row)]
     assert not wrong, "\n".join(wrong)
-    assert [(row.fault, row.place) for row in rows] == list(CELLS)
+    assert [(row.fault, row.place) for row in rows] == list(cells)
 
 
-def test_the_matrix_is_whole() -> None:
+def test_the_matrix_is_whole_and_its_sample_has_every_fault_and_place() -> None:
+    assert sum(len(part.values[0]) for part in PARTS) == len(SAMPLE) + len(CELLS)
+    assert {fault.name for fault, _ in SAMPLE} == {fault.name for fault in FAULTS}
+    assert {place.name for _, place in SAMPLE} == {place.name for place in PLACES}
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
     assert len({place.name for place in PLACES}) == len(PLACES)
     # Every reason that a model or its provider can give, at every place.

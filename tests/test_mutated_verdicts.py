@@ -26,7 +26,7 @@ from fusion_graph.prompts import repair, writer_material
 from tests.conftest import VERDICT
 
 CASES = 10_000
-SLICE = 2_500
+SLICE = 500
 """Cases of one test: four tests keep both cores of a small machine busy."""
 
 LONGEST = 60_000
@@ -302,7 +302,9 @@ def named(analysis: Analysis) -> list[str]:
     return [*names, *(alone.model for alone in analysis.unique_insights)]
 
 
-@pytest.mark.parametrize("start", range(0, CASES, SLICE))
+@pytest.mark.parametrize(
+    "start", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(SLICE, CASES, SLICE))]
+)
 def test_every_damaged_reply_is_read_or_typed(start):
     seen: Counter[str] = Counter()
     for n in range(start, start + SLICE):

@@ -140,7 +140,8 @@ _INDEXED = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
 def index_words(text: str) -> list[str]:
     """The words by which a place on a page is looked for."""
-    return [without_accents(fold(word)) for word in _INDEXED.findall(text)]
+    words = (without_accents(fold(word)) for word in _INDEXED.findall(text))
+    return [word for word in words if word]  # nothing is left of a Thai vowel that stands alone
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ async def test_the_pipeline_reports_who_was_right_question_by_question(models, t
     assert {len(set(scores[arm].values())) for arm in scores} == {2}
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_difference_about_as_often_as_they_claim():
     truth = true_difference()
     found = [repetition(seed, RESAMPLES) for seed in range(REPETITIONS)]

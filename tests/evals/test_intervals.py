@@ -208,6 +208,7 @@ def answers(rng: random.Random, questions: int, right: float) -> Arm:
     return arm([100.0 * (rng.random() < right) for _ in range(questions)])
 
 
+@pytest.mark.slow
 def test_the_true_difference_is_covered_in_about_95_of_100():
     def draw(rng: random.Random) -> tuple[Arm, Arm]:
         return answers(rng, 200, 0.7), answers(rng, 200, 0.6)
@@ -222,6 +223,7 @@ def test_few_questions_are_covered_nearly_as_well():
     assert covered(draw, 3.0) >= 91
 
 
+@pytest.mark.slow
 def test_arms_of_the_same_ability_are_told_apart_in_about_5_of_100():
     def draw(rng: random.Random) -> tuple[Arm, Arm]:
         return answers(rng, 200, 0.6), answers(rng, 200, 0.6)
