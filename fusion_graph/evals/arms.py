@@ -121,7 +121,10 @@ class Arm:
 
     def public(self) -> dict[str, Any]:
         """What its graph is made with, as plain data without keys or folders of this machine."""
-        return _public(self.configuration)
+        data = self.configuration.public()
+        if data["corpus"] is not None:
+            data["corpus"] = Path(data["corpus"]).name
+        return data
 
     def described(self) -> dict[str, Any]:
         """What it is, as plain data without keys or folders of this machine."""
@@ -130,15 +133,8 @@ class Arm:
             "kind": self.kind,
             "does": HOW[self.kind],
             "corpus_sha256": self.corpus,
-            "settings": _public(self.settings),
+            "settings": {**self.public(), "preset": self.settings.preset},
         }
-
-
-def _public(settings: ResolvedConfig) -> dict[str, Any]:
-    data = settings.public()
-    if data["corpus"] is not None:
-        data["corpus"] = Path(data["corpus"]).name
-    return data
 
 
 def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:

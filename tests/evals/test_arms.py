@@ -66,6 +66,31 @@ def test_a_panel_of_one_model_twice_has_one_solo_arm_and_two_answers(models, tmp
     assert panel(solo) == ["scripted:a"]
 
 
+def test_an_arm_is_its_stack_but_for_what_would_make_it_another(models, tmp_path):
+    given = {
+        "quorum": 3,
+        "grace": 1,
+        "fallbacks": ["scripted:f"],
+        "invocation": "auto",
+        "verify": "model",
+    }
+    stack = stack_file(models, tmp_path, **given)
+
+    def made_with(how: str) -> list:
+        (arm,) = open_arms([f"{stack}{how}"])
+        settings = arm.configuration
+        names = ("quorum", "fallbacks", "invocation", "verify")
+        assert settings.grace == 3600
+        assert arm.described()["settings"]["grace"] == 3600
+        return [getattr(settings, name) for name in names]
+
+    assert made_with("") == [3, ["scripted:f"], "auto", "model"]
+    assert made_with(":no-judge") == [3, ["scripted:f"], "always", "model"]
+    assert made_with(":self") == [None, [], "always", "model"]
+    assert made_with(":best-of-2") == [None, [], "always", "code"]
+    assert made_with(":solo:a") == [None, [], "always", "code"]
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
