@@ -23,7 +23,7 @@ from fusion_graph.errors import CallFailed
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import DEPTH_HEADER, Model, open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 
 AT_ONCE = {"Retry-After": "0"}
 PLAIN = Options()

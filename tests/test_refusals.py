@@ -19,7 +19,7 @@ from fusion_graph.models.failures import (
     wants_tools_listed,
 )
 from fusion_graph.models.open import Model, open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from tests.known_refusals import EXAMPLES
 
 ROWS = {row.name: row for row in REFUSALS}

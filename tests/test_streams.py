@@ -14,7 +14,7 @@ from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from tests.benchmarks.hostile_replies import child
 from tests.hostile_server import HostileServer
 from tests.test_turns import STREAM, stream_of, whole

@@ -18,7 +18,7 @@ from fusion_graph.evals import _prompts as prompts
 from fusion_graph.evals._errors import GraderUnavailable
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
 

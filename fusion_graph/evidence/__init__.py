@@ -14,16 +14,17 @@ from fusion_graph.evidence.claims import Claim, ClaimVerdict, check_claims, pass
 from fusion_graph.evidence.counting import Miscount, miscounted, unfounded
 from fusion_graph.evidence.independence import independent, with_origins
 from fusion_graph.evidence.ledger import Ledger, Pages, close_ledger, no_pages, open_ledger
-from fusion_graph.evidence.merging import merge_sources, with_found
 from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.evidence.sources import (
     QuoteRecord,
     SourceRecord,
+    merge_sources,
     quote_verdict,
     recheck,
     record_of,
     source_list,
     used_sources,
+    with_found,
 )
 
 __all__ = [

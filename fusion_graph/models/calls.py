@@ -31,7 +31,6 @@ from fusion_graph.cost.counts import counted
 from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, OverBudget, TooLong
 from fusion_graph.models._charges import Heard, charged_nothing
 from fusion_graph.models._reading import read_reply
-from fusion_graph.models._sending import send
 from fusion_graph.models._served import served_by
 from fusion_graph.models.apis import (
     API_LOSSES,
@@ -52,8 +51,8 @@ from fusion_graph.models.failures import (
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model
-from fusion_graph.models.options import Options
 from fusion_graph.models.recording import Asked, call_content, current_recording
+from fusion_graph.models.request import Options, send
 from fusion_graph.models.window import tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit

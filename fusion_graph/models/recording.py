@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.state import CallRecord
 
 

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.stage import Stage
 from fusion_graph.run.tool_use import Researcher

@@ -27,8 +27,8 @@ from fusion_graph.models.apis import told_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import failed_once, with_remedy
 from fusion_graph.models.open import open_model
-from fusion_graph.models.options import Options
 from fusion_graph.models.recording import fixed
+from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system

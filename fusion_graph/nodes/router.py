@@ -11,7 +11,7 @@ from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, Syste
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
 from fusion_graph.models.open import open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.run.deadlines import spent
 from fusion_graph.run.stage import OutOfTime, Stage, open_stage

@@ -15,7 +15,7 @@ from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, Ver
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
 from fusion_graph.models.open import Model, open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
 from fusion_graph.run.stage import OutOfTime, Stage
 from fusion_graph.text.mended_json import mended

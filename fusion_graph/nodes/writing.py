@@ -15,7 +15,7 @@ from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.open import Model, open_model
-from fusion_graph.models.options import Options
+from fusion_graph.models.request import Options
 from fusion_graph.nodes.draft import Draft
 from fusion_graph.nodes.join import misread
 from fusion_graph.run.stage import OutOfTime, Stage

@@ -30,8 +30,8 @@ from typing_extensions import TypedDict
 from fusion_graph.errors import CallFailed, Failure, FailureReason, TooLong
 from fusion_graph.langgraph_seams.state_reads import without_checkpoints
 from fusion_graph.models.model_reply import ModelReply
-from fusion_graph.models.options import Options
 from fusion_graph.models.reply import new_call_id, with_call_ids
+from fusion_graph.models.request import Options
 from fusion_graph.models.window import fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.run.first_search import search_first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,15 +19,22 @@ from typing_extensions import TypedDict
 
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import Model
-from fusion_graph.models.options import Options
 from fusion_graph.models.recording import asked_by
+from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
-from fusion_graph.run.toolbox import number_sources
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
-from fusion_tools.render import MAX_FOREIGN_CHARS, visible
+from fusion_tools.normalise import normalise
+from fusion_tools.render import (
+    MAX_FOREIGN_CHARS,
+    foreign_text,
+    page_text,
+    part_end,
+    search_text,
+    visible,
+)
 from fusion_tools.results import is_artifact
 from fusion_tools.sources import SourceBook
 
@@ -241,3 +249,38 @@ def _record(
     }
     researcher.done.append(record)
     return record
+
+
+def number_sources(
+    message: ToolMessage, book: SourceBook, nonce: str, page_characters: int | None = None
+) -> tuple[str, str, list[int]]:
+    """A tool's result as the model is to read it, with its sources numbered.
+
+    Args:
+        message: The tool's message; the web tools' artifact says what was found, another tool's
+            is searched for addresses.
+        book: The researcher's sources so far; new ones are added.
+        nonce: The run's delimiter secret.
+        page_characters: Most characters of a page that are shown; the page says where to read
+            on. None shows what the tool brought.
+
+    Returns:
+        The text, the outcome (`ok` or a failure code) and the ids of the sources in it.
+    """
+    artifact: Any = message.artifact
+    if is_artifact(artifact):
+        ids = book.note(artifact)
+        if artifact["failure"] is not None:
+            return message.text, artifact["failure"]["code"], []
+        if artifact["kind"] == "search":
+            return search_text(artifact, ids, nonce), "ok", ids
+        if page_characters is not None and page_characters < artifact["limit"]:
+            end = part_end(artifact["text"], artifact["offset"], page_characters)
+            artifact = {**artifact, "limit": end - artifact["offset"]}
+        return page_text(artifact, ids[0] if ids else None, nonce), "ok", ids
+    if message.status == "error":
+        code = re.match(r"([a-z_]+): ", message.text)
+        return message.text, code[1] if code else "unavailable", []
+    results = normalise(message.content, artifact)
+    ids = book.note_results(results)
+    return foreign_text(message.text, results, ids, nonce), "ok", ids

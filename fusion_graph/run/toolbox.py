@@ -1,8 +1,7 @@
-"""The tools a panel researches with: which, over what, and how their results are numbered."""
+"""The tools a panel researches with: which, and over what."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
@@ -10,7 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
@@ -22,9 +20,7 @@ from fusion_tools.domains import DomainRules
 from fusion_tools.errors import ToolError
 from fusion_tools.foreign_search import tool_provider
 from fusion_tools.ledger import Followed, FollowLinks, UrlLedger
-from fusion_tools.normalise import normalise
-from fusion_tools.render import foreign_text, page_text, part_end, search_text
-from fusion_tools.results import Page, PageFetcher, SearchProvider, SearchResult, is_artifact
+from fusion_tools.results import Page, PageFetcher, SearchProvider, SearchResult
 from fusion_tools.search import named_search
 from fusion_tools.sharing import SharedFetch, SharedSearch
 from fusion_tools.sources import SourceBook
@@ -228,38 +224,3 @@ def _web_fetcher(
     return WebFetcher(
         allowed_domains=allowed, blocked_domains=blocked, respect_robots=respect_robots
     )
-
-
-def number_sources(
-    message: ToolMessage, book: SourceBook, nonce: str, page_characters: int | None = None
-) -> tuple[str, str, list[int]]:
-    """A tool's result as the model is to read it, with its sources numbered.
-
-    Args:
-        message: The tool's message; the web tools' artifact says what was found, another tool's
-            is searched for addresses.
-        book: The researcher's sources so far; new ones are added.
-        nonce: The run's delimiter secret.
-        page_characters: Most characters of a page that are shown; the page says where to read
-            on. None shows what the tool brought.
-
-    Returns:
-        The text, the outcome (`ok` or a failure code) and the ids of the sources in it.
-    """
-    artifact: Any = message.artifact
-    if is_artifact(artifact):
-        ids = book.note(artifact)
-        if artifact["failure"] is not None:
-            return message.text, artifact["failure"]["code"], []
-        if artifact["kind"] == "search":
-            return search_text(artifact, ids, nonce), "ok", ids
-        if page_characters is not None and page_characters < artifact["limit"]:
-            end = part_end(artifact["text"], artifact["offset"], page_characters)
-            artifact = {**artifact, "limit": end - artifact["offset"]}
-        return page_text(artifact, ids[0] if ids else None, nonce), "ok", ids
-    if message.status == "error":
-        code = re.match(r"([a-z_]+): ", message.text)
-        return message.text, code[1] if code else "unavailable", []
-    results = normalise(message.content, artifact)
-    ids = book.note_results(results)
-    return foreign_text(message.text, results, ids, nonce), "ok", ids
