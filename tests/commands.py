@@ -33,7 +33,7 @@ _PRELOADED = [
     "fusion_graph.cli.resume",
     "fusion_graph.cli.serve",
     "fusion_graph.evals.output",
-    "fusion_graph.evals.expected",
+    "fusion_graph.evals.expected_cost",
     "fusion_graph.graph",
     "fusion_graph.faces.server.app",
     "fusion_graph.offline._chat",

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fusion_graph.cli.answer import write_out
-from fusion_graph.cli.evaluating import Bar, open_bar
+from fusion_graph.cli.eval_progress import Bar, open_bar
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.errors import ConfigurationError, FusionError, OutputFailed
 from fusion_graph.text.phrases import clean
@@ -25,9 +25,9 @@ from fusion_graph.text.phrases import clean
 if TYPE_CHECKING:
     from fusion_graph.evals.comparison import Results
     from fusion_graph.evals.datasets import Dataset
-    from fusion_graph.evals.expected import Expected
+    from fusion_graph.evals.expected_cost import ExpectedCost
     from fusion_graph.evals.intervals import Interval
-    from fusion_graph.evals.output.evaluation import Evaluation
+    from fusion_graph.evals.output.finished import Evaluation
     from fusion_graph.evals.runner import Outcome, Plan
     from fusion_graph.evals.spending import CapReached, Spending
     from fusion_graph.evals.store import Store
@@ -46,7 +46,7 @@ PIPE_COLUMNS = 120
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationRequest:
     """What was asked for on the command line.
 
     Attributes:
@@ -80,7 +80,7 @@ class Evaluated:
     quiet: bool = False
 
 
-def evaluate(request: Evaluated) -> int:
+def evaluate(request: EvaluationRequest) -> int:
     """Run an evaluation, or the rest of one, and print what it shows. Returns the exit code.
 
     Raises:
@@ -89,7 +89,7 @@ def evaluate(request: Evaluated) -> int:
         OutputFailed: The results could not be written.
     """
     from fusion_graph.evals.datasets import read_dataset, select
-    from fusion_graph.evals.expected import expected_cost
+    from fusion_graph.evals.expected_cost import expected_cost
     from fusion_graph.evals.spending import Spending
     from fusion_graph.evals.store import Store
 
@@ -128,7 +128,7 @@ def _dataset_file(given: str) -> Path:
     return path
 
 
-def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Plan:
+def _plan(request: EvaluationRequest, dataset: Dataset, questions: Sequence[Any]) -> Plan:
     from fusion_graph.evals.arms import open_arms
     from fusion_graph.evals.grader import GraderSettings
     from fusion_graph.evals.runner import Plan
@@ -160,7 +160,7 @@ def _plan(request: Evaluated, dataset: Dataset, questions: Sequence[Any]) -> Pla
     return plan
 
 
-def _expected(expected: Expected, cap: float | None, answers: int) -> str:
+def _expected(expected: ExpectedCost, cap: float | None, answers: int) -> str:
     """What the whole will cost, in words, and whether the cap will let it."""
     known = f"${expected.likely:.4f} in all, grading included"
     spread = f"(${expected.low:.4f} to ${expected.high:.4f}); what is kept already costs nothing"
@@ -223,9 +223,11 @@ def _stopped(cap: CapReached, outcome: Outcome, arms: int) -> str:
     )
 
 
-def _evaluation(request: Evaluated, dataset: Dataset, plan: Plan, outcome: Outcome) -> Evaluation:
+def _evaluation(
+    request: EvaluationRequest, dataset: Dataset, plan: Plan, outcome: Outcome
+) -> Evaluation:
     from fusion_graph.evals.comparison import compare
-    from fusion_graph.evals.output.evaluation import Evaluation
+    from fusion_graph.evals.output.finished import Evaluation
     from fusion_graph.evals.tallies import POLICIES
     from fusion_graph.report.build import versions
 
@@ -244,7 +246,7 @@ def _evaluation(request: Evaluated, dataset: Dataset, plan: Plan, outcome: Outco
     )
 
 
-def command(request: Evaluated, grader: str | None) -> str:
+def command(request: EvaluationRequest, grader: str | None) -> str:
     """The command line that makes the same figures: without what only says how it is run."""
     arms = ",".join(item.strip() for item in request.arms)
     parts = ["fusion-graph", "eval", "--dataset", request.dataset, "--arms", arms]

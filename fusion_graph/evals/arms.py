@@ -1,27 +1,27 @@
 """Arms: who answers the questions, as named on the command line.
 
-    budget                      the panel of a stack: its panelists, judge and writer
+    budget                      the panel of a preset: its panelists, judge and writer
     budget:solo                 each of its panelists alone, an arm each (budget:solo:NAME: one)
     budget:no-judge             the panel's answers straight to the writer, without a comparison
     budget:self                 its first panelist twice, with its judge and its writer
     budget:best-of-3            three answers of its first panelist, of which one is taken
-    openai:gpt-5.5              that model alone, with the first stack's tools and limits
+    openai:gpt-5.5              that model alone, with the first preset's tools and limits
 
-A stack is a preset's name or a preset file. Each arm is a configuration of the graph that users run
+A preset is named, or its file is. Each arm is a configuration of the graph that users run
 (`Arm.configuration`, `Arm.course`), and its answer is that graph's own. What differs from the
-stack's settings, and why:
+preset's settings, and why:
 
 - Everybody is waited for: a quorum is followed by the longest `grace` there is, for who is fast on
   a day must not decide who is measured.
-- A stack's fallbacks stand in as they do for its users, for its panel and its panel without a
+- A preset's fallbacks stand in as they do for its users, for its panel and its panel without a
   judge. The other arms have none: a stand-in's answer would be marked as theirs.
-- A stack with `invocation = "auto"` or `"never"` decides as it does for its users; the other arms
+- A preset with `invocation = "auto"` or `"never"` decides as it does for its users; the other arms
   always ask those that they are named for.
 - An answer that is somebody's own words (solo, best-of-N) is checked by code at most: nobody is
   paid to check or mend what no writer wrote.
 
-Of best-of-N's answers the stack's judge compares all, and the one that stands in most points of its
-consensus is taken, with ties broken by the shuffled labels ("universal self-consistency",
+Of best-of-N's answers the preset's judge compares all, and the one that stands in most points of
+its consensus is taken, with ties broken by the shuffled labels ("universal self-consistency",
 arXiv:2311.17311): the judge is never asked for a winner.
 """
 
@@ -58,7 +58,7 @@ LONGEST_GRACE = 3600.0
 """Seconds: the most that `grace` may be."""
 
 _FORM = re.compile(
-    r"(?P<stack>.+?):(?P<how>panel|no-judge|self|best-of-(?P<count>\d+)|solo(?::(?P<member>.+))?)"
+    r"(?P<preset>.+?):(?P<how>panel|no-judge|self|best-of-(?P<count>\d+)|solo(?::(?P<member>.+))?)"
 )
 
 _FORMS = (
@@ -74,7 +74,7 @@ class Arm:
     Attributes:
         name: As the command line takes it.
         kind: What it does.
-        settings: Of its stack, with the panel that it asks.
+        settings: Of its preset, with the panel that it asks.
         corpus: Hash of the documents that are searched; None where the web is, or nothing.
     """
 
@@ -151,14 +151,14 @@ def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:
     if not items:
         raise ConfigurationError("--arms names nobody.", _FORMS)
     parsed = [_parse(item) for item in items]
-    first = next((stack for stack, _, _, _ in parsed if stack is not None), None)
+    first = next((preset for preset, _, _, _ in parsed if preset is not None), None)
     base = _settings(first) if first is not None else None
     arms: list[Arm] = []
-    for item, (stack, kind, count, member) in zip(items, parsed, strict=True):
-        if stack is None:
+    for item, (preset, kind, count, member) in zip(items, parsed, strict=True):
+        if preset is None:
             arms.append(Arm(item, "solo", _alone(item, base)))
         else:
-            arms += _of_stack(stack, _settings(stack), kind, count, member)
+            arms += _of_preset(preset, _settings(preset), kind, count, member)
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
@@ -167,7 +167,7 @@ def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:
 
 
 def _parse(item: str) -> tuple[str | None, Kind, int, str | None]:
-    """Stack, kind, count and member of an arm; the stack is None for a model alone."""
+    """Preset, kind, count and member of an arm; the preset is None for a model alone."""
     match = _FORM.fullmatch(item)
     if match:
         how = match["how"].partition(":")[0]
@@ -177,14 +177,14 @@ def _parse(item: str) -> tuple[str | None, Kind, int, str | None]:
                 raise ConfigurationError(
                     f"--arms: {item} asks for {count} answers.", f"Give 2 to {MAX_PANEL}."
                 )
-            return match["stack"], "best-of", count, None
+            return match["preset"], "best-of", count, None
         kinds: dict[str, Kind] = {
             "panel": "panel",
             "no-judge": "no-judge",
             "self": "self",
             "solo": "solo",
         }
-        return match["stack"], kinds[how], 0, match["member"]
+        return match["preset"], kinds[how], 0, match["member"]
     if ":" not in item or item.endswith(".toml"):
         return item, "panel", 0, None
     return None, "solo", 0, None
@@ -209,19 +209,19 @@ def _alone(model: str, base: ResolvedConfig | None) -> ResolvedConfig:
     return base.model_copy(update={"panel": member})
 
 
-def _of_stack(
-    stack: str, settings: ResolvedConfig, kind: Kind, count: int, member: str | None
+def _of_preset(
+    preset: str, settings: ResolvedConfig, kind: Kind, count: int, member: str | None
 ) -> list[Arm]:
     if kind == "solo":
-        return _solos(stack, settings, member)
+        return _solos(preset, settings, member)
     if kind in ("panel", "no-judge"):
-        return [Arm(stack if kind == "panel" else f"{stack}:{kind}", kind, settings)]
+        return [Arm(preset if kind == "panel" else f"{preset}:{kind}", kind, settings)]
     first = settings.panel[0]
     several = settings.model_copy(update={"panel": [first] * (count or 2)})
-    return [Arm(f"{stack}:best-of-{count}" if count else f"{stack}:self", kind, several)]
+    return [Arm(f"{preset}:best-of-{count}" if count else f"{preset}:self", kind, several)]
 
 
-def _solos(stack: str, settings: ResolvedConfig, member: str | None) -> list[Arm]:
+def _solos(preset: str, settings: ResolvedConfig, member: str | None) -> list[Arm]:
     """An arm for each panelist, one for those that are the same."""
     arms: list[Arm] = []
     known: list[Panelist] = []
@@ -230,13 +230,13 @@ def _solos(stack: str, settings: ResolvedConfig, member: str | None) -> list[Arm
         if plain not in known:
             known.append(plain)
             alone = settings.model_copy(update={"panel": [panelist]})
-            arms.append(Arm(f"{stack}:solo:{name}", "solo", alone))
+            arms.append(Arm(f"{preset}:solo:{name}", "solo", alone))
     if member is None:
         return arms
-    chosen = [arm for arm in arms if arm.name == f"{stack}:solo:{member}"]
+    chosen = [arm for arm in arms if arm.name == f"{preset}:solo:{member}"]
     if not chosen:
         raise ConfigurationError(
-            f"--arms: {stack} has no panelist '{member}'.",
+            f"--arms: {preset} has no panelist '{member}'.",
             f"It has {', '.join(arm.name.rpartition(':')[2] for arm in arms)}.",
         )
     return chosen
@@ -259,7 +259,7 @@ def _ready(arm: Arm, draco: bool) -> Arm:
 
 
 def providers_of(arms: Iterable[Arm]) -> dict[str, Any]:
-    """The endpoints of all stacks by name, so that the grader may be at one of them."""
+    """The endpoints of all presets by name, so that the grader may be at one of them."""
     found: dict[str, Any] = {}
     for arm in arms:
         found = {**arm.settings.providers, **found}

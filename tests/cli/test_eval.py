@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.cli.eval import STOPPED, Evaluated, command, evaluate
+from fusion_graph.cli.eval import STOPPED, EvaluationRequest, command, evaluate
 from fusion_graph.errors import ConfigurationError, FusionError
 from fusion_graph.evals.datasets import read_dataset
 from tests.commands import run
@@ -63,7 +63,7 @@ def test_the_offline_preset_is_compared_with_its_panelists_without_key_or_grader
 
 
 def test_a_stack_file_goes_in_and_a_verdict_comes_out(models, scripted, capsys):
-    assert evaluate(Evaluated(**scripted(6))) == 0
+    assert evaluate(EvaluationRequest(**scripted(6))) == 0
 
     out, err = capsys.readouterr()
     assert "is better than" in out
@@ -83,7 +83,7 @@ def test_what_it_will_cost_is_said_before_anybody_is_paid(models, scripted, caps
         models.script(name, {"status": 402})
 
     with pytest.raises(FusionError, match=r"insufficient_credits"):
-        evaluate(Evaluated(**given, max_cost=0.0001))
+        evaluate(EvaluationRequest(**given, max_cost=0.0001))
 
     _, err = capsys.readouterr()
     assert re.match(r"4 answers, about \$0\.\d{4} in all, grading included \(\$0\.", err)
@@ -91,7 +91,7 @@ def test_what_it_will_cost_is_said_before_anybody_is_paid(models, scripted, caps
 
 
 def test_quiet_says_nothing_but_the_result(scripted, capsys):
-    assert evaluate(Evaluated(**scripted(), quiet=True)) == 0
+    assert evaluate(EvaluationRequest(**scripted(), quiet=True)) == 0
     assert capsys.readouterr().err == ""
 
 
@@ -99,7 +99,7 @@ def test_the_cap_stops_the_run_says_how_to_go_on_and_leaves_no_results(models, s
     given = scripted(8)
     each = sum(PRICES.values())
 
-    assert evaluate(Evaluated(**given, max_cost=3 * each, concurrency=1)) == STOPPED
+    assert evaluate(EvaluationRequest(**given, max_cost=3 * each, concurrency=1)) == STOPPED
     out, err = capsys.readouterr()
     assert out == ""
     assert "higher --max-cost goes on" in err
@@ -107,10 +107,10 @@ def test_the_cap_stops_the_run_says_how_to_go_on_and_leaves_no_results(models, s
     assert not (Path(given["out"]) / "results.json").exists()
 
     before = len(models.calls())
-    assert evaluate(Evaluated(**given, max_cost=3 * each, limit=whole)) == 0
+    assert evaluate(EvaluationRequest(**given, max_cost=3 * each, limit=whole)) == 0
     assert len(models.calls()) == before
 
-    assert evaluate(Evaluated(**given, max_cost=100)) == 0
+    assert evaluate(EvaluationRequest(**given, max_cost=100)) == 0
     assert counts(models) == dict.fromkeys("abcjw", 8)
 
 
@@ -138,7 +138,7 @@ def test_a_model_that_marks_is_asked_and_named(models, scripted, capsys):
     models.script("g", '{"verdict": "CORRECT"}')
     given = scripted(2, reference="It is wet.")
 
-    assert evaluate(Evaluated(**given, grader="scripted:g", passes=1, policy="strict")) == 0
+    assert evaluate(EvaluationRequest(**given, grader="scripted:g", passes=1, policy="strict")) == 0
 
     assert counts(models)["g"] == 4
     data = json.loads((Path(given["out"]) / "results.json").read_text())
@@ -149,7 +149,7 @@ def test_a_model_that_marks_is_asked_and_named(models, scripted, capsys):
 
 def test_a_grader_without_its_key_is_found_before_anybody_is_paid(models, scripted):
     with pytest.raises(ConfigurationError) as caught:
-        evaluate(Evaluated(**scripted(1, reference="It is wet.")))
+        evaluate(EvaluationRequest(**scripted(1, reference="It is wet.")))
 
     assert "OPENROUTER_API_KEY" in str(caught.value)
     assert "--grader" in str(caught.value)
@@ -166,13 +166,13 @@ def test_a_grader_without_its_key_is_found_before_anybody_is_paid(models, script
 )
 def test_what_cannot_work_is_said_in_words(wrong, says, scripted):
     with pytest.raises(ConfigurationError, match=re.escape(says)):
-        evaluate(Evaluated(**{**scripted(), **wrong}))
+        evaluate(EvaluationRequest(**{**scripted(), **wrong}))
 
 
 def test_a_sample_asks_part_of_the_questions_and_is_part_of_the_command(models, scripted):
     given = scripted(6)
 
-    assert evaluate(Evaluated(**given, sample=2, seed=3, quiet=True)) == 0
+    assert evaluate(EvaluationRequest(**given, sample=2, seed=3, quiet=True)) == 0
 
     data = json.loads((Path(given["out"]) / "results.json").read_text())
     assert len(data["dataset"]["asked"]) == 2
@@ -181,7 +181,7 @@ def test_a_sample_asks_part_of_the_questions_and_is_part_of_the_command(models, 
 
 
 def test_the_command_can_be_given_to_a_shell_again():
-    request = Evaluated(dataset="my set.jsonl", arms=["a,b", "c"])
+    request = EvaluationRequest(dataset="my set.jsonl", arms=["a,b", "c"])
     assert command(request, None) == "fusion-graph eval --dataset 'my set.jsonl' --arms a,b,c"
 
 

@@ -12,7 +12,7 @@ from fusion_graph.evals.arms import Arm, Kind
 from fusion_graph.evals.comparison import compare
 from fusion_graph.evals.datasets import Dataset
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.tallies import STRICT
 from fusion_graph.state import CallRecord

@@ -151,9 +151,9 @@ def _eval(
     4 stopped at --max-cost; the same command with a higher one goes on
     130 interrupted; the same command goes on
     """
-    from fusion_graph.cli.eval import Evaluated, evaluate
+    from fusion_graph.cli.eval import EvaluationRequest, evaluate
 
-    request = Evaluated(
+    request = EvaluationRequest(
         dataset=dataset,
         arms=arms,
         grader=grader,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fusion_graph.evals.output.data import answer_lines, as_json, results_data, seconds_lines
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.html import render_html
 from fusion_graph.evals.output.markdown import render_markdown
 from fusion_graph.evals.store import write_whole

@@ -12,7 +12,7 @@ from fusion_graph.evals._contamination import leaked_sources
 from fusion_graph.evals._scoring import QuestionScore
 from fusion_graph.evals.comparison import ArmFigures, Comparison, tokens_of
 from fusion_graph.evals.intervals import Interval
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.words import caveats, comparison_words, verdict_words
 from fusion_graph.evals.runner import Marked
 from fusion_graph.report.html.strangers import encodable

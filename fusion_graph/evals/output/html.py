@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from fusion_graph.evals.output import _plots as plots
 from fusion_graph.evals.output import words
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.report.html.panel import hue
 from fusion_graph.report.html.strangers import readable
 

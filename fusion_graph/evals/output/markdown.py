@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from fusion_graph.evals.comparison import Comparison
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.words import (
     caveats,
     comparison_words,

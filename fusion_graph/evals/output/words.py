@@ -5,7 +5,7 @@ from __future__ import annotations
 from fusion_graph.evals._questions import Check, Programs
 from fusion_graph.evals.comparison import ArmFigures, Comparison
 from fusion_graph.evals.intervals import FEWEST_PAIRS, NO_DIFFERENCE, Interval
-from fusion_graph.evals.output.evaluation import Evaluation
+from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.sandbox import Suite
 from fusion_graph.text.phrases import counted
 

@@ -9,7 +9,7 @@ import pytest
 
 from fusion_graph.evals.arms import open_arms
 from fusion_graph.evals.datasets import read_dataset
-from fusion_graph.evals.expected import expected_cost
+from fusion_graph.evals.expected_cost import expected_cost
 from fusion_graph.evals.grader import GraderSettings
 from fusion_graph.evals.runner import Plan, run
 from fusion_graph.evals.spending import Spending

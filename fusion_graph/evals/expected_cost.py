@@ -21,7 +21,7 @@ from fusion_graph.evals.runner import Plan
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedCost:
     """US dollars of a whole evaluation, grading included; an answer that arms share counts once.
 
     Attributes:
@@ -37,7 +37,7 @@ class Expected:
     unknown: tuple[str, ...] = ()
 
 
-def expected_cost(plan: Plan) -> Expected:
+def expected_cost(plan: Plan) -> ExpectedCost:
     """What a plan will cost, from its first answer to its last mark.
 
     The questions are taken for as long as they are on average: what a call costs grows with its
@@ -62,7 +62,7 @@ def expected_cost(plan: Plan) -> Expected:
         if marking is None:
             unknown.add(plan.grader.model)
         sums[case] += marking or 0.0
-    return Expected(sums["low"], sums["likely"], sums["high"], tuple(sorted(unknown)))
+    return ExpectedCost(sums["low"], sums["likely"], sums["high"], tuple(sorted(unknown)))
 
 
 _DECIDES = (
