@@ -10,9 +10,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from fusion_graph import EmptyQuestion, create_fusion_graph
 from fusion_graph.state.conversation import (
     TOLD_CHARACTERS,
+    attachments,
     calls_as_text,
     cut_conversation,
-    modalities,
     question_of,
     transcript,
 )
@@ -202,13 +202,13 @@ async def test_the_panel_is_asked_by_the_user_even_if_the_parents_model_spoke_la
     ],
 )
 def test_attachments_are_known_by_their_kind(block, kind):
-    assert modalities([HumanMessage("Hello."), HumanMessage(["Look:", block])]) == {kind}
+    assert set(attachments([HumanMessage("Hello."), HumanMessage(["Look:", block])])) == {kind}
 
 
 def test_text_is_no_attachment():
     messages = [HumanMessage("An image."), AIMessage([{"type": "text", "text": "file"}])]
 
-    assert modalities(messages) == set()
+    assert set(attachments(messages)) == set()
 
 
 def test_the_transcript_says_who_said_what_and_names_attachments():
@@ -299,4 +299,4 @@ def test_a_cut_message_keeps_its_picture_and_says_what_is_missing():
     (kept,) = cut_conversation([HumanMessage([{"type": "text", "text": "w" * 900}, PICTURE])], 400)
 
     assert kept.text == "w" * 400 + "\n[cut here: 500 more characters]"
-    assert modalities([kept]) == {"image"}
+    assert set(attachments([kept])) == {"image"}

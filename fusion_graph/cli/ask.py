@@ -12,6 +12,7 @@ from typing import Any
 from fusion_graph.cli.report import STANDARD, check_writable
 from fusion_graph.cli.running import Output, show
 from fusion_graph.errors import ConfigurationError, EmptyQuestion
+from fusion_graph.text.json_data import whole_characters
 
 FROM_STDIN = "-"
 
@@ -86,7 +87,7 @@ def read_question(written: str) -> str:
         missing = "Nothing came from standard input"
     else:
         # Bytes that are no text arrive as lone surrogates, which no API takes.
-        question = written.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        question = whole_characters(written)
         missing = "The question is empty"
     if not question.strip():
         raise EmptyQuestion(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage
+
+from fusion_graph.state.conversation import attachments
 
 Case = Literal["low", "likely", "high"]
 CASES: tuple[Case, ...] = ("low", "likely", "high")
@@ -76,13 +77,3 @@ def message_tokens(messages: Iterable[BaseMessage], case: Case) -> int:
     text += sum(text_tokens(json.dumps(args, default=str), case) for args in made)
     images = attachments(messages)["image"]
     return text + images * IMAGE_TOKENS[case] + len(messages) * MESSAGE_TOKENS[case]
-
-
-def attachments(messages: Iterable[BaseMessage]) -> Counter[str]:
-    """How many attachments of each kind messages hold: `image`, `audio`, `file`, `video`."""
-    found: Counter[str] = Counter()
-    for message in messages:
-        for block in message.content if isinstance(message.content, list) else ():
-            said = str(block.get("type", "")) if isinstance(block, dict) else ""
-            found.update(kind for kind in ("image", "audio", "file", "video") if kind in said)
-    return found

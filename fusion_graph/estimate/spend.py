@@ -13,10 +13,10 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
-from fusion_graph.cost.tokens import CASES, Case, attachments, message_tokens
+from fusion_graph.cost.tokens import CASES, Case, message_tokens
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
-from fusion_graph.state.conversation import question_of
+from fusion_graph.state.conversation import attachments, question_of
 
 _Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
 """Calls with what each costs in US dollars, or None where nobody knows."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_graph.evals._errors import DatasetError
+from fusion_graph.text.json_data import has_half_characters
 
 LINE_BYTES = 4 * 2**20
 """Longest line: DRACO's are about 20 kB, and a file without line breaks should not fill memory."""
@@ -71,13 +72,13 @@ def decoded(value: Any) -> Any:
         return value
     try:
         data = json.loads(value, parse_constant=_no_number, parse_int=_whole)
-        json.dumps(data, ensure_ascii=False).encode()
+        text = json.dumps(data, ensure_ascii=False)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from None
-    except UnicodeEncodeError:
-        raise ValueError("half a surrogate pair stands in a string") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if has_half_characters(text):
+        raise ValueError("half a surrogate pair stands in a string")
     return data
 
 

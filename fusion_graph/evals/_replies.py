@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fusion_graph.evals._prose import stated, taken_back, withdrawn
+from fusion_graph.text.mended_json import json_objects
 from fusion_graph.text.thinking import without_thinking
 
 VERDICT_KEYS = ("verdict", "criterion_status")
@@ -20,9 +21,6 @@ REFERENCE_WORDS = {"CORRECT": True, "INCORRECT": False, "NOT CORRECT": False}
 
 REASON_CHARACTERS = 2000
 """How much of a justification is kept."""
-
-MOST_OBJECTS = 50
-"""Braces looked at in one reply; a grader writes one object."""
 
 
 class Unreadable(Exception):
@@ -50,13 +48,13 @@ def read_verdict(text: str, words: Mapping[str, bool], *, bare: bool = False) ->
         raise Unreadable("the reply was empty")
     if bare:
         return _bare(text, words)
-    objects = [found for found in _objects(text) if _first(found[0], VERDICT_KEYS) is not None]
+    objects = [item for item in json_objects(text) if _first(item.data, VERDICT_KEYS) is not None]
     if objects:
-        said = [_word(_first(data, VERDICT_KEYS), words, text) for data, _, _ in objects]
+        said = [_word(_first(item.data, VERDICT_KEYS), words, text) for item in objects]
         verdict = _agreed(said, text)
-        if _doubted(text, objects[0][1], objects[-1][2], verdict):
+        if _doubted(text, objects[0].start, objects[-1].end, verdict):
             raise Unreadable(f"the verdict is doubted in {text[:200]!r}")
-        reasons = (_first(data, REASON_KEYS) for data, _, _ in objects)
+        reasons = (_first(item.data, REASON_KEYS) for item in objects)
         return verdict, _reason(next((one for one in reasons if isinstance(one, str)), ""))
     cut = _CUT_OFF.match(text)
     if cut:
@@ -120,20 +118,3 @@ def _word(value: Any, words: Mapping[str, bool], text: str) -> bool:
 def _first(data: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     lowered = {key.strip().lower(): value for key, value in data.items()}
     return next((lowered[key] for key in keys if key in lowered), None)
-
-
-def _objects(text: str) -> Iterator[tuple[Mapping[str, Any], int, int]]:
-    """JSON objects in the text and where they stand, outermost ones, from left to right."""
-    decoder = json.JSONDecoder(strict=False)
-    start = text.find("{")
-    for _ in range(MOST_OBJECTS):
-        if start == -1:
-            return
-        try:
-            data, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            if isinstance(data, dict):
-                yield data, start, end
-        start = text.find("{", end)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from fusion_graph.errors import UnreadableVerdict
 from fusion_graph.judgement._labels import ITEMS_LIMIT, labels_in
 from fusion_graph.judgement.verdict import Verdict, listed
-from fusion_graph.text.mended_json import DEEPEST, LONGEST, mended
+from fusion_graph.text.mended_json import DEEPEST, LONGEST, Mended, json_objects, mended
 from fusion_graph.text.thinking import without_thinking
 
 
@@ -47,9 +46,15 @@ def find_verdict(text: str) -> ReadVerdict:
     if not text:
         raise UnreadableVerdict("judge_empty_completion", "The reply was empty.")
     mismatch: UnreadableVerdict | None = None
-    for data, cut in reversed(list(_objects(text))):
+    # Inside an object that nothing could be made of, only a verdict is worth a look.
+    found = [
+        item
+        for item in json_objects(text, _mend)
+        if not item.within_broken or _is_verdict(item.data)
+    ]
+    for item in reversed(found):
         try:
-            return ReadVerdict(_verdict(data), cut)
+            return ReadVerdict(_verdict(item.data), item.cut)
         except UnreadableVerdict as error:
             mismatch = mismatch or error
     if mismatch is not None:
@@ -113,48 +118,22 @@ def _sides(side: Any) -> list[Any]:
 KEYS = frozenset({*Verdict.model_fields, "analysis"})
 """What tells a verdict from any other object."""
 
-MOST_TRIES = 50
-"""Most places of a text at which an object is looked for, and most that are mended."""
-
 _KEY = re.compile("|".join(sorted(KEYS)))
 
 
-def _objects(text: str) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    """The objects of a text, outermost ones, in order, and whether each broke off."""
-    decoder = json.JSONDecoder(strict=False)
-    start, tries, broken = text.find("{"), 0, False
-    while start != -1 and tries < MOST_TRIES:
-        tries += 1
-        cut = False
-        try:
-            data, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            data, end, cut = _broken(text, start)
-        if isinstance(data, dict):
-            # Inside an object that nothing could be made of, only a verdict is worth a look.
-            if not (broken and data.keys().isdisjoint(KEYS)):
-                yield data, cut
-        else:
-            end, broken = start + 1, True
-        start = text.find("{", end)
-
-
-def _broken(text: str, start: int) -> tuple[Any, int, bool]:
-    """What an object that is no JSON was meant to be, where it ends, and whether it broke off."""
+def _mend(text: str, start: int) -> Mended | None:
     # Prose has braces too: what is mended names a part of a verdict right at its beginning.
     head = text[start : start + 80]
     if not (_KEY.search(head) and re.match(r"\{\s*(?:[\"'“{/#\w]|$)", head)):
-        return None, start, False
+        return None
     end, whole = _extent(text, start)
     tail = text[start:].rstrip().removesuffix("```").rstrip()
     if end is not None and end != _IN_A_QUOTE:
-        return mended(text[start:end]), end, False
+        return Mended(mended(text[start:end]), end)
     # A quote that is not escaped hides where the object ends.
     if end == _IN_A_QUOTE and tail.endswith("}") and _is_verdict(data := mended(tail)):
-        return data, len(text), False
-    if whole is None:
-        return None, start, False
-    return mended(whole), len(text), True
+        return Mended(data, len(text))
+    return Mended(mended(whole), len(text), cut=True) if whole is not None else None
 
 
 def _is_verdict(data: Any) -> bool:

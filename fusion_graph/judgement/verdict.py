@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from fusion_graph.judgement._labels import ITEMS_LIMIT, first_label, labels_in
+from fusion_graph.text.json_data import whole_characters
 
 LONGEST_TEXT = 20_000
 """Most characters kept of one text."""
@@ -85,17 +86,14 @@ def _kept(kind: type[BaseModel], key: str) -> Any:
     return BeforeValidator(keep)
 
 
-_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
-
-
-def _whole_characters(value: Any) -> Any:
-    """The text without halves of surrogate pairs: half an emoji is no reason to lose a verdict."""
+def _bounded(value: Any) -> Any:
+    """The text, cut to its bound, without halves of surrogate pairs."""
     if not isinstance(value, str):
         return value
-    return _HALF_A_CHARACTER.sub("\ufffd", value[:LONGEST_TEXT])
+    return whole_characters(value[:LONGEST_TEXT])
 
 
-Text = Annotated[str, BeforeValidator(_whole_characters), Field(min_length=1)]
+Text = Annotated[str, BeforeValidator(_bounded), Field(min_length=1)]
 Label = Annotated[str, BeforeValidator(first_label)]
 Labels = Annotated[list[str], BeforeValidator(labels_in)]
 Ids = Annotated[list[int], BeforeValidator(_ids)]

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fusion_graph.text.json_data import whole_characters
+
 DEEPEST = 8
 """Most wrappings of one error in another that are undone."""
 
@@ -289,7 +291,7 @@ def _tidy(text: str) -> str:
 
 def _sentence(said: str, provider: str, native: str, error: BaseException) -> str:
     """The words with who said them, where a gateway tells; never an empty line."""
-    said = " ".join(_tidy(said).split()).encode("utf-8", "replace").decode()
+    said = whole_characters(" ".join(_tidy(said).split()))
     if not _informs(said) and (provider or native):
         who = provider or "The provider"
         why = f", finish reason {native}" if native and native != "error" else ""

@@ -12,6 +12,7 @@ from fusion_graph.cost.counts import usable_usage
 from fusion_graph.errors import ErrorReply, ReplyTooLarge
 from fusion_graph.models._stream import MOST_TEXT, text_of_parts
 from fusion_graph.models.reply import new_call_id
+from fusion_graph.text.json_data import encodable
 
 DEEPEST = 64
 """Most levels of a call's arguments, and of a field that we do not know; a checkpoint holds 256,
@@ -189,17 +190,6 @@ def fits(value: Any, depth: int = 0) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return not isinstance(value, int) or abs(value) < 2**63
-
-
-def encodable(value: Any) -> Any:
-    """JSON data without halves of surrogate pairs, which no file and no checkpoint takes."""
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [encodable(item) for item in value]
-    if isinstance(value, dict):
-        return {encodable(key): encodable(item) for key, item in value.items()}
-    return value
 
 
 def _error_reply(error: Any) -> ErrorReply:

@@ -20,6 +20,7 @@ from typing import Any
 
 from fusion_graph.errors import ReplyTooLarge
 from fusion_graph.models._http import MOST_BODY_BYTES, MOST_PARTS
+from fusion_graph.text.json_data import with_leaves
 
 MOST_TEXT = 1_000_000
 """Characters of an answer. The longest that a model of 2026 writes are 128,000 tokens, some
@@ -339,13 +340,7 @@ def _begun(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """The JSON of a value that was added to."""
-    if isinstance(value, StringIO):
-        return value.getvalue()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+    return with_leaves(value, lambda leaf: leaf.getvalue() if isinstance(leaf, StringIO) else leaf)
 
 
 def _add_items(items: list[Any], new: list[Any]) -> None:

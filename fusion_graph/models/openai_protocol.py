@@ -30,7 +30,6 @@ from fusion_graph.langgraph_seams.openai_chat import OpenAIChat
 from fusion_graph.models._caching import with_marks
 from fusion_graph.models._completion import (
     checked,
-    encodable,
     error_in,
     text_of,
     turn_in,
@@ -39,6 +38,7 @@ from fusion_graph.models._http import body_of, events_of, is_stream, opened
 from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.reply import items_for, with_turn
 from fusion_graph.models.secrets import conceal, scrub
+from fusion_graph.text.json_data import whole_characters
 
 TokenSink = Callable[[str], None]
 """Takes text as it arrives; an empty piece is a sign of life: reasoning, a call's arguments, or a
@@ -184,7 +184,7 @@ class ProtocolChat(OpenAIChat):
                 for piece in self._pieces(event.data):
                     if error := error_in(piece, reply.finish_reason if reply.says else None):
                         raise error
-                    sink(encodable(reply.take(piece)))
+                    sink(whole_characters(reply.take(piece)))
         if not (reply.ended or over):
             raise APIConnectionError(
                 message="The stream ended before the reply did.", request=response.request

@@ -30,7 +30,7 @@ from openai import APIConnectionError, APIStatusError
 
 from fusion_graph.cost.counts import usable_usage
 from fusion_graph.errors import ErrorReply, NotResponses, ReplyTooLarge
-from fusion_graph.models._completion import encodable, readable_arguments
+from fusion_graph.models._completion import readable_arguments
 from fusion_graph.models._http import (
     MOST_BODY_BYTES,
     body_of,
@@ -42,6 +42,7 @@ from fusion_graph.models._responses_input import input_of, parameters_of
 from fusion_graph.models.failures import words_of
 from fusion_graph.models.openai_protocol import ProtocolChat, TokenSink
 from fusion_graph.models.reply import with_turn
+from fusion_graph.text.json_data import encodable
 
 PATH = "/responses"
 """Where the API stands below the base URL."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from fusion_graph.text.json_data import with_leaves
+
 SHORTEST_SECRET = 6
 """Shorter keys and header values are words, and would be cut out of every message."""
 
@@ -52,10 +54,6 @@ def conceal(error: BaseException, secrets: Iterable[str]) -> None:
 
 
 def _concealed(value: Any, secrets: list[str]) -> Any:
-    if isinstance(value, str):
-        return scrub(value, secrets)
-    if isinstance(value, Mapping):
-        return {key: _concealed(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_concealed(item, secrets) for item in value]
-    return value
+    if not isinstance(value, str | Mapping | list):
+        return value  # whatever else an exception holds stays the object that it is
+    return with_leaves(value, lambda leaf: scrub(leaf, secrets) if isinstance(leaf, str) else leaf)

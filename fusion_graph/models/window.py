@@ -22,9 +22,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from fusion_graph.cost.tokens import IMAGE_TOKENS, attachments
+from fusion_graph.cost.tokens import IMAGE_TOKENS
 from fusion_graph.errors import TooLong
 from fusion_graph.models.reply import turn_of
+from fusion_graph.state.conversation import attachments
 from fusion_graph.text.cutting import common_level
 
 BYTES_PER_TOKEN = 3

@@ -37,7 +37,7 @@ from fusion_graph.run.member_clock import Cutoff, TimeUp
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.tool_use import Researcher
 from fusion_graph.state import PanelAnswer, Replaced, ToolRecord, seconds_at_work
-from fusion_graph.state.conversation import modalities, own_words
+from fusion_graph.state.conversation import attachments, own_words
 from fusion_graph.state.events import Deltas, Emit
 from fusion_tools.sources import SourceBook
 
@@ -153,7 +153,7 @@ async def _researcher(
 ) -> Researcher:
     settings, nonce = member.settings, member.run["nonce"]
     model = await open_model(asked.model, settings.providers)
-    for kind in sorted(modalities(conversation)):
+    for kind in sorted(attachments(conversation)):
         if not model.takes(kind):
             raise UnsupportedInput(
                 f"The conversation holds {kind} input, which {model.ref} does not take."

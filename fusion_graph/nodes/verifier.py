@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -18,7 +17,7 @@ from fusion_graph.models.open import Model, open_model
 from fusion_graph.models.request import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
 from fusion_graph.run.stage import OutOfTime, Stage
-from fusion_graph.text.mended_json import mended
+from fusion_graph.text.mended_json import Mended, json_objects, mended
 from fusion_graph.text.thinking import without_thinking
 
 MOST_CLAIMS = 60
@@ -165,8 +164,8 @@ def read_verdicts(text: str) -> list[VerifierVerdict]:
     Args:
         text: The reply.
     """
-    for data in reversed(list(_objects(without_thinking(text)))):
-        items = data.get("verdicts")
+    for found in reversed(list(json_objects(without_thinking(text), _mend))):
+        items = found.data.get("verdicts")
         if isinstance(items, list) and (read := _read(items[: 2 * MOST_CLAIMS])):
             return read
     return []
@@ -186,21 +185,10 @@ def _read(items: Sequence[Any]) -> list[VerifierVerdict]:
     return [verdict for claim, verdict in found.items() if claim not in torn]
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    decoder = json.JSONDecoder(strict=False)
-    start = text.find("{")
-    for _ in range(50):
-        if start == -1:
-            return
-        try:
-            data, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            data, end = None, start + 1
-            if '"verdicts"' in text[start : start + 40]:
-                data, end = mended(text[start:].rstrip().removesuffix("```")), len(text)
-        if isinstance(data, dict):
-            yield data
-        start = text.find("{", end)
+def _mend(text: str, start: int) -> Mended | None:
+    if '"verdicts"' not in text[start : start + 40]:
+        return None
+    return Mended(mended(text[start:].rstrip().removesuffix("```")), len(text))
 
 
 def _decided(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -12,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from fusion_graph.config import explain
 from fusion_graph.errors import UnreadableReport
 from fusion_graph.judgement import Analysis
+from fusion_graph.text.json_data import writable
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character, as models send it when a token is cut: no file can hold it."""
 
 
@@ -245,16 +243,4 @@ class RunReport(_Record):
     @classmethod
     def _writable(cls, data: Any) -> Any:
         """What JSON has no word for could be neither saved nor sent: it is taken out."""
-        return _mended(data)
-
-
-def _mended(data: Any) -> Any:
-    if isinstance(data, str):
-        return _LONE_SURROGATE.sub("\ufffd", data)
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None  # a provider's "NaN" dollars are unknown
-    if isinstance(data, dict):
-        return {_mended(key): _mended(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_mended(item) for item in data]
-    return data
+        return writable(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
@@ -38,20 +39,18 @@ def question_of(messages: Sequence[AnyMessage]) -> str:
         raise EmptyQuestion("There is nothing to answer: the messages hold no human message.")
     if text := last.text.strip():
         return text
-    if modalities([last]):
+    if attachments([last]):
         return "(see the attachment)"
     raise EmptyQuestion("There is nothing to answer: the last human message is blank.")
 
 
-def modalities(messages: Iterable[AnyMessage]) -> set[str]:
-    """What the conversation holds besides text: `image`, `audio`, `file`, `video`."""
-    found: set[str] = set()
+def attachments(messages: Iterable[BaseMessage]) -> Counter[str]:
+    """How many attachments of each kind messages hold: `image`, `audio`, `file`, `video`."""
+    found: Counter[str] = Counter()
     for message in messages:
         for block in message.content if isinstance(message.content, list) else ():
-            kind = block.get("type", "") if isinstance(block, dict) else ""
-            for name in ("image", "audio", "file", "video"):
-                if name in kind:
-                    found.add(name)
+            said = str(block.get("type", "")) if isinstance(block, dict) else ""
+            found.update(kind for kind in ("image", "audio", "file", "video") if kind in said)
     return found
 
 
@@ -165,7 +164,7 @@ def transcript(messages: Sequence[AnyMessage]) -> str:
     lines = []
     for message in messages:
         who = next((n for kind, n in names.items() if isinstance(message, kind)), "Other")
-        attached = "".join(f" [{kind} attached]" for kind in sorted(modalities([message])))
+        attached = "".join(f" [{kind} attached]" for kind in sorted(attachments([message])))
         lines.append(f"{who}: {message.text}{attached}")
     return "\n\n".join(lines)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fusion_graph.errors import ApiError
+from fusion_graph.text.json_data import finite, has_half_characters, with_leaves
 
 MAX_BODY_BYTES = 10_000_000
 """Largest request body: a conversation with a few pictures in it."""
@@ -109,12 +109,8 @@ def _check(data: object) -> None:
 
 
 def _check_text(text: str) -> None:
-    if text.isascii():
-        return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _malformed("it holds half of a surrogate pair, as in '\\ud83d'") from None
+    if has_half_characters(text):
+        raise _malformed("it holds half of a surrogate pair, as in '\\ud83d'")
 
 
 def _malformed(why: str) -> ApiError:
@@ -126,17 +122,7 @@ def to_json(data: Any) -> str:
     try:
         return json.dumps(data, allow_nan=False, separators=(",", ":"))
     except ValueError:  # a model's own tool arguments may hold NaN
-        return json.dumps(_finite(data), separators=(",", ":"))
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(item) for item in data]
-    return data
+        return json.dumps(with_leaves(data, finite), separators=(",", ":"))
 
 
 def json_response(

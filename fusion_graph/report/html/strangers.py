@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from fusion_graph.text.json_data import REPLACEMENT, whole_characters
 from fusion_graph.text.printable import printable
 
-REPLACEMENT = "\ufffd"
-"""Stands where a character was that no page may hold."""
-
-_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-"""Control characters but tab and line end, lone surrogates (which UTF-8 cannot hold),
-noncharacters."""
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+"""Control characters but tab and line end, and noncharacters."""
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\x00-\x20\x7f-\x9f\"'<>\\^`{|}\ud800-\udfff]")
 
 
 def encodable(text: str) -> str:
     """Text that every encoding of a page can hold; what cannot be shown is a `\\ufffd`."""
-    return _NO_TEXT.sub(REPLACEMENT, text.replace("\r\n", "\n").replace("\r", "\n"))
+    lines = whole_characters(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _NO_TEXT.sub(REPLACEMENT, lines)
 
 
 def readable(text: str) -> str:
