@@ -39,7 +39,7 @@ def render_text(report: RunReport) -> str:
     Args:
         report: The report of a run.
     """
-    panel = Panel(report)
+    panel = Panel.of(report)
     parts = [
         _section("Question", report.question.strip().splitlines()),
         _section("Run", _run(report, panel)),

@@ -8,7 +8,8 @@ import pytest
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.faces.follow import follow
-from fusion_graph.report.html.live import TAIL, LiveRun
+from fusion_graph.report.html._workers import TAIL
+from fusion_graph.report.html.live import LiveRun
 from tests.page.hostile import PAYLOADS
 from tests.page.opening import open_page
 

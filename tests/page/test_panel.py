@@ -16,7 +16,7 @@ def stance(model: str, said: str, *sources: int) -> Stance:
 def test_of_how_many_counts_those_who_answered(models, ran):
     models.script("b", {"status": 402})
 
-    panel = Panel(ran())
+    panel = Panel.of(ran())
 
     assert [(m.name, m.position, m.answered) for m in panel.members] == [
         ("a", 1, True),
@@ -27,7 +27,7 @@ def test_of_how_many_counts_those_who_answered(models, ran):
 
 
 def test_members_are_called_in_panel_order_and_once(record):
-    panel = Panel(FusionReport.model_validate(record))
+    panel = Panel.of(FusionReport.model_validate(record))
 
     called = panel.called(["central", "keyword", "central", "", "nobody"])
 
@@ -36,7 +36,7 @@ def test_members_are_called_in_panel_order_and_once(record):
 
 
 def test_stances_in_the_same_words_are_one_side(record):
-    panel = Panel(FusionReport.model_validate(record))
+    panel = Panel.of(FusionReport.model_validate(record))
 
     sides = panel.sides(
         [

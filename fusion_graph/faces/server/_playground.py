@@ -73,6 +73,7 @@ def playground_routes(settings: ServerSettings) -> list[BaseRoute]:
         Route("/api/runs/{id}", api.cancel, methods=["DELETE"]),
         Route("/api/runs/{id}", api.tell),
         Route("/api/runs/{id}/events", api.events),
+        Route("/api/runs/{id}/cards", api.cards),
         Route("/api/runs/{id}/report", report_with_key),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
@@ -13,8 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fusion_graph.errors import ApiError, MissingKey
-from fusion_graph.faces.server._citation_spans import report_spans
-from fusion_graph.faces.server._claims_told import claims_told
+from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import (
     chosen_preset,
     presets,
@@ -64,7 +62,7 @@ class Playground:
         name = fusion.pop("preset", None)
         context, model = await asyncio.to_thread(self._context, name, fusion, self._limits)
         run = _runs(request).start([("user", question)], context, model=model, question=question)
-        return json_response(await self._told(run), 201, {"location": f"/api/runs/{run.id}"})
+        return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
     async def list(self, request: Request) -> Response:
         """The runs this server remembers, the newest first."""
@@ -76,25 +74,28 @@ class Playground:
 
     async def tell(self, request: Request) -> Response:
         """One run: how it stands, and its report once it has ended."""
-        return json_response(await self._told(self.run(request)))
+        return json_response(self._told(self.run(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop a run; of one that has ended nothing changes."""
         run = self.run(request)
         await _runs(request).cancel(run.id)
-        return json_response(await self._told(run))
+        return json_response(self._told(run))
 
     async def events(self, request: Request) -> Response:
         """A run's events from the beginning or after `Last-Event-ID`, live until `run.ended`."""
         run = self.run(request)
         last = request.headers.get("last-event-id", "")
         after = int(last) + 1 if last.isdecimal() and len(last) < 10 else 0
-        return EventSourceResponse(
-            _streamed(run, after),
-            sep="\n",
-            ping=HEARTBEAT_SECONDS,
-            ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
-        )
+        return _stream(_told_live(run, after))
+
+    async def cards(self, request: Request) -> Response:
+        """What the page shows of a run, as pieces of HTML: whole first, then what changes.
+
+        The last message is `{ended: status}`.
+        """
+        run = self.run(request)
+        return _stream(_drawn_live(run, self._report_address(run)))
 
     def run(self, request: Request) -> Run:
         """The run that a request's path names.
@@ -126,14 +127,12 @@ class Playground:
             raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
         return context, f"{PREFIX}{name}"
 
-    async def _told(self, run: Run) -> dict[str, Any]:
+    def _told(self, run: Run) -> dict[str, Any]:
         address = None if run.report is None else self._report_address(run)
         return {
             **_summary(run),
             "error": run.error,
             "report": run.report,
-            "citations": run.report and await asyncio.to_thread(report_spans, run.report),
-            "claims": run.report and await asyncio.to_thread(claims_told, run.report),
             "report_url": address,
         }
 
@@ -168,20 +167,29 @@ def _summary(run: Run) -> dict[str, Any]:
         "model": run.model,
         "started": run.started,
         "status": run.status,
-        "seconds": round(_seconds(run), 3),
+        "seconds": round(run.seconds, 3),
     }
 
 
-def _seconds(run: Run) -> float:
-    """How long a run has been at work, or was."""
-    if run.running:
-        return max(0.0, time.time() - run.started)
-    return float(next((event["at"] for event in reversed(run.events) if "at" in event), 0.0))
+def _stream(messages: AsyncIterator[ServerSentEvent]) -> EventSourceResponse:
+    return EventSourceResponse(
+        messages,
+        sep="\n",
+        ping=HEARTBEAT_SECONDS,
+        ping_message_factory=lambda: ServerSentEvent(comment="heartbeat", sep="\n"),
+    )
 
 
-async def _streamed(run: Run, after: int) -> AsyncIterator[ServerSentEvent]:
+async def _told_live(run: Run, after: int) -> AsyncIterator[ServerSentEvent]:
     async with aclosing(run.follow(after)) as told:  # type: ignore[type-var]
         async for number, event in told:
             yield ServerSentEvent(to_json(event), id=str(number), sep="\n")
     end = {"type": "run.ended", "status": run.status, "error": run.error}
     yield ServerSentEvent(to_json(end), sep="\n")
+
+
+async def _drawn_live(run: Run, address: str) -> AsyncIterator[ServerSentEvent]:
+    async with aclosing(drawn(run, address)) as pieces:  # type: ignore[type-var]
+        async for piece in pieces:
+            yield ServerSentEvent(to_json(piece), sep="\n")
+    yield ServerSentEvent(to_json({"ended": run.status}), sep="\n")

@@ -79,6 +79,13 @@ class Run:
         """Whether it has not ended yet."""
         return self.status == "running"
 
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work, or was."""
+        if self.running:
+            return max(0.0, time.time() - self.started)
+        return float(next((event["at"] for event in reversed(self.events) if "at" in event), 0.0))
+
     async def follow(self, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
         """Its events from the one numbered `after` on, then those to come, to its end.
 
@@ -88,13 +95,25 @@ class Run:
         Yields:
             Number and event. Numbers rise, and have gaps once a finished run was cut down.
         """
+        async with aclosing(self.gathered(after)) as all_news:  # type: ignore[type-var]
+            async for news in all_news:
+                for numbered in news:
+                    yield numbered
+
+    async def gathered(self, after: int = 0) -> AsyncIterator[list[tuple[int, dict[str, Any]]]]:
+        """Its events as `follow` has them, all that have come since the last look together.
+
+        Args:
+            after: Where to begin: 0, or one more than the last number seen.
+        """
         self._followers += 1
         try:
             while True:
                 news, running = self._news, self.running
-                for place in range(bisect_left(self._numbers, after), len(self.events)):
-                    after = self._numbers[place] + 1
-                    yield self._numbers[place], self.events[place]
+                place = bisect_left(self._numbers, after)
+                if place < len(self.events):
+                    after = self._numbers[-1] + 1
+                    yield list(zip(self._numbers[place:], self.events[place:], strict=True))
                 if not running:
                     return
                 await news.wait()  # set already if more came while the reader was at work

@@ -6,7 +6,16 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from fusion_graph.report.html._wording import duration, from_sources, moment, money, others, shown
+from fusion_graph.report.html._failures import what_failed, words_and_remedy
+from fusion_graph.report.html._wording import (
+    duration,
+    effort,
+    from_sources,
+    moment,
+    money,
+    others,
+    shown,
+)
 from fusion_graph.report.html.strangers import web_address
 from fusion_graph.text.phrases import counted, place
 
@@ -23,6 +32,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "counted": counted,
         "duration": duration,
+        "effort": effort,
         "from_sources": from_sources,
         "moment": moment,
         "money": money,
@@ -30,6 +40,8 @@ def _environment() -> Environment:
         "place": place,
         "shown": shown,
         "web_address": web_address,
+        "what_failed": what_failed,
+        "words_and_remedy": words_and_remedy,
     }
     return environment
 

@@ -59,6 +59,7 @@ class Verdicts:
 
     Args:
         claims: The report's.
+        macros: The template whose `mark` and `link` draw a claim's sign in the answer.
 
     Attributes:
         summary: How many there are of each verdict, in words.
@@ -67,7 +68,7 @@ class Verdicts:
         listed: The claims, the false ones first.
     """
 
-    def __init__(self, claims: Sequence[ReportedClaim]) -> None:
+    def __init__(self, claims: Sequence[ReportedClaim], macros: str = "claim.html") -> None:
         told = [{**claim.model_dump(), "number": n} for n, claim in enumerate(claims, start=1)]
         self._sentences = [claim["sentence"] for claim in told]
         self._verdicts = [_verdict(claim) for claim in told]
@@ -76,7 +77,7 @@ class Verdicts:
         self.found = found_at(told)
         self.listed = [self._verdicts[claim["number"] - 1] for claim in worst_first(told)]
         # Macros escape what they are given, and return Markup.
-        self._macros: Any = template("claim.html").module
+        self._macros: Any = template(macros).module
 
     def in_answer(self) -> Claimed:
         """The claims, for the answer in which they are to be marked."""

@@ -46,6 +46,18 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
+def effort(tools: Sequence[str]) -> str:
+    """What somebody did besides writing: `2 searches, 3 pages`.
+
+    Args:
+        tools: The tools called, each call by its tool's name.
+    """
+    searches, pages = tools.count("web_search"), tools.count("web_fetch")
+    others = len(tools) - searches - pages
+    done = {"search": searches, "page": pages, "tool call": others}
+    return ", ".join(counted(number, noun) for noun, number in done.items() if number)
+
+
 def from_sources(independent: int | None) -> str:
     """What to add to "3 of 3": `; from 1 independent source`. Empty where nobody counted."""
     return f"; from {counted(independent, 'independent source')}" if independent else ""

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
@@ -56,6 +56,7 @@ def markdown(
     known: Collection[int],
     below: int,
     claimed: Claimed = NO_CLAIMS,
+    breaks: bool = False,
 ) -> Markup:
     """A model's Markdown as HTML.
 
@@ -69,6 +70,7 @@ def markdown(
         known: The numbers that can be cited.
         below: Level of the heading the text stands under; its own headings are deeper.
         claimed: Marks the claims.
+        breaks: Whether a line end in a paragraph is shown as one.
     """
     marks: list[Mark] = []
 
@@ -84,13 +86,54 @@ def markdown(
         mark = marks[int(place[1])]
         return str(escape(written[mark.start : mark.end]))
 
-    env = {"cite": cite, "below": below, "marks": marks, "known": known, "claimed": claimed}
+    env = {
+        "cite": cite,
+        "below": below,
+        "marks": marks,
+        "known": known,
+        "claimed": claimed,
+        "breaks": breaks,
+    }
     parser = _parser()
     tokens = parser.parse(reading.without(put_aside), env)
     mark_claims(tokens, claimed.sentences, _inline)
     html = parser.renderer.render(tokens, parser.options, env)
     # Where this parser sees code or a link that the reading did not, the text stands as written.
     return Markup(_PLACE.sub(as_written, html))  # noqa: S704
+
+
+class Block(NamedTuple):
+    """A block of a text, such as a paragraph or a whole list.
+
+    Attributes:
+        line: Where it begins, lines from 0.
+        html: One element.
+    """
+
+    line: int
+    html: str
+
+
+def blocks(text: str, *, below: int) -> list[Block]:
+    """A text that is still being written as its blocks, each line end in them shown.
+
+    Nothing in it is a citation: the numbers are not those of the report yet.
+
+    Args:
+        text: The Markdown.
+        below: Level of the heading the text stands under.
+    """
+    env = {"below": below, "marks": (), "known": (), "breaks": True}
+    parser = _parser()
+    tokens = parser.parse(_PRIVATE.sub("\ufffd", text), env)
+    found: list[Block] = []
+    begin = 0
+    for place, token in enumerate(tokens, start=1):
+        if token.level == 0 and token.nesting <= 0:  # the end of a block, or a block by itself
+            html = parser.renderer.render(tokens[begin:place], parser.options, env).strip()
+            found.append(Block((tokens[begin].map or [0])[0], html))
+            begin = place
+    return found
 
 
 def plain_words(line: str) -> str:
@@ -121,6 +164,9 @@ def _parser() -> MarkdownIt:
     parser.add_render_rule("image", _write_image)
     parser.add_render_rule("table_open", _write_table_open)
     parser.add_render_rule("table_close", _write_table_close)
+    parser.add_render_rule("softbreak", _write_softbreak)
+    parser.add_render_rule("fence", _write_code)
+    parser.add_render_rule("code_block", _write_code)
     return parser
 
 
@@ -217,3 +263,13 @@ def _write_table_open(_self: Any, tokens: Sequence[Token], index: int, *_: Any) 
 
 def _write_table_close(*_: Any) -> str:
     return "</table></div>\n"
+
+
+def _write_softbreak(_self: Any, _tokens: Sequence[Token], _index: int, _: Any, env: Any) -> str:
+    return "<br>\n" if env.get("breaks") else "\n"
+
+
+def _write_code(_self: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
+    # It may scroll: who has no mouse has to get there.
+    code = escape(tokens[index].content)
+    return str(Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(code))

@@ -80,7 +80,7 @@ def _render(report: RunReport, *, framed: bool) -> str:
 
     citations = Citations(report.sources)
     known = frozenset(source.id for source in report.sources)
-    panel = Panel(report)
+    panel = Panel.of(report)
     verdicts = Verdicts(report.claims)
     lost = [loss.model_dump() for loss in report.degradations]
     prose = partial(markdown, cite=citations.with_cards, known=known, below=2)

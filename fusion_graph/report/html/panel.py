@@ -44,14 +44,23 @@ class Side:
 
 
 class Panel:
-    """The panel of a report."""
+    """The panel of a run.
 
-    def __init__(self, report: RunReport) -> None:
+    Args:
+        answered: Its members' names in panel order, and whether each has an answer.
+    """
+
+    def __init__(self, answered: Iterable[tuple[str, bool]]) -> None:
         self.members = [
-            Member(answer.name, position, hue(position), answer.status == "ok")
-            for position, answer in enumerate(report.answers, start=1)
+            Member(name, position, hue(position), has_answer)
+            for position, (name, has_answer) in enumerate(answered, start=1)
         ]
         self._by_name = {member.name: member for member in self.members}
+
+    @classmethod
+    def of(cls, report: RunReport) -> Panel:
+        """The panel of a report."""
+        return cls((answer.name, answer.status == "ok") for answer in report.answers)
 
     @property
     def answered(self) -> int:

@@ -45,6 +45,13 @@ def messages(reply: httpx2.Response) -> Iterator[tuple[str, dict[str, Any]]]:
             number, data = "", ""
 
 
+def pieces(server: Server, id: str) -> list[dict[str, Any]]:
+    """Every piece of a run's view to its end, and what says so."""
+    with server.http.stream("GET", f"{server.url}/api/runs/{id}/cards") as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        return [piece for _, piece in messages(reply)]
+
+
 def ended(server: Server, preset: str, **fields: Any) -> dict[str, Any]:
     """A run's data after its end."""
     id = start(server, preset, **fields)["id"]
@@ -150,13 +157,45 @@ def test_a_stream_goes_on_where_it_broke_off(server: Server, models, offer: Call
     assert again.count("panel.completed") == 2
 
 
-def test_a_silent_stream_is_kept_open_by_comments(
+def test_the_view_comes_whole_first_and_last_and_in_between_what_changes(
     server: Server, models, offer: Callable[..., str]
 ):
     preset = offer()
     models.script("a", {"hang": True})
     id = start(server, preset)["id"]
-    with server.http.stream("GET", f"{server.url}/api/runs/{id}/events") as reply:
+    seen: list[dict[str, Any]] = []
+    with server.http.stream("GET", f"{server.url}/api/runs/{id}/cards") as reply:
+        for _, piece in messages(reply):
+            seen.append(piece)
+            if 'data-state="done"' in piece["html"] and "card-3" in str(seen):
+                break
+    assert (seen[0]["id"], "keep" in seen[0]) == ("part-run", False)
+    assert 'data-status="running"' in seen[0]["html"]
+    server.request("DELETE", f"/api/runs/{id}")
+    again = pieces(server, id)
+    assert [piece.get("id") for piece in again] == ["part-run", None]
+    assert 'data-status="cancelled"' in again[0]["html"]
+    assert "The answer of b." in again[0]["html"]
+    assert again[1] == {"ended": "cancelled"}
+
+
+def test_the_view_of_a_finished_run_holds_its_report(server: Server, offer: Callable[..., str]):
+    run = ended(server, offer())
+    article, end = pieces(server, run["id"])
+    assert end == {"ended": "ok"}
+    assert "The final answer of the writer." in article["html"]
+    assert run["report_url"] in article["html"].replace("&amp;", "&")
+    assert not re.search(r"\sstyle=|<script", article["html"])
+
+
+@pytest.mark.parametrize("stream", ["events", "cards"])
+def test_a_silent_stream_is_kept_open_by_comments(
+    server: Server, models, offer: Callable[..., str], stream: str
+):
+    preset = offer()
+    models.script("a", {"hang": True})
+    id = start(server, preset)["id"]
+    with server.http.stream("GET", f"{server.url}/api/runs/{id}/{stream}") as reply:
         assert any(line.startswith(":") for line in reply.iter_lines())
     server.request("DELETE", f"/api/runs/{id}")
 
@@ -242,7 +281,7 @@ def test_a_page_of_another_site_starts_nothing(server: Server):
     assert reply.status_code == 415
 
 
-@pytest.mark.parametrize("path", ["", "/events", "/report"])
+@pytest.mark.parametrize("path", ["", "/events", "/cards", "/report"])
 def test_a_run_nobody_knows_is_not_found(server: Server, path: str):
     reply = server.request("GET", f"/api/runs/unknown{path}")
     assert (reply.status_code, error_of(reply)["code"]) == (404, "run_not_found")
@@ -308,7 +347,7 @@ def test_with_a_key_only_the_page_and_tickets_are_free(tmp_path, offer: Callable
         preset = offer(tmp_path)
         assert server.request("GET", "/").status_code == 200
         assert server.request("GET", "/playground/main.js").status_code == 200
-        for path in ("presets", "runs", "runs/x", "runs/x/events", "runs/x/report"):
+        for path in ("presets", "runs", "runs/x", "runs/x/events", "runs/x/cards", "runs/x/report"):
             refused = server.request("GET", f"/api/{path}")
             assert (refused.status_code, error_of(refused)["code"]) == (401, "invalid_api_key")
         server.http.headers["authorization"] = "Bearer open-sesame"

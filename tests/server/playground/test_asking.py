@@ -131,6 +131,63 @@ async def test_what_a_panelist_writes_appears_before_it_is_done(
         await expect(card.locator(".prose")).to_contain_text("Late words.")
 
 
+async def test_what_changes_leaves_the_reader_alone(
+    server: Server, models, offer: Callable[..., str], visit: Open
+):
+    async with gate(models.base_url) as door:
+        preset = offer(provider={"base_url": door.base_url}, search="corpus")
+        models.script("a", searching("panel cost"), "\n\n".join(["The answer of a."] * 40))
+        models.script("b", "\n\n".join(["Early words."] * 40) + " PAUSE Late words.")
+        b_may_go_on = door.hold_replies("PAUSE")
+        judge_may_answer = door.hold_calls("j")
+        seen = await visit(server)
+        await seen.ask("Where was I?", preset)
+        a, b = seen.panelist("a"), seen.panelist("b")
+        await expect(a).to_have_attribute("data-state", "done")
+        await expect(seen.progress).to_have_text("2 of 3 panelists answered")
+        await a.get_by_text("1 step", exact=True).click()
+        body = a.locator(".body")
+        await body.focus()
+        await body.evaluate("element => { element.scrollTop = 100; element.mark = 'the same'; }")
+        await expect(b.locator(".prose p")).to_have_count(40)
+        await b.locator(".prose p").first.evaluate("element => { element.mark = 'the same'; }")
+        await b.locator(".body").evaluate("element => { element.scrollTop = 0; }")
+        b_may_go_on.set()
+        await expect(seen.progress).to_have_text("The judge compares 3 answers")
+        await expect(a.locator(".steps")).to_be_visible()
+        await expect(body).to_be_focused()
+        assert await body.evaluate("element => [element.scrollTop, element.mark]") == [
+            100,
+            "the same",
+        ]
+        assert await b.locator(".prose p").first.evaluate("element => element.mark") == "the same"
+        judge_may_answer.set()
+        await seen.ended("degraded")
+        await expect(a).to_have_attribute("open", "")
+        await expect(b).not_to_have_attribute("open", "")
+    seen.assert_quiet()
+
+
+async def test_a_second_tab_shows_the_same_run(
+    server: Server, models, offer: Callable[..., str], visit: Open
+):
+    async with gate(models.base_url) as door:
+        preset = offer(provider={"base_url": door.base_url})
+        models.script("w", "# Title\n\nThe first words. PAUSE And the last words.")
+        writer_may_go_on = door.hold_replies("PAUSE")
+        seen = await visit(server)
+        run = await seen.ask("For two?", preset)
+        await expect(seen.answer).to_contain_text("The first words.")
+        other = await visit(server, f"?run={run}")
+        await expect(other.answer.locator("h4")).to_have_text("Title")
+        await expect(other.answer).to_contain_text("The first words.")
+        writer_may_go_on.set()
+        for tab in (seen, other):
+            await tab.ended("ok")
+            await expect(tab.answer).to_contain_text("And the last words.")
+            tab.assert_quiet()
+
+
 async def test_a_reload_in_the_middle_of_a_run_loses_nothing(
     server: Server, models, offer: Callable[..., str], visit: Open
 ):

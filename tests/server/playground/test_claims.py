@@ -7,21 +7,17 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from fusion_graph.faces.server._citation_spans import spans
-from fusion_graph.faces.server._claims_told import claims_told
+from fusion_graph import FusionReport
+from fusion_graph.report.html.cards import Cards
 from tests.claims import ANSWER, CLAIMS, claim
 from tests.server.conftest import Server
 from tests.server.playground.visiting import PHONE, Open, Visit
 
-SHOW = """async ([report, marks, told, events]) => {
-  const { AnswerCard, citing } = await import("./playground/answer.js");
-  const card = new AnswerCard();
+SHOW = """async (html) => {
+  const { parsed } = await import("./playground/morph.js");
   const run = document.getElementById("run"); // beside the form, which may still be loading
   run.hidden = false;
-  run.replaceChildren(card.element);
-  const lines = events.map((event) => { card.take(event); return card.line.textContent; });
-  if (report) card.report(report, citing(report.sources), marks, told);
-  return lines;
+  run.replaceChildren(parsed(html));
 }"""
 
 
@@ -31,22 +27,43 @@ def report(answer: str = ANSWER, claims: list[dict[str, Any]] = CLAIMS) -> dict[
         {"id": n, "url": f"https://{n}.example/", "title": f"Page {n}", "fetched": True}
         for n in (1, 2, 3)
     ]
-    total = {"calls": 5, "input_tokens": 9, "output_tokens": 9, "cost_usd": 0}
+    total = {"calls": 5, "input_tokens": 9, "output_tokens": 9, "cost_usd": 0, "seconds": 1}
     losses = [{"code": "claim_contradicted", "detail": "x"}, {"code": "miscounted", "detail": "y"}]
+    usage = {"stages": {}, "models": {}, "total": total, "cost_known": True}
     return {
+        "status": "degraded",
+        "question": "What does it cost?",
         "answer": answer,
         "claims": claims,
-        "sources": [{**source, "quotes": []} for source in sources],
+        "sources": [
+            {**source, "quotes": [], "retrieved_at": None, "cited_by": []} for source in sources
+        ],
         "degradations": losses,
-        "usage": {"total": total},
+        "usage": {**usage, "single_usd": None, "multiple": None},
+        "invoked": True,
+        "analysis": None,
+        "answers": [],
+        "failures": [],
+        "timeline": [],
+        "config": {},
+        "versions": {},
+        "seed": 0,
+        **dict.fromkeys(("preset", "thread_id")),
+        **dict.fromkeys(("invocation_reason", "preset_reason"), ""),
     }
 
 
-async def show(page: Page, told: dict[str, Any], *events: dict[str, Any]) -> list[str]:
-    """Show a report in the answer's card; the line that stood there after each event."""
-    marks = spans(told["answer"], [1, 2, 3])
-    lines: list[str] = await page.evaluate(SHOW, [told, marks, claims_told(told), list(events)])
-    return lines
+async def show(page: Page, told: dict[str, Any]) -> None:
+    """Show a finished run with this report."""
+    cards = Cards(told["question"])
+    (piece,) = cards.end(
+        "degraded",
+        report=FusionReport.model_validate(told),
+        report_address="report/x",
+        error="",
+        seconds=1,
+    )
+    await page.evaluate(SHOW, piece["html"])
 
 
 @pytest.fixture
@@ -100,25 +117,6 @@ async def test_an_answer_that_was_not_checked_shows_nothing_of_it(seen: Visit):
     await expect(seen.answer.locator(".sign, .claims, .losses:visible")).to_have_count(0)
 
 
-async def test_the_check_is_seen_while_it_goes_on(seen: Visit):
-    lines = await show(
-        seen.page,
-        report(),
-        {"type": "verify.in_progress", "claims": 5},
-        {"type": "verify.in_progress", "claims": 5, "model": "x:v"},
-        {"type": "fusion.waiting", "stage": "verify", "seconds": 12},
-        {"type": "verify.failed", "detail": "It broke."},
-        {"type": "verify.completed", "claims": CLAIMS, "supported": 2},
-    )
-    assert lines == [
-        "is being checked",
-        "is being checked · x:v",
-        "is still being checked, after 12 s",
-        "could not be checked (It broke.)",
-        "5 claims checked",
-    ]
-
-
 async def test_hostile_claims_stay_text_and_nothing_sticks_out(server: Server, visit: Open):
     seen = await visit(server, viewport=PHONE)
     evil = f"<img src=x onerror='window.hacked = 1'> {'long' * 200} is so"
@@ -130,16 +128,6 @@ async def test_hostile_claims_stay_text_and_nothing_sticks_out(server: Server, v
     assert await seen.page.evaluate("window.hacked") is None
     assert await seen.sideways() == 0
     seen.assert_quiet()
-
-
-def test_a_run_of_an_earlier_version_has_no_claims():
-    told = claims_told({"degradations": [{"code": "no_sources", "detail": "x"}]})
-    assert told == {
-        "summary": "",
-        "sources": {},
-        "losses": [{"code": "no_sources", "detail": "x"}],
-        "claims": [],
-    }
 
 
 async def test_no_answer_takes_long(seen: Visit):

@@ -51,8 +51,8 @@ async def test_when_nobody_answers_every_reason_and_its_remedy_is_told(
     await expect(members.nth(0)).to_contain_text("scripted:a")
     await expect(members.nth(0)).to_contain_text("Incorrect API key provided.")
     await expect(members.nth(0)).to_contain_text("Check the API key")
-    await expect(members.nth(1)).to_contain_text("Top up the account")
-    await expect(members.nth(2)).to_contain_text("Check the model’s name")
+    await expect(members.nth(1)).to_contain_text("Add credits at the provider")
+    await expect(members.nth(2)).to_contain_text("Check the model's name")
     for name in "abc":
         await expect(seen.panelist(name)).to_have_attribute("data-state", "failed")
     await seen.page.get_by_role("button", name="Show the full report").click()

@@ -35,26 +35,23 @@ export async function call(method, path, body) {
 }
 
 /**
- * A run's events from a place on: `[number, event]`, live until the run has ended; a lost
- * connection is taken up where it broke off.
+ * The pieces of a run's view, live until the run has ended: all of it, then what changes. After a
+ * lost connection all of it comes again.
  * @param {string} id the run
  * @param {AbortSignal} signal ends it
  * @param {(lost: boolean) => void} onConnection told when the connection is lost and back
  */
-export async function* events(id, signal, onConnection) {
-  let last = null;
+export async function* pieces(id, signal, onConnection) {
   let failures = 0;
   let ended = false;
   while (!ended && !signal.aborted) {
     try {
-      const headers = last === null ? {} : { "Last-Event-ID": last };
-      const response = await request("GET", `api/runs/${encodeURIComponent(id)}/events`, undefined, headers, signal);
+      const response = await request("GET", `api/runs/${encodeURIComponent(id)}/cards`, undefined, signal);
       onConnection(false);
       for await (const message of messages(response.body)) {
         failures = 0;
-        last = message.id ?? last;
-        ended ||= message.event.type === "run.ended";
-        yield message.event;
+        ended ||= "ended" in message;
+        yield message;
       }
       if (ended) return;
     } catch (error) {
@@ -68,8 +65,8 @@ export async function* events(id, signal, onConnection) {
   }
 }
 
-async function request(method, path, body, headers = {}, signal = undefined) {
-  const options = { method, headers: { ...headers }, signal, cache: "no-store" };
+async function request(method, path, body, signal) {
+  const options = { method, headers: {}, signal, cache: "no-store" };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
@@ -144,11 +141,6 @@ async function soonOr(promise, seconds) {
 }
 
 function parsed(part) {
-  const data = [];
-  let id = null;
-  for (const line of part.split("\n")) {
-    if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
-    else if (line.startsWith("id:")) id = line.slice(3).trim();
-  }
-  return data.length ? { id, event: JSON.parse(data.join("\n")) } : null;
+  const lines = part.split("\n").filter((line) => line.startsWith("data:"));
+  return lines.length ? JSON.parse(lines.map((line) => line.slice(5)).join("\n")) : null;
 }

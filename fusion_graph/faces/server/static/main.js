@@ -44,9 +44,7 @@ async function show() {
   try {
     const run = await call("GET", `api/runs/${encodeURIComponent(id)}`);
     if (named() !== id) return;
-    view = new RunView(run, { changed: () => showHistory(id), again });
-    byId("run").replaceChildren(view.element);
-    view.title.focus();
+    view = new RunView(run, byId("run"), { changed: () => showHistory(id), again });
   } catch (error) {
     if (named() === id) byId("run").replaceChildren(missing(error));
   }
