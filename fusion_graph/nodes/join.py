@@ -52,23 +52,6 @@ def join(answers: Sequence[PanelAnswer], seed: int, pages: Pages = no_pages) -> 
         content = reading.renumbered(ids, numbers)
         if answer["status"] == "ok":  # what was cut off may end within a citation
             joined["degradations"] += misread(answer["name"], reading, ids, numbers)
-        for gone in answer["replaced"]:
-            joined["degradations"].append(
-                {
-                    "code": "panelist_replaced",
-                    "detail": f"{gone['model']} failed ({gone['failure']['reason']}: "
-                    f"{gone['failure']['detail']}); {answer['model']} was asked as "
-                    f"{answer['name']} instead.",
-                }
-            )
-        if answer["failure"]:
-            joined["degradations"].append(
-                {
-                    "code": "panelist_failed",
-                    "detail": f"{answer['name']}: {answer['failure']['reason']}: "
-                    f"{answer['failure']['detail']}",
-                }
-            )
         joined["degradations"] += answer["degradations"]
         labelled[answer["index"]] = {
             **answer,

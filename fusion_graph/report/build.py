@@ -49,7 +49,7 @@ def build_record(
     found = judgement.get("sources", []) if judgement else []
     paid = [*run["calls"], *(call for a in joined["answers"] for call in a["calls"])]
     paid += [*(judgement["calls"] if judgement else ()), *calls]
-    lost = [*run["degradations"], *joined["degradations"]]
+    lost = [*run["degradations"], *members_lost(joined["answers"]), *joined["degradations"]]
     lost += [*(judgement["degradations"] if judgement else ()), *degradations]
     usage = summary(paid)
     single = single_call_cost(settings, joined["answers"], paid, run["question"])
@@ -110,6 +110,28 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
 
 
 _USAGE = ("calls", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+
+
+def members_lost(answers: Sequence[PanelAnswer]) -> list[Degradation]:
+    """Say who of the panel failed, and who was asked instead.
+
+    Args:
+        answers: The panel's, in any order.
+    """
+    lost: list[Degradation] = []
+    for answer in answers:
+        name, model, failure = answer["name"], answer["model"], answer["failure"]
+        for gone in answer["replaced"]:
+            detail = f"{gone['model']} failed ({_in_words(gone['failure'])})"
+            detail = f"{detail}; {model} was asked as {name} instead."
+            lost.append({"code": "panelist_replaced", "detail": detail})
+        if failure:
+            lost.append({"code": "panelist_failed", "detail": f"{name}: {_in_words(failure)}"})
+    return lost
+
+
+def _in_words(failure: Failure) -> str:
+    return f"{failure['reason']}: {failure['detail']}"
 
 
 def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
