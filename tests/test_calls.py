@@ -21,8 +21,10 @@ from fusion_graph.config import Price, Provider
 from fusion_graph.cost.usage import total
 from fusion_graph.errors import CallFailed
 from fusion_graph.models.calls import Caller
+from fusion_graph.models.clients import DEPTH_HEADER
+from fusion_graph.models.model import Model
 from fusion_graph.models.model_reply import ModelReply
-from fusion_graph.models.open import DEPTH_HEADER, Model, open_model
+from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 
 AT_ONCE = {"Retry-After": "0"}

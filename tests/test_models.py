@@ -21,7 +21,8 @@ from fusion_graph import (
     create_fusion_graph,
 )
 from fusion_graph.config import FusionConfig
-from fusion_graph.models.open import check_model, open_model, providers
+from fusion_graph.config.providers import providers
+from fusion_graph.models.open import check_model, open_model
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}

@@ -18,7 +18,8 @@ from fusion_graph.models.failures import (
     wants_responses,
     wants_tools_listed,
 )
-from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.model import Model
+from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from tests.known_refusals import EXAMPLES
 

@@ -149,11 +149,11 @@ def _say_preset(name: str | None) -> tuple[ConfigurationError | None, ResolvedCo
     _say("preset", f"{choice.name} ({choice.reason})")
     settings = None
     try:
-        stack = GraphConfig(choice.name)
-        settings, _ = stack.begin(None)
+        given = GraphConfig(choice.name)
+        settings, _ = given.begin(None)
         panel = ", ".join(member["model"] for member in settings.public()["panel"])
         _say("", f"panel: {panel}; search: {settings.search}")
-        check(settings, stack)
+        check(settings, given)
     except ConfigurationError as error:
         return error, settings
     seats = run_blocking(prospects(settings))

@@ -17,7 +17,7 @@ from rich.text import Text
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.keys import is_set, keys_of
-from fusion_graph.config.fields import FusionConfig, shown_address
+from fusion_graph.config import FusionConfig, shown_address
 from fusion_graph.config.presets import Preset, load, names, user_folder
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.text.phrases import clean

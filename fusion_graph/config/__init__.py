@@ -1,19 +1,16 @@
 """What a run is to do: the fields people set, how forms show them, providers, presets."""
 
+from fusion_graph.config.endpoints import Price, Provider, shown_address
 from fusion_graph.config.fields import (
     MAX_PANEL,
     MAX_TOOL_CALLS,
     FusionConfig,
     Panelist,
-    Price,
-    Provider,
     ResolvedConfig,
-    coerce,
-    combine,
-    explain,
-    inherited,
-    model_name,
 )
+from fusion_graph.config.layers import coerce, combine, inherited
+from fusion_graph.config.references import model_name
+from fusion_graph.config.strict import explain
 
 __all__ = [
     "MAX_PANEL",
@@ -28,4 +25,5 @@ __all__ = [
     "explain",
     "inherited",
     "model_name",
+    "shown_address",
 ]

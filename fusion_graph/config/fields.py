@@ -1,44 +1,35 @@
-"""The configuration of a run: its fields, and how a caller's layers become one.
+"""The fields of a configuration: what people write, and what a run makes of it.
 
 `FusionConfig` is what people write, in Python, in a preset file or in Studio: every field is
-optional, and unset means "as the preset says". `resolve` turns the layers of one run into a
-`ResolvedConfig`, in which nothing is left open.
+optional, and unset means "as the preset says". In a `ResolvedConfig` nothing is left open;
+`layers.combine` makes it of the layers of one run.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     PrivateAttr,
-    ValidationError,
-    WithJsonSchema,
     model_validator,
 )
 
+from fusion_graph.config.endpoints import Provider, shown_address
 from fusion_graph.config.form import Offers, as_form, shipped_models, shipped_presets
-from fusion_graph.errors import ConfigurationError
+from fusion_graph.config.references import ModelRef, SearchRef, model_name
+from fusion_graph.config.strict import Strict
 
 MAX_PANEL = 16
 """Most members a panel may have; OpenRouter allows 8, and no study of wider ones is known."""
 
 MAX_TOOL_CALLS = 16
 """Highest tool-call cap, as OpenRouter's."""
-
-MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url", "key"})
-"""Fields whose wrong value is not repeated in an error: people paste keys into them."""
 
 CRITERIA = ("general", "code", "safety")
 """What `criteria` may be called, besides being your own words; `prompts.py` spells them out."""
@@ -47,71 +38,6 @@ Invocation = Literal["always", "never", "auto"]
 FollowLinks = Literal["none", "same_site", "any"]
 Verify = Literal["off", "code", "model", "repair"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-
-
-def model_name(model: Any) -> str:
-    """The written form of a model: the string itself, or `Class:model` for an instance."""
-    if isinstance(model, str):
-        return model
-    inner = getattr(model, "model_name", None) or getattr(model, "model", None)
-    return f"{type(model).__name__}:{inner}" if isinstance(inner, str) else type(model).__name__
-
-
-def _check_model(value: Any) -> Any:
-    if isinstance(value, str):
-        provider, colon, name = value.partition(":")
-        if not (provider.strip() and colon and name.strip()):
-            raise ValueError("write a model as 'provider:model', as in 'openai:gpt-5.5'")
-        return value.strip()
-    if callable(getattr(value, "ainvoke", None)) and hasattr(value, "disable_streaming"):
-        return value
-    raise ValueError("a model is a 'provider:model' string or a LangChain chat model")
-
-
-ModelRef = Annotated[
-    Any,
-    BeforeValidator(_check_model),
-    PlainSerializer(model_name, return_type=str),
-    Offers(shipped_models),
-]
-"""`provider:model`, or a LangChain chat model."""
-
-
-SEARCHES = ("ddgs", "corpus", "tavily", "searxng", "brave", "wikipedia", "none")
-"""What `search` may be called, besides being a tool."""
-
-
-def _check_search(value: Any) -> Any:
-    if isinstance(value, str) and value not in SEARCHES:
-        raise ValueError(f"search is one of {', '.join(SEARCHES)}, or a LangChain tool")
-    if not isinstance(value, str) and not callable(getattr(value, "ainvoke", None)):
-        raise ValueError(f"search is one of {', '.join(SEARCHES)}, or a LangChain tool")
-    return value
-
-
-def _search_name(search: Any) -> str:
-    return search if isinstance(search, str) else str(getattr(search, "name", "tool"))
-
-
-SearchRef = Annotated[
-    Any,
-    BeforeValidator(_check_search),
-    PlainSerializer(_search_name, return_type=str),
-    WithJsonSchema({"type": "string", "enum": list(SEARCHES)}),
-]
-"""The name of a search, or a LangChain search tool."""
-
-
-class Strict(BaseModel):
-    """Unknown fields are refused, and a wrong value is a `ConfigurationError` in one line."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    def __init__(self, /, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            raise ConfigurationError(*explain(error, type(self))) from None
 
 
 class Panelist(Strict):
@@ -131,7 +57,12 @@ class Panelist(Strict):
     """Whether this member may search and fetch."""
 
 
-def _panelist(value: Any) -> Any:
+def as_panelist(value: Any) -> Any:
+    """Make a panelist of a model, or of a panelist's fields.
+
+    Args:
+        value: A model, fields, or a panelist, which stays as it is.
+    """
     if isinstance(value, Panelist):
         return value
     if isinstance(value, Mapping):
@@ -139,77 +70,8 @@ def _panelist(value: Any) -> Any:
     return Panelist(model=value)
 
 
-PanelistRef = Annotated[Panelist, BeforeValidator(_panelist), Offers(shipped_models)]
+PanelistRef = Annotated[Panelist, BeforeValidator(as_panelist), Offers(shipped_models)]
 """A panelist, or only its model."""
-
-
-class Price(Strict):
-    """A model's price in US dollars per million tokens."""
-
-    input: float = Field(ge=0, title="Input")
-    """US dollars per million tokens read."""
-    output: float = Field(ge=0, title="Output")
-    """US dollars per million tokens written."""
-    cached_input: float | None = Field(default=None, ge=0, title="Cached input")
-    """US dollars per million tokens read from the provider's cache; as `input` if not given."""
-    cache_write: float | None = Field(default=None, ge=0, title="Cache write")
-    """US dollars per million tokens put into the provider's cache; as `input` if not given."""
-
-
-def _check_variable(value: Any) -> Any:
-    # The value is not repeated: whoever writes the key itself here should not see it printed.
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
-        raise ConfigurationError(
-            "That is no name of an environment variable.",
-            "Write its name, as in OPENAI_API_KEY, never the key itself.",
-        )
-    return value
-
-
-EnvironmentVariable = Annotated[str, BeforeValidator(_check_variable)]
-"""Name of an environment variable."""
-
-
-def _check_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.query or parts.fragment:
-        raise ValueError("an address ends with its path; keys go into api_key_env or headers")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_check_address)]
-"""An http or https address that paths are added to."""
-
-
-def shown_address(url: str) -> str:
-    """An address as it may be shown: without name and password."""
-    return re.sub(r"//[^/]*@", "//***@", url)
-
-
-class Provider(Strict):
-    """An endpoint that speaks the OpenAI protocol."""
-
-    base_url: Address | None = Field(default=None, pattern=r"^https?://", title="Base URL")
-    """Where it is, as in `http://127.0.0.1:8000/v1`; unset for OpenAI's own."""
-    api_key_env: EnvironmentVariable | None = Field(default=None, title="Key's variable")
-    """Name of the environment variable that holds the key; unset if it wants none."""
-    headers: dict[str, str] = Field(default={}, title="Headers")
-    """Headers sent with every call."""
-    prices: dict[str, Price] = Field(default={}, title="Prices")
-    """Prices by model name, where `genai-prices` does not know them."""
-    api: Literal["responses", "chat"] | None = Field(default=None, title="API")
-    """`responses`: OpenAI's Responses API; `chat`: chat completions. Unset: `responses` for
-    those of OpenAI's own models that need it for tools and reasoning (`gpt-5*`, `o*`, codex),
-    `chat` for all others."""
-    context_tokens: int | None = Field(default=None, ge=512, title="Context tokens")
-    """Tokens its models read at once, reply included: what is sent is cut to fit. Unset: asked of
-    a server of your own, unknown of others."""
-
-    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        shown = {**dict(super().__repr_args__()), "headers": dict.fromkeys(self.headers, "***")}
-        if self.base_url is not None:
-            shown["base_url"] = shown_address(self.base_url)
-        return shown.items()
 
 
 class FusionConfig(Strict):
@@ -222,7 +84,7 @@ class FusionConfig(Strict):
     model_config = ConfigDict(json_schema_extra=as_form)
 
     preset: Annotated[str, Offers(shipped_presets)] | None = Field(default=None, title="Preset")
-    """A stack of models: one that is shipped, one of your own by name, or the path of a preset
+    """Who answers: a preset that is shipped, one of your own by name, or the path of a preset
     file. Unset: chosen from the keys found."""
     panel: list[PanelistRef] | None = Field(
         default=None, title="Panel", min_length=1, max_length=MAX_PANEL
@@ -392,116 +254,3 @@ class ResolvedConfig(FusionConfig):
             provider["headers"] = dict.fromkeys(provider["headers"], "***")
             provider["base_url"] = provider["base_url"] and shown_address(provider["base_url"])
         return data
-
-
-def coerce(given: FusionConfig | Mapping[str, Any] | str | None) -> dict[str, Any]:
-    """The fields a caller set, from any form a configuration comes in.
-
-    Args:
-        given: A `FusionConfig`, a dict (as a parent graph's context is inherited), a preset's
-            name or path, or nothing.
-
-    Raises:
-        ConfigurationError: An unknown field or a wrong value.
-    """
-    if given is None:
-        return {}
-    if isinstance(given, str):
-        return {"preset": given}
-    if isinstance(given, FusionConfig):
-        return given.given()
-    if isinstance(given, Mapping):
-        return FusionConfig(**given).given()
-    raise ConfigurationError(
-        f"A configuration of type {type(given).__name__} cannot be read.",
-        "Give a FusionConfig, a dict of its fields, or a preset's name.",
-    )
-
-
-def inherited(context: Any) -> dict[str, Any]:
-    """The fields a run's context sets, in any form LangGraph hands it over.
-
-    A context given to this graph has become a `FusionConfig`. Anything else comes from a parent
-    graph, whose context may be about other things: of a dict the fields known here are taken
-    (if it holds others too, those that fit), and of any other object nothing.
-
-    Args:
-        context: What the node's runtime holds.
-
-    Raises:
-        ConfigurationError: A known field has a wrong value.
-    """
-    if isinstance(context, FusionConfig):
-        given = context.given()
-        if len(context.model_fields_set) == len(FusionConfig.model_fields):
-            # A form that sends every field (Studio's) says by a default: as the preset has it.
-            usual = {name: field.default for name, field in FusionConfig.model_fields.items()}
-            return {name: value for name, value in given.items() if value != usual[name]}
-        return given
-    if not isinstance(context, Mapping):
-        return {}
-    known = {k: v for k, v in context.items() if k in FusionConfig.model_fields}
-    if len(known) == len(context):
-        return coerce(known)
-    # Among fields of the parent's own, one with a name of ours need not be meant for us.
-    fields: dict[str, Any] = {}
-    for name, value in known.items():
-        if value is None:
-            continue
-        with suppress(ConfigurationError):
-            fields |= coerce({name: value})
-    return fields
-
-
-_LIFTABLE = frozenset(
-    name for name, field in FusionConfig.model_fields.items() if field.default is None
-) - {"preset", "panel"}
-"""Fields that None lifts."""
-
-
-def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
-    """One resolved configuration from layers of set fields, the strongest first.
-
-    Providers are merged by name; every other field is taken whole from the strongest layer that
-    sets it. None is a value where it is the default, and lifts what a weaker layer says.
-
-    Raises:
-        ConfigurationError: A field is wrong, or panel, judge or writer stayed open.
-    """
-    fields: dict[str, Any] = {}
-    providers: dict[str, Any] = {}
-    for layer in reversed(layers):
-        fields.update({n: v for n, v in layer.items() if v is not None or n in _LIFTABLE})
-        providers.update(layer.get("providers") or {})
-    fields["providers"] = providers
-    if fields.get("search") is None:
-        fields["search"] = "corpus" if fields.get("corpus") else "ddgs"
-    if fields.get("panel"):
-        if fields.get("judge") is None:
-            fields["judge"] = _panelist(fields["panel"][0]).model
-        if fields.get("synthesizer") is None:
-            fields["synthesizer"] = fields["judge"]
-    return ResolvedConfig(**fields)
-
-
-def explain(error: ValidationError, schema: type[BaseModel]) -> tuple[str, str]:
-    """Problem and remedy, one line each, for the first thing pydantic found wrong."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return (
-            f"Unknown field '{where}'.",
-            f"Fields of {schema.__name__}: {', '.join(schema.model_fields)}.",
-        )
-    if first["type"] == "missing":
-        return f"Field '{where}' is missing.", f"{schema.__name__} needs it."
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    if not where:
-        return f"{message}.", ""
-    value = first.get("input")
-    if MAY_HOLD_SECRETS & set(where.split(".")) or "@" in str(value):
-        value = None
-    if isinstance(value, str | int | float | bool):
-        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + "…"
-        return f"Field '{where}' is {shown}:", f"{message[:1].lower()}{message[1:]}."
-    return f"Field '{where}':", f"{message[:1].lower()}{message[1:]}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from fusion_graph.config.fields import Provider
+from fusion_graph.config.endpoints import Provider
 from fusion_graph.config.presets.servers import USUAL, server_url
 
 INTEGRATION_KEYS = {

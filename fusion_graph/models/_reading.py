@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from fusion_graph.models.text_calls import named_in, offered_in, with_calls
 from fusion_graph.text.echoes import without_echoes
 from fusion_graph.text.thinking import without_thinking
-from fusion_graph.text.written_calls import WEB_TOOLS, Written, only_announces, written_calls
+from fusion_graph.text.written_calls import WEB_TOOLS, TextWithCalls, only_announces, written_calls
 
 
 def read_reply(
@@ -44,7 +44,7 @@ def read_reply(
             text = text if answers or held else ""
         elif written.calls:
             text, echoes = without_echoes(text, nonce)
-            return with_calls(message, Written(written.calls, text, True)), text, echoes
+            return with_calls(message, TextWithCalls(written.calls, text, True)), text, echoes
         elif not answers:
             text = ""
     text, echoes = without_echoes(text, nonce)

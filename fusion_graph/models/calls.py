@@ -49,8 +49,8 @@ from fusion_graph.models.failures import (
     worth_retrying,
 )
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
+from fusion_graph.models.model import Model
 from fusion_graph.models.model_reply import ModelReply
-from fusion_graph.models.open import Model
 from fusion_graph.models.recording import Asked, call_content, current_recording
 from fusion_graph.models.request import Options, send
 from fusion_graph.models.window import tokens_of, tools_tokens

@@ -18,7 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from fusion_graph.langgraph_seams.surroundings import has_watchers
 from fusion_graph.models._foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.apis import API_REFUSALS, ENCRYPTED_REASONING, REASONING_WITH_TOOLS
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 
 
 @dataclass(frozen=True)

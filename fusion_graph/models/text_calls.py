@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall, ToolCall
 
 from fusion_graph.models.reply import TURN, new_call_id, turn_of
-from fusion_graph.text.written_calls import Written
+from fusion_graph.text.written_calls import TextWithCalls
 
 
 def offered_in(tools: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -33,7 +33,7 @@ def named_in(messages: Iterable[BaseMessage]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def with_calls(message: AIMessage, written: Written) -> AIMessage:
+def with_calls(message: AIMessage, written: TextWithCalls) -> AIMessage:
     """The message as if its calls had come as calls, so that its provider takes it back.
 
     Args:

@@ -20,7 +20,8 @@ from fusion_graph.judgement import (
     with_independence,
 )
 from fusion_graph.models.apis import RESPONSES_API, told_refusals
-from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.model import Model
+from fusion_graph.models.open import open_model
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for

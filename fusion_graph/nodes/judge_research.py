@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
 from fusion_graph.models.calls import Caller
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 from fusion_graph.models.request import Options
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.stage import Stage

@@ -14,7 +14,7 @@ from langchain_core.messages import AnyMessage, BaseMessage
 from fusion_graph.errors import Degradation, TooLong
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.models.fitting import Fitting
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 from fusion_graph.models.window import (
     REQUEST_TOKENS,
     Cut,

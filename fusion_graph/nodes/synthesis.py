@@ -10,7 +10,7 @@ from fusion_graph.cost.tokens import unseen_tokens
 from fusion_graph.errors import Degradation
 from fusion_graph.evidence import open_ledger, with_found
 from fusion_graph.judgement import Analysis, relabelled
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 from fusion_graph.models.window import tools_tokens
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.passing_on import most_agreed, pass_on

@@ -10,7 +10,7 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import CallFailed, Failure, UnreadableVerdict
 from fusion_graph.judgement import Bounds, Verdict, find_verdict, wire_schema
 from fusion_graph.models.calls import Caller
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 from fusion_graph.models.request import Options
 from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.prompts import repair, shorter

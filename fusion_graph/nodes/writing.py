@@ -13,8 +13,9 @@ from fusion_graph.evidence import Pages, Reading, no_pages, quote_verdict, read_
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
+from fusion_graph.models.model import Model
 from fusion_graph.models.model_reply import ModelReply
-from fusion_graph.models.open import Model, open_model
+from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.nodes.draft import Draft
 from fusion_graph.nodes.join import misread

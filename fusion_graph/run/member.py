@@ -118,16 +118,16 @@ def open_member(
     name = run["members"][index]
     with (
         inside_fusion(),
-        never_silent(emit, stage, name) as (telling, touch),
+        never_silent(emit, stage, name) as (emit_and_touch, touch),
         take_part(run, settings) as panel,
     ):
         caller = Caller(
             stage,
             name,
             run["started"],
-            telling,
+            emit_and_touch,
             calls=panel.paid[index],
             budget=panel.budget,
             nonce=run["nonce"],
         )
-        yield Member(panel, index, run, settings, caller, telling, touch, tools)
+        yield Member(panel, index, run, settings, caller, emit_and_touch, touch, tools)

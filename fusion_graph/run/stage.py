@@ -173,13 +173,13 @@ def open_stage(
         tools: The tools that the graph was made with, in place of the web tools.
     """
     who = name or WORKERS[stage]
-    with inside_fusion(), never_silent(emit, stage, who) as (telling, touch):
+    with inside_fusion(), never_silent(emit, stage, who) as (emit_and_touch, touch):
         caller = Caller(
             stage,
             who,
             run["started"],
-            telling,
+            emit_and_touch,
             budget=Budget.of(settings, spent.calls),
             nonce=run["nonce"],
         )
-        yield Stage(run, settings, caller, spent, telling, touch, on_text, tools)
+        yield Stage(run, settings, caller, spent, emit_and_touch, touch, on_text, tools)

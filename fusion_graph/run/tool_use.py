@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from fusion_graph.models.calls import Caller
-from fusion_graph.models.open import Model
+from fusion_graph.models.model import Model
 from fusion_graph.models.recording import asked_by
 from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
@@ -33,7 +33,7 @@ from fusion_tools.render import (
     page_text,
     part_end,
     search_text,
-    visible,
+    without_invisibles,
 )
 from fusion_tools.results import is_artifact
 from fusion_tools.sources import SourceBook
@@ -132,7 +132,7 @@ def refuse_call(researcher: Researcher, call: WantedCall) -> ToolMessage:
 def answer_call(call: WantedCall, text: str, *, failed: bool) -> ToolMessage:
     """A call's result as the model is to read it."""
     return ToolMessage(
-        visible(text),  # a tool may fail in any words, half characters among them
+        without_invisibles(text),  # a tool may fail in any words, half characters among them
         tool_call_id=call["id"],
         name=call["name"],
         status="error" if failed else "success",
@@ -182,7 +182,7 @@ async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "c
             message, failure = None, f"{status}: {name} failed: {words}"
     record = _record(researcher, call, status, began, by)
     if researcher.writing is not None:
-        researcher.writing.alive()
+        researcher.writing.touch()
     researcher.caller.emit(
         "panel.tool.completed",
         name=researcher.caller.name,

@@ -88,24 +88,24 @@ def never_silent(
     began = heard = loop.time()
     timer: asyncio.TimerHandle
 
-    def hear() -> None:
+    def touch() -> None:
         nonlocal heard
         heard = loop.time()
 
-    def telling(type: str, **data: Any) -> None:
-        hear()
+    def emit_and_touch(type: str, **data: Any) -> None:
+        touch()
         emit(type, **data)
 
     def look() -> None:
         nonlocal timer
         now = loop.time()
         if now - heard >= quiet:
-            telling("fusion.waiting", stage=stage, name=name, seconds=round(now - began, 1))
+            emit_and_touch("fusion.waiting", stage=stage, name=name, seconds=round(now - began, 1))
         timer = loop.call_at(heard + quiet, look)
 
     timer = loop.call_at(heard + quiet, look)
     try:
-        yield telling, hear
+        yield emit_and_touch, touch
     finally:
         timer.cancel()
 
@@ -116,13 +116,13 @@ class Deltas:
     Args:
         emit: Sends the events.
         name: The panelist.
-        alive: Called for every piece, reasoning included.
+        touch: Called for every piece, reasoning included.
         nonce: The run's delimiter secret, which nobody is to see.
     """
 
-    def __init__(self, emit: Emit, name: str, alive: Callable[[], None], nonce: str = "") -> None:
+    def __init__(self, emit: Emit, name: str, touch: Callable[[], None], nonce: str = "") -> None:
         self._emit, self._name, self._nonce = emit, name, nonce
-        self.alive = alive
+        self.touch = touch
         self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
         self._complete = False
@@ -130,7 +130,7 @@ class Deltas:
 
     def begin(self) -> None:
         """A new text begins: another turn of the model, or another try."""
-        self.alive()
+        self.touch()
         if self._turn:
             self._tell()
         self._complete = False
@@ -144,7 +144,7 @@ class Deltas:
 
     def take(self, text: str) -> None:
         """Take the next piece of the model's text."""
-        self.alive()
+        self.touch()
         self._visible.take(text)
 
     def end(self) -> None:

@@ -47,7 +47,7 @@ class WrittenCall:
 
 
 @dataclass(frozen=True)
-class Written:
+class TextWithCalls:
     """What a text holds: calls, and the rest of it.
 
     Attributes:
@@ -61,7 +61,7 @@ class Written:
     found: bool
 
 
-def written_calls(text: str, offered: Offered) -> Written:
+def written_calls(text: str, offered: Offered) -> TextWithCalls:
     """The calls that a text holds.
 
     Args:
@@ -69,18 +69,18 @@ def written_calls(text: str, offered: Offered) -> Written:
         offered: The tools that there are.
     """
     if not _WORTH_A_LOOK.search(text):
-        return Written([], text, False)
+        return TextWithCalls([], text, False)
     spans = call_spans(text)
     if spans:
         calls = [call for start, end in spans for call in _in_markup(text[start:end], offered)]
         rest = cut_out(text, spans)
         rest = cut_out(rest, remnant_spans(rest))
-        return Written(calls[:MOST_CALLS], rest, True)
+        return TextWithCalls(calls[:MOST_CALLS], rest, True)
     bare = _bare(text, offered)
     if bare:
-        return Written(bare[:MOST_CALLS], _before_json(text), True)
+        return TextWithCalls(bare[:MOST_CALLS], _before_json(text), True)
     remnants = remnant_spans(text)
-    return Written([], cut_out(text, remnants) if remnants else text, False)
+    return TextWithCalls([], cut_out(text, remnants) if remnants else text, False)
 
 
 _WORTH_A_LOOK = re.compile(r"[<＜{\[]|\w\(|^Action:", re.MULTILINE)

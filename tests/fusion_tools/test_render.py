@@ -19,7 +19,7 @@ from fusion_tools.render import (
     page_text,
     part_end,
     search_text,
-    visible,
+    without_invisibles,
 )
 from fusion_tools.results import PageArtifact, SearchArtifact, SearchResult
 
@@ -210,7 +210,7 @@ def test_no_mixture_of_such_pieces_can_either(text: str) -> None:
 
 @given(st.text())
 def test_visible_text_has_no_invisible_characters(text: str) -> None:
-    clean = visible(text)
+    clean = without_invisibles(text)
     assert all(char in "\n\t" or unicodedata.category(char) != "Cc" for char in clean)
     assert not set(clean) & set("\u200b\u200e\u202e\u2066\ufeff\u00ad")
     clean.encode("utf-8")

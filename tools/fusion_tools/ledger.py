@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from fusion_tools.errors import ToolError
 from fusion_tools.normalise import urls_in
-from fusion_tools.render import visible
+from fusion_tools.render import without_invisibles
 from fusion_tools.results import Page, PageArtifact, SearchResult, is_artifact
 from fusion_tools.sites import site_of, source_key
 
@@ -202,7 +202,7 @@ class UrlLedger:
 
 
 def _key(url: str) -> str:
-    return source_key(visible(url))
+    return source_key(without_invisibles(url))
 
 
 def _links_shown(page: Page | PageArtifact) -> list[str]:

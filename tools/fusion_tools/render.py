@@ -46,14 +46,14 @@ def new_nonce() -> str:
     return secrets.token_hex(8)
 
 
-def visible(text: str) -> str:
+def without_invisibles(text: str) -> str:
     """`text` as a reader sees it: no control, bidi, zero-width or tag characters."""
     return _INVISIBLE.sub("", _BREAKS.sub("\n", text))
 
 
 def defang(text: str, nonce: str) -> str:
     """Untrusted `text` made unable to end or imitate the run's delimiter; invisibles removed."""
-    text = visible(text)
+    text = without_invisibles(text)
     if nonce:
         spaced = r"\s*+".join(map(re.escape, nonce))
         text = _replaced(text, re.compile(spaced, re.IGNORECASE), "[...]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from fusion_tools.render import visible
+from fusion_tools.render import without_invisibles
 from fusion_tools.results import Artifact, PageArtifact, SearchResult
 from fusion_tools.sites import source_key
 
@@ -67,10 +67,10 @@ class SourceBook:
     def _note_result(self, result: SearchResult) -> int:
         key = source_key(result["url"])
         known = self._id_by_url.get(key)
-        snippet = visible(result["snippet"])
+        snippet = without_invisibles(result["snippet"])
         if known is None:
-            title = visible(result["title"])
-            url = visible(result["url"])
+            title = without_invisibles(result["title"])
+            url = without_invisibles(result["url"])
             return self._add(key, url, title, f"{title}\n{snippet}".strip())
         entry = self._entries[known - 1]
         if not entry["fetched"] and snippet not in entry["text"]:
@@ -80,7 +80,7 @@ class SourceBook:
     def _note_page(self, page: PageArtifact) -> int:
         keys = [source_key(url) for url in (page["url"], page["final_url"]) if url]
         ids = [self._id_by_url[key] for key in keys if key in self._id_by_url]
-        text = visible(page["text"])
+        text = without_invisibles(page["text"])
         ids = [version for id in ids if (version := self._version(id, text, page["offset"]))]
         if not ids:
             ids = [self._add(keys[0], page["url"], "", "")]
@@ -124,7 +124,7 @@ class SourceBook:
         if entry["fetched"] and entry["text"] and entry["text"] != text:
             text = f"{entry['text']}\n\n{text}"  # it changed between two parts of one reading
         entry["url"] = page["final_url"] or page["url"]
-        entry["title"] = visible(page["title"]) or entry["title"]
+        entry["title"] = without_invisibles(page["title"]) or entry["title"]
         entry["retrieved_at"] = page["retrieved_at"]
         entry["text"] = text
         entry["fetched"] = True

@@ -1,4 +1,4 @@
-"""Stacks that depend on the machine: models whose key is set, models that local servers have."""
+"""Models that depend on the machine: models whose key is set, models that local servers have."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from fusion_graph.config.fields import EnvironmentVariable, ModelRef, Strict
+from fusion_graph.config.endpoints import EnvironmentVariable
 from fusion_graph.config.presets.servers import USUAL, Found, find_servers, server_url
+from fusion_graph.config.references import ModelRef
+from fusion_graph.config.strict import Strict
 from fusion_graph.errors import ConfigurationError
 
 AUTO_PANEL = 4

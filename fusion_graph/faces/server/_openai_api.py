@@ -22,7 +22,7 @@ from fusion_graph.faces.server.limits import run_context
 from fusion_graph.faces.server.offer import PREFIX, Offer, problem
 from fusion_graph.faces.server.runs import Run, Runs
 from fusion_graph.faces.server.settings import ServerSettings
-from fusion_graph.models.open import DEPTH_HEADER
+from fusion_graph.models.clients import DEPTH_HEADER
 from fusion_graph.state.conversation import question_of
 
 HEARTBEAT_SECONDS = 5

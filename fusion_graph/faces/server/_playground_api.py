@@ -118,10 +118,10 @@ class Playground:
         name = str(name) if name is not None else chosen_preset(self._offer).name
         ref, preset = self._offer.find(f"{PREFIX}{name}", "fusion.preset")
         context = {**run_context(fusion, {}, preset, limits), "preset": ref}
-        stack = GraphConfig(None)
-        settings, _ = stack.begin(context)
+        given = GraphConfig(None)
+        settings, _ = given.begin(context)
         try:
-            check(settings, stack)
+            check(settings, given)
         except MissingKey as error:
             said = problem_told(error)
             raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None

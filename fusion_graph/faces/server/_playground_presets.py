@@ -84,10 +84,10 @@ def _working(ref: str) -> Mapping[str, Any]:
     from fusion_graph.nodes.fan_out import check
     from fusion_graph.run.settings import GraphConfig
 
-    stack = GraphConfig({"preset": ref})
-    settings, _ = stack.begin(None)
+    given = GraphConfig({"preset": ref})
+    settings, _ = given.begin(None)
     try:
-        check(settings, stack)
+        check(settings, given)
         problem = None
     except ConfigurationError as error:
         problem = problem_told(error)

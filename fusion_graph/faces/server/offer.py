@@ -96,9 +96,9 @@ def problem(ref: str) -> FusionError | None:
     from fusion_graph.run.settings import GraphConfig
 
     try:
-        stack = GraphConfig({"preset": ref})
-        settings, _ = stack.begin(None)
-        check(settings, stack)
+        given = GraphConfig({"preset": ref})
+        settings, _ = given.begin(None)
+        check(settings, given)
     except FusionError as error:
         return error
     return None
