@@ -14,9 +14,9 @@ from fusion_graph.evidence._claim_facts import Context, missing_facts
 from fusion_graph.evidence._items import Item, Reading, read
 from fusion_graph.evidence._pages import readable
 from fusion_graph.evidence._passages import PageIndex, Passage, keys, telling_keys
+from fusion_graph.evidence._quoted_passage import closest
 from fusion_graph.evidence._tables import table
 from fusion_graph.evidence.difference import Difference, between
-from fusion_graph.evidence.quotes import closest
 
 MOST_PASSAGES = 4
 """Sentences of a page that are compared word by word."""

@@ -10,37 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Literal
 
 from rapidfuzz.distance import Levenshtein
 
-from fusion_graph.evidence import _english as english
+from fusion_graph.evidence._alike import alike, signs_differ
 from fusion_graph.evidence._dates import Date
 from fusion_graph.evidence._figures import Figure, agrees, comparable
 from fusion_graph.evidence._forms import english_form
 from fusion_graph.evidence._items import ANTONYMS, Item, Reading, joined, read
-from fusion_graph.evidence._words import without_accents
-
-Kind = Literal[
-    "figure",
-    "unit",
-    "currency",
-    "scale",
-    "date",
-    "name",
-    "negation",
-    "hedge",
-    "quantifier",
-    "modal",
-    "comparative",
-    "antonym",
-    "order",
-    "content",
-]
-"""What was changed. `scale`: million for billion. `modal` holds conditions too (if, when).
-`comparative` holds prepositions that turn one (before, above, by, to). `order`: the same words in
-other places. `content`: any other word."""
+from fusion_graph.evidence._kinds import Kind, kind_of
 
 MOST_ITEMS = 4000
 """Longer texts are told as different without a look at where: alignment takes the product."""
@@ -216,14 +194,14 @@ class _Comparison:
         self, first: Sequence[Item], second: Sequence[Item], first_at: int, second_at: int
     ) -> list[_Pair]:
         """The items of a block that say different things, paired."""
-        if joined(first) == joined(second) and not _signs_differ(first, second):
+        if joined(first) == joined(second) and not signs_differ(first, second):
             return []
         pairs: list[_Pair] = []
         at_first = at_second = 0
         for n, m in [*_alike(first, second, self._rounded), (len(first), len(second))]:
             left, right = first[at_first:n], second[at_second:m]
             written_alike = bool(left and right) and joined(left) == joined(right)
-            if (left or right) and (not written_alike or _signs_differ(left, right)):
+            if (left or right) and (not written_alike or signs_differ(left, right)):
                 pairs += _paired(left, right, first_at + at_first, second_at + at_second)
             at_first, at_second = n + 1, m + 1
         return pairs
@@ -330,144 +308,8 @@ def _of_a_kind(one: Item, two: Item) -> bool:
     return one.group == two.group or (one.group in _QUANTITIES and two.group in _QUANTITIES)
 
 
-def _signs_differ(first: Sequence[Item], second: Sequence[Item]) -> bool:
-    """Whether figures of the same digits say different things: -5 and 5, 5 % and $5, 10^6, 106."""
-    one = [item.figure for item in first if item.figure]
-    two = [item.figure for item in second if item.figure]
-    if len(one) != len(two):
-        return any(f.first < 0 or f.unit or f.currency for f in (*one, *two))
-    return any(not _equal_figures(a, b) for a, b in zip(one, two, strict=True))
-
-
-def alike(one: Item, two: Item, rounded: bool = False) -> bool:
-    """Whether two items say the same in another form."""
-    if one.key == two.key:
-        return not _two_words(one, two)
-    if one.figure and two.figure:
-        return _equal_figures(one.figure, two.figure) or (
-            rounded and agrees(one.figure, two.figure)
-        )
-    if one.date and two.date:
-        return one.date.year == two.date.year and bool(
-            set(one.date.readings()) & set(two.date.readings())
-        )
-    if one.group in ("figure", "date", "bound") or two.group in ("figure", "date", "bound"):
-        return False
-    first, second = without_accents(one.text), without_accents(two.text)
-    if first == second or _umlauts(one.text) == second or first == _umlauts(two.text):
-        return True
-    return _prefixed(one.text, two.text) or _prefixed(two.text, one.text)
-
-
-def _two_words(one: Item, two: Item) -> bool:
-    """Words whose forms fall together by a mute e: plan and plane."""
-    first, second = sorted((one.text, two.text), key=len)
-    return one.figure is None and len(first) >= 3 and second == first + "e"
-
-
-def _umlauts(text: str) -> str:
-    """German as typed without umlauts: groesse."""
-    for mark, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe")):
-        text = text.replace(mark, plain)
-    return without_accents(text)
-
-
-_ARABIC = ("ال", "وال", "بال", "فال", "كال", "لل", "و", "ف", "ب", "ل", "ك")
-_HEBREW = ("ה", "ו", "ב", "ל", "מ", "כ", "ש", "וה", "שה", "מה", "כש", "וב", "ול", "ומ")
-
-
-def _prefixed(longer: str, shorter: str) -> bool:
-    """Whether a word is another with an Arabic or Hebrew particle written onto it."""
-    if len(shorter) < 2 or not longer.endswith(shorter):
-        return False
-    prefix = longer[: len(longer) - len(shorter)]
-    return prefix in _ARABIC or prefix in _HEBREW
-
-
-def _equal_figures(one: Figure, two: Figure) -> bool:
-    return one.same_numbers(two) and one.unit == two.unit and one.currency == two.currency
-
-
 def _moved(pairs: Sequence[_Pair]) -> set[object]:
     """The keys that stand on both sides among what differs: words that changed their places."""
     one = Counter(pair.first.key for pair in pairs if pair.first)
     two = Counter(pair.second.key for pair in pairs if pair.second)
     return set(one & two)
-
-
-_NEGATING_PREFIXES = (
-    "un",
-    "in",
-    "im",
-    "il",
-    "ir",
-    "non",
-    "dis",
-    "mis",
-    "ne",
-    "nie",
-    "не",
-    "on",
-    "a",
-)
-
-
-def _negated(one: Item | None, two: Item | None) -> bool:
-    if one is None or two is None:
-        return False
-    longer, shorter = sorted((one.text, two.text), key=len, reverse=True)
-    if longer.endswith(shorter) and len(shorter) >= 3:
-        return longer[: len(longer) - len(shorter)] in _NEGATING_PREFIXES
-    ends = {one.text[-4:], two.text[-3:]} | {two.text[-4:], one.text[-3:]}
-    return "less" in ends and "ful" in ends and one.text[:3] == two.text[:3]
-
-
-def kind_of(first: Item | None, second: Item | None) -> Kind:
-    """What it is that two items differ in; None stands for no item."""
-    groups = {item.group for item in (first, second) if item}
-    if first and second and first.figure and second.figure:
-        return _figures_differ(first.figure, second.figure)
-    if "date" in groups:
-        return "date"
-    if "negation" in groups or _negated(first, second):
-        return "negation"
-    if "bound" in groups:
-        said = {item.key for item in (first, second) if item and item.group == "bound"}
-        return "hedge" if "about" in said and len(groups) == 1 and len(said) == 1 else "quantifier"
-    if "figure" in groups:
-        return "figure"
-    if first and second and (first.key, second.key) in ANTONYMS:
-        return "antonym"
-    by_group: tuple[tuple[str, Kind], ...] = (
-        ("quantifier", "quantifier"),
-        ("modal", "modal"),
-        ("condition", "modal"),
-        ("negating", "negation"),
-        ("comparative", "comparative"),
-        ("direction", "comparative"),
-        ("hedge", "hedge"),
-    )
-    for group, kind in by_group:
-        if group in groups:
-            return kind
-    if any(_comparative(item) for item in (first, second) if item):
-        return "comparative"
-    return "name" if any(item.name for item in (first, second) if item) else "content"
-
-
-def _comparative(item: Item) -> bool:
-    text = item.text
-    return text in english.COMPARATIVES
-
-
-def _figures_differ(one: Figure, two: Figure) -> Kind:
-    if not one.same_numbers(two):
-        ratio = two.first / one.first if one.first else Decimal(0)
-        if one.scale != two.scale and ratio and _power_of_ten(ratio):
-            return "scale"
-        return "figure"
-    return "currency" if one.currency != two.currency else "unit"
-
-
-def _power_of_ten(ratio: Decimal) -> bool:
-    return abs(ratio).normalize().as_tuple().digits == (1,)

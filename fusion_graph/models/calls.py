@@ -26,12 +26,11 @@ from langchain_core.messages import (
 )
 from langchain_core.runnables import RunnableConfig
 
-from fusion_graph.cost.budget import Budget, Share
-from fusion_graph.cost.counts import counted
-from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, OverBudget, TooLong
+from fusion_graph.cost.budget import Budget
+from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, TooLong
+from fusion_graph.models._attempt import Attempt
 from fusion_graph.models._charges import Heard, charged_nothing
 from fusion_graph.models._reading import read_reply
-from fusion_graph.models._served import served_by
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
@@ -200,20 +199,14 @@ class Caller:
             CallFailed: It failed before, or the run may spend no more.
             CutBefore: A deadline had cut it off.
         """
-        later = self._now() - min((record["start"] for record in kept["calls"]), default=0.0)
+        begun = min((record["start"] for record in kept["calls"]), default=0.0)
+        later = time.time() - self.started - begun
         for record in kept["calls"]:
-            share = self._begin(model, messages, options)
-            start, end = round(record["start"] + later, 4), round(record["end"] + later, 4)
-            mine: CallRecord = record | {
-                "stage": self.stage,
-                "name": self.name,
-                "start": start,
-                "end": end,
-            }
+            attempt = Attempt(self.budget, self.started, model)
+            most = options.max_tokens
+            mine = attempt.repeat(self.stage, self.name, messages, most, record, later)
             self.calls.append(mine)
             model.note_refused(record["left_out"])
-            if self.budget is not None:
-                self.budget.end(share, mine)
         if failure := kept.get("failure"):
             raise CallFailed(failure)
         if "message" not in kept:
@@ -351,24 +344,21 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None,
     ) -> AIMessage:
-        """One try, with its record."""
+        """Try once, and record it."""
         async with self.gate(model.provider):
-            share = self._begin(model, messages, options)
-            record = self._open(model)
+            attempt = Attempt(self.budget, self.started, model)
+            self.calls.append(attempt.begin(self.stage, self.name, messages, options.max_tokens))
             heard = None if sink is None else Heard(sink)
             into = None if heard is None else heard.take
             try:
                 message = await send(model, messages, options, self._trace(), into)
             except asyncio.CancelledError:
-                self._fail(record, "timed_out", model, share, heard)
+                attempt.failed("timed_out", heard)
                 raise
             except Exception as error:
-                unpaid = charged_nothing(error, heard)
-                self._fail(record, reason_of(error), model, share, heard, unpaid=unpaid)
+                attempt.failed(reason_of(error), heard, unpaid=charged_nothing(error, heard))
                 raise
-            _note_usage(record, message)
-            record["cost_usd"] = model.cost(message)
-            self._close(record, "ok", share)
+            attempt.answered(message)
             return message
 
     async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
@@ -397,67 +387,6 @@ class Caller:
             "metadata": {"fusion_stage": self.stage, "fusion_name": self.name},
         }
 
-    def _begin(
-        self, model: Model, messages: Sequence[BaseMessage], options: Options
-    ) -> Share | None:
-        if self.budget is None:
-            return None
-        try:
-            return self.budget.begin(model, messages, options.max_tokens)
-        except OverBudget as error:
-            raise CallFailed(
-                {"reason": "over_budget", "detail": str(error), "http_status": None, "attempts": 0}
-            ) from None
-
-    def _now(self) -> float:
-        return round(time.time() - self.started, 4)
-
-    def _open(self, model: Model) -> CallRecord:
-        record: CallRecord = {
-            "stage": self.stage,
-            "name": self.name,
-            "model": model.ref,
-            "served": None,
-            "provider": None,
-            "input_tokens": None,
-            "output_tokens": None,
-            "cached_tokens": None,
-            "cache_write_tokens": None,
-            "cost_usd": None,
-            "likely_usd": None,
-            "likely_tokens": None,
-            "start": self._now(),
-            "end": 0.0,
-            "outcome": "timed_out",
-            "left_out": sorted(model.refused & API_LOSSES),
-        }
-        self.calls.append(record)
-        return record
-
-    def _fail(
-        self,
-        record: CallRecord,
-        outcome: str,
-        model: Model,
-        share: Share | None,
-        heard: Heard | None,
-        *,
-        unpaid: bool = False,
-    ) -> None:
-        """Close the record of a call without a reply: it cost nothing, or nobody knows what."""
-        if unpaid or model.bills_nobody:
-            record["cost_usd"] = 0.0
-        if share is not None and not unpaid:
-            taken = share.after(model, heard.characters if heard else 0)
-            record["likely_usd"], record["likely_tokens"] = taken.usd, taken.tokens
-        self._close(record, outcome, share)
-
-    def _close(self, record: CallRecord, outcome: str, share: Share | None) -> None:
-        record["end"] = self._now()
-        record["outcome"] = outcome
-        if self.budget is not None:
-            self.budget.end(share, record)
-
 
 def _failure(model: Model, error: BaseException, attempts: int) -> Failure:
     return failure_of(
@@ -467,12 +396,3 @@ def _failure(model: Model, error: BaseException, attempts: int) -> Failure:
         key_name=model.key_name,
         address=model.address,
     )
-
-
-def _note_usage(record: CallRecord, message: AIMessage) -> None:
-    """Write into a record what a reply says of itself: tokens, and who really answered."""
-    tokens = counted(message)
-    if tokens is not None:
-        record["input_tokens"], record["output_tokens"] = tokens.read, tokens.written
-        record["cached_tokens"], record["cache_write_tokens"] = tokens.cached, tokens.cache_write
-    record["served"], record["provider"] = served_by(message)
