@@ -196,8 +196,8 @@ def caveats(evaluation: Evaluation) -> list[str]:
         "the panelists they have in common. Seconds were measured with several answers under way."
     )
     found.append(
-        "Every panelist was waited for, and none that failed was replaced: quorum, grace and "
-        "fallbacks for panelists are left out of account."
+        "Every panelist was waited for, whatever the quorum. Fallbacks stood in as they do for a "
+        "preset's users, but for nobody who was measured by himself."
     )
     found += losses(evaluation)
     if grader is None:
