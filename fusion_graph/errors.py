@@ -7,12 +7,19 @@ FusionError
 │   ├── UnknownProvider
 │   ├── MissingKey
 │   ├── IncompatibleLibrary
-│   └── ThreadError
+│   ├── ThreadError
+│   ├── DatasetError
+│   └── MixedGraders
 ├── EmptyQuestion (also a ValueError)
 ├── InvalidEdit (also a ValueError)
 ├── UnreadableReport (also a ValueError)
 ├── FusionRecursion (also a RuntimeError)
 ├── AllPanelistsFailed (also a RuntimeError)
+├── EvaluationStopped (also a RuntimeError)
+│   ├── ArmUnavailable
+│   ├── GraderUnavailable
+│   ├── SandboxUnavailable
+│   └── CapReached
 ├── OutputFailed (also a RuntimeError)
 ├── ReaderGone (also a RuntimeError)
 ├── ApiError (also a RuntimeError)
@@ -21,6 +28,8 @@ FusionError
     ├── CallFailed
     ├── CutBefore (also a TimeoutError)
     ├── OverBudget
+    ├── OutOfTime
+    ├── TimeUp (also a TimeoutError)
     ├── TooLong
     ├── UnsupportedInput
     ├── ErrorReply
@@ -28,7 +37,8 @@ FusionError
     ├── ReplyTooLarge
     ├── ForeignRedirect
     ├── UnreadableVerdict
-    └── VerifierFailed
+    ├── VerifierFailed
+    └── UnreadableGrade
 
 The builtin families matter: a LangGraph server masks the message of every exception of no
 such family. The line `Do:` of each says what to do about it (docs/reference/errors.md). What the
@@ -70,6 +80,10 @@ JudgeFailureCode = Literal[
     "judge_empty_completion",
 ]
 """OpenRouter's names for the ways a judge can fail."""
+
+Cutoff = Literal["total", "stall", "grace", "run"]
+"""What ends a member's work: its whole time, silence, the quorum's grace, or the run's time."""
+
 
 ARROW = " → "
 """In a failure's `detail`: between what happened, in the provider's words, and what to do next."""
@@ -156,6 +170,33 @@ class ThreadError(ConfigurationError):
     """
 
 
+class DatasetError(ConfigurationError):
+    """A dataset cannot be used.
+
+    Do: Mend the line that the error names.
+
+    Args:
+        name: The file.
+        line: Its line, from 1; None if it is about the whole.
+        problem: What is wrong.
+        remedy: What to do about it.
+    """
+
+    def __init__(self, name: str, line: int | None, problem: str, remedy: str = "") -> None:
+        where = f"{name}, line {line}:" if line else f"{name}:"
+        super().__init__(f"{where} {problem}", remedy)
+        self.line = line
+
+
+class MixedGraders(ConfigurationError):
+    """Grades by different graders would be averaged or compared.
+
+    Another judge moves DRACO scores by 10 to 25 points, more than any panel does.
+
+    Do: Grade again with one grader, in a folder of its own.
+    """
+
+
 class EmptyQuestion(FusionError, ValueError):
     """A conversation holds nothing to answer.
 
@@ -219,6 +260,74 @@ class AllPanelistsFailed(FusionError, RuntimeError):
         self.report = report
         reasons = "; ".join(f"{name}: {f['reason']} ({f['detail']})" for name, f in members)
         super().__init__(f"No panelist answered. {reasons}")
+
+
+class EvaluationStopped(FusionError, RuntimeError):
+    """An evaluation ends before its last question; everything finished is kept.
+
+    Do: Mend what the error names, and give the same command again: it goes on from there.
+    """
+
+
+class ArmUnavailable(EvaluationStopped):
+    """A model of an arm cannot be asked at all: its key, its credit or its name is wrong.
+
+    Going on would only score zeros for somebody who was never asked.
+
+    Do: Mend key, credit or name, and give the same command again.
+
+    Args:
+        model: The model.
+        reason: The failure's reason.
+        detail: The provider's words.
+    """
+
+    def __init__(self, model: str, reason: str, detail: str) -> None:
+        super().__init__(
+            f"{model} cannot be asked: {reason}: {detail} What was finished is kept: mend it and "
+            "give the same command again."
+        )
+
+
+class GraderUnavailable(EvaluationStopped):
+    """The grader cannot be asked at all: its key, its credit or its name is wrong.
+
+    Going on would only turn every verdict into a missing one.
+
+    Do: Mend key, credit or name, or name another `--grader`.
+
+    Args:
+        model: The grader.
+        failure: What it said.
+    """
+
+    def __init__(self, model: str, failure: Failure) -> None:
+        super().__init__(
+            f"The grader {model} cannot be asked: {failure['reason']} ({failure['detail']})"
+        )
+        self.failure = failure
+
+
+class SandboxUnavailable(EvaluationStopped):
+    """Answers in code cannot be run here within limits.
+
+    Do: Install bubblewrap, or let them run with `--unconfined` on a machine that may be harmed.
+    """
+
+
+class CapReached(EvaluationStopped):
+    """The spending cap of an evaluation is reached.
+
+    Do: Give the same command with a higher `--max-cost`.
+
+    Args:
+        cap: US dollars.
+        spent: US dollars spent, earlier runs in the same folder included.
+    """
+
+    def __init__(self, cap: float, spent: float) -> None:
+        super().__init__(f"--max-cost ({cap:g} US dollars) is reached: {spent:.4f} spent.")
+        self.cap, self.spent = cap, spent
 
 
 class OutputFailed(FusionError, RuntimeError):
@@ -340,6 +449,34 @@ class OverBudget(InnerError):
     """
 
 
+class OutOfTime(InnerError):
+    """A stage used up its time. `str(error)` says which field set it.
+
+    Do: Raise that field.
+
+    Args:
+        limit: The time it had; `str(limit)` names its field.
+    """
+
+    def __init__(self, limit: object) -> None:
+        super().__init__(f"took more than {limit}")
+        self.limit = limit
+
+
+class TimeUp(InnerError, TimeoutError):
+    """A member's time was over before its work was.
+
+    Do: Raise `panelist_timeout`, `grace` or `run_timeout`, whichever struck.
+
+    Args:
+        cutoff: What ended it.
+    """
+
+    def __init__(self, cutoff: Cutoff) -> None:
+        super().__init__(cutoff)
+        self.cutoff = cutoff
+
+
 class TooLong(InnerError):
     """What may not be cut does not fit a model's context.
 
@@ -448,4 +585,11 @@ class VerifierFailed(InnerError):
     """No verifier gave verdicts that can be read. `str(error)` says whose and why.
 
     Do: Take another `verifier`, or name `fallbacks`.
+    """
+
+
+class UnreadableGrade(InnerError):
+    """A grader's reply holds no verdict, or two that disagree.
+
+    Do: Nothing; the grader is asked again, and a mark that stays away counts as missing.
     """

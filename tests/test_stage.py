@@ -9,11 +9,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import combine
-from fusion_graph.errors import CallFailed
+from fusion_graph.errors import CallFailed, OutOfTime
 from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.run.deadlines import Spent, limit_of, spent
-from fusion_graph.run.stage import OutOfTime, open_stage
+from fusion_graph.run.stage import open_stage
 from fusion_graph.state import CallRecord, Run
 
 ASKED = [HumanMessage("How wet is water?")]

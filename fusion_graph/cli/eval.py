@@ -23,13 +23,14 @@ from fusion_graph.errors import ConfigurationError, FusionError, OutputFailed
 from fusion_graph.text.phrases import clean
 
 if TYPE_CHECKING:
+    from fusion_graph.errors import CapReached
     from fusion_graph.evals.comparison import Results
     from fusion_graph.evals.datasets import Dataset
     from fusion_graph.evals.expected_cost import ExpectedCost
     from fusion_graph.evals.intervals import Interval
     from fusion_graph.evals.output.finished import Evaluation
     from fusion_graph.evals.runner import Outcome, Plan
-    from fusion_graph.evals.spending import CapReached, Spending
+    from fusion_graph.evals.spending import Spending
     from fusion_graph.evals.store import Store
 
 STOPPED = 4

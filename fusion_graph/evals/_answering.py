@@ -13,8 +13,7 @@ from typing import Any
 from langchain_core.messages import HumanMessage
 
 from fusion_graph.config import FusionConfig
-from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.evals._errors import ArmUnavailable
+from fusion_graph.errors import AllPanelistsFailed, ArmUnavailable
 from fusion_graph.evals._questions import Question
 from fusion_graph.evals._recording import Cuts, RunRecording, Took
 from fusion_graph.evals._seeds import reading_seed

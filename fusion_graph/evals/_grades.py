@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fusion_graph.evals._errors import MixedGraders
+from fusion_graph.errors import MixedGraders
 from fusion_graph.state import CallRecord
 
 GradeStatus = Literal["graded", "failed", "ungraded"]

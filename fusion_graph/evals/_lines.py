@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fusion_graph.evals._errors import DatasetError
+from fusion_graph.errors import DatasetError
 from fusion_graph.text.json_data import has_half_characters
 
 LINE_BYTES = 4 * 2**20

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_graph.config import model_name
-from fusion_graph.errors import CallFailed, FusionError
-from fusion_graph.evals._errors import ArmUnavailable
+from fusion_graph.errors import ArmUnavailable, CallFailed, CapReached, FusionError
 from fusion_graph.evals._questions import Question
 from fusion_graph.evals.arms import Arm
 from fusion_graph.evals.grader import FATAL
-from fusion_graph.evals.spending import CapReached, Spending
+from fusion_graph.evals.spending import Spending
 from fusion_graph.evals.store import Place, Store, key_of
 from fusion_graph.models.recording import Asked
 from fusion_graph.state import CallRecord

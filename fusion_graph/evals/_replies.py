@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from fusion_graph.errors import UnreadableGrade
 from fusion_graph.evals._prose import stated, taken_back, withdrawn
 from fusion_graph.text.mended_json import json_objects
 from fusion_graph.text.thinking import without_thinking
@@ -23,10 +24,6 @@ REASON_CHARACTERS = 2000
 """How much of a justification is kept."""
 
 
-class Unreadable(Exception):
-    """A reply without a verdict, or with two that disagree."""
-
-
 def read_verdict(text: str, words: Mapping[str, bool], *, bare: bool = False) -> tuple[bool, str]:
     """The verdict in a grader's reply, and why.
 
@@ -41,11 +38,11 @@ def read_verdict(text: str, words: Mapping[str, bool], *, bare: bool = False) ->
         bare: Whether the whole reply must be one JSON object, its verdict spelt exactly.
 
     Raises:
-        Unreadable: It does not say, or says both.
+        UnreadableGrade: It does not say, or says both.
     """
     text = without_thinking(text).strip()
     if not text:
-        raise Unreadable("the reply was empty")
+        raise UnreadableGrade("the reply was empty")
     if bare:
         return _bare(text, words)
     objects = [item for item in json_objects(text) if _first(item.data, VERDICT_KEYS) is not None]
@@ -53,7 +50,7 @@ def read_verdict(text: str, words: Mapping[str, bool], *, bare: bool = False) ->
         said = [_word(_first(item.data, VERDICT_KEYS), words, text) for item in objects]
         verdict = _agreed(said, text)
         if _doubted(text, objects[0].start, objects[-1].end, verdict):
-            raise Unreadable(f"the verdict is doubted in {text[:200]!r}")
+            raise UnreadableGrade(f"the verdict is doubted in {text[:200]!r}")
         reasons = (_first(item.data, REASON_KEYS) for item in objects)
         return verdict, _reason(next((one for one in reasons if isinstance(one, str)), ""))
     cut = _CUT_OFF.match(text)
@@ -63,7 +60,7 @@ def read_verdict(text: str, words: Mapping[str, bool], *, bare: bool = False) ->
             return _agreed(said, text), _reason(text)
     found = None if cut else stated(text, words)
     if found is None:
-        raise Unreadable(f"there is no plain verdict in {text[:200]!r}")
+        raise UnreadableGrade(f"there is no plain verdict in {text[:200]!r}")
     return found, _reason(text)
 
 
@@ -82,10 +79,10 @@ def _bare(text: str, words: Mapping[str, bool]) -> tuple[bool, str]:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise Unreadable(f"it is not one JSON object: {text[:200]!r}")
+        raise UnreadableGrade(f"it is not one JSON object: {text[:200]!r}")
     said = next((data[key] for key in VERDICT_KEYS if key in data), None)
     if not isinstance(said, str) or said not in words:
-        raise Unreadable(f"the verdict is neither {' nor '.join(words)} in {text[:200]!r}")
+        raise UnreadableGrade(f"the verdict is neither {' nor '.join(words)} in {text[:200]!r}")
     reason = next((data[key] for key in REASON_KEYS if isinstance(data.get(key), str)), "")
     return words[said], _reason(reason)
 
@@ -104,14 +101,14 @@ def _reason(text: str) -> str:
 
 def _agreed(verdicts: list[bool], text: str) -> bool:
     if len(set(verdicts)) > 1:
-        raise Unreadable(f"there are verdicts that disagree in {text[:200]!r}")
+        raise UnreadableGrade(f"there are verdicts that disagree in {text[:200]!r}")
     return verdicts[0]
 
 
 def _word(value: Any, words: Mapping[str, bool], text: str) -> bool:
     word = re.sub(r"[\s_*`]+", " ", value).strip(" .!\"'").upper() if isinstance(value, str) else ""
     if word not in words or (isinstance(value, str) and value.lstrip().startswith("!")):
-        raise Unreadable(f"the verdict is neither {' nor '.join(words)} in {text[:200]!r}")
+        raise UnreadableGrade(f"the verdict is neither {' nor '.join(words)} in {text[:200]!r}")
     return words[word]
 
 

@@ -35,9 +35,9 @@ from pydantic import (
 )
 
 from fusion_graph.config import explain
+from fusion_graph.errors import DatasetError
 from fusion_graph.evals import _checks as checks
 from fusion_graph.evals import _draco as draco
-from fusion_graph.evals._errors import DatasetError
 from fusion_graph.evals._lines import read_lines
 from fusion_graph.evals._questions import (
     Check,

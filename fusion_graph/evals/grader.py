@@ -13,9 +13,8 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import Provider
-from fusion_graph.errors import CallFailed, Failure
+from fusion_graph.errors import CallFailed, Failure, GraderUnavailable
 from fusion_graph.evals import _prompts as prompts
-from fusion_graph.evals._errors import GraderUnavailable
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options

@@ -6,18 +6,14 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
+from fusion_graph.errors import UnreadableGrade
 from fusion_graph.evals import _checks as checks
 from fusion_graph.evals import _prompts as prompts
 from fusion_graph.evals._code import judge_code
 from fusion_graph.evals._contamination import leaks
 from fusion_graph.evals._grades import CriterionVerdict, Grade
 from fusion_graph.evals._questions import Check, Programs, Question, Reference, Rubric
-from fusion_graph.evals._replies import (
-    REFERENCE_WORDS,
-    RUBRIC_WORDS,
-    Unreadable,
-    read_verdict,
-)
+from fusion_graph.evals._replies import REFERENCE_WORDS, RUBRIC_WORDS, read_verdict
 from fusion_graph.evals.grader import (
     WORDS,
     Ask,
@@ -134,7 +130,7 @@ async def _verdict(
             break
         try:
             met, reason = read_verdict(reply.text, _SAYS[kind], bare=settings.bare_json)
-        except Unreadable as error:
+        except UnreadableGrade as error:
             reason = f"unreadable: {error}"
             said = ("assistant", reply.text or "(empty)")
             messages = (*messages, said, ("user", prompts.again(WORDS[kind])))

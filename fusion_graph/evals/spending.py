@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fusion_graph.errors import FusionError
+from fusion_graph.errors import CapReached
 from fusion_graph.state import CallRecord
-
-
-class CapReached(FusionError):
-    """The spending cap is reached. Everything finished is kept; a higher cap goes on from there.
-
-    Args:
-        cap: US dollars.
-        spent: US dollars spent, earlier runs in the same folder included.
-    """
-
-    def __init__(self, cap: float, spent: float) -> None:
-        super().__init__(f"--max-cost ({cap:g} US dollars) is reached: {spent:.4f} spent.")
-        self.cap, self.spent = cap, spent
 
 
 class Spending:

@@ -1,6 +1,5 @@
 """What a judge wrote about the answers, and what a run concluded from it."""
 
-from fusion_graph.errors import JudgeFailureCode, UnreadableVerdict
 from fusion_graph.judgement.analysis import (
     Analysis,
     name_panelists,
@@ -14,8 +13,6 @@ from fusion_graph.judgement.verdict import Verdict
 __all__ = [
     "Analysis",
     "Bounds",
-    "JudgeFailureCode",
-    "UnreadableVerdict",
     "Verdict",
     "bounds_for",
     "find_verdict",

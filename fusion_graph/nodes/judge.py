@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import model_name
-from fusion_graph.errors import ConfigurationError, Degradation, UnreadableVerdict
+from fusion_graph.errors import ConfigurationError, Degradation, OutOfTime, UnreadableVerdict
 from fusion_graph.evidence import SourceRecord, open_ledger, with_found, with_origins
 from fusion_graph.judgement import (
     Bounds,
@@ -27,7 +27,7 @@ from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.verdict_call import ask_for_verdict
 from fusion_graph.prompts import judge_material, judge_system
-from fusion_graph.run.stage import OutOfTime, Stage
+from fusion_graph.run.stage import Stage
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, found_by_judge
 from fusion_graph.state.conversation import calls_as_text, cut_conversation, own_words, transcript
 from fusion_graph.state.events import Emit

@@ -17,9 +17,11 @@ from fusion_graph.cost.usage import total
 from fusion_graph.errors import (
     ARROW,
     ConfigurationError,
+    Cutoff,
     Degradation,
     Failure,
     FailureReason,
+    TimeUp,
     UnsupportedInput,
 )
 from fusion_graph.evidence import open_ledger, used_sources
@@ -33,7 +35,6 @@ from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.run.member import Member
-from fusion_graph.run.member_clock import Cutoff, TimeUp
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.tool_use import Researcher
 from fusion_graph.state import PanelAnswer, Replaced, ToolRecord, seconds_at_work

@@ -9,12 +9,12 @@ from typing import Any
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from fusion_graph.config import ResolvedConfig
-from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
+from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, OutOfTime
 from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.prompts import DIRECT_REASON_NEVER, PANEL_REASON_ALWAYS, ROUTER, fenced
 from fusion_graph.run.deadlines import spent
-from fusion_graph.run.stage import OutOfTime, Stage, open_stage
+from fusion_graph.run.stage import Stage, open_stage
 from fusion_graph.state import Run
 from fusion_graph.state.conversation import calls_as_text, transcript
 from fusion_graph.state.events import Emit

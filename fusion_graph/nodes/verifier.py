@@ -10,14 +10,20 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ValidationError
 
 from fusion_graph.config import model_name
-from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, VerifierFailed
+from fusion_graph.errors import (
+    CallFailed,
+    ConfigurationError,
+    Degradation,
+    OutOfTime,
+    VerifierFailed,
+)
 from fusion_graph.evidence import Claim, passages
 from fusion_graph.evidence.quotes import check_quotes
 from fusion_graph.models.model import Model
 from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
-from fusion_graph.run.stage import OutOfTime, Stage
+from fusion_graph.run.stage import Stage
 from fusion_graph.text.mended_json import Mended, json_objects, mended
 from fusion_graph.text.thinking import without_thinking
 

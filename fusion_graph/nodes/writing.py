@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from langchain_core.messages import AIMessage, BaseMessage
 
 from fusion_graph.config import model_name
-from fusion_graph.errors import CallFailed, ConfigurationError, Degradation
+from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, OutOfTime
 from fusion_graph.evidence import Pages, Reading, no_pages, quote_verdict, read_citations
 from fusion_graph.models.apis import API_LOSSES, told_refusals
 from fusion_graph.models.calls import Caller
@@ -19,7 +19,7 @@ from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.nodes.draft import Draft
 from fusion_graph.nodes.join import misread
-from fusion_graph.run.stage import OutOfTime, Stage
+from fusion_graph.run.stage import Stage
 from fusion_graph.state import FinalAnswer, Joined
 from fusion_graph.text.markdown import loading_nothing
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
-Cutoff = Literal["total", "stall", "grace", "run"]
-"""What ends a member's work: its whole time, silence, the quorum's grace, or the run's time."""
-
-
-class TimeUp(TimeoutError):
-    """A member's time was over before its work was. `cutoff` says what ended it."""
-
-    def __init__(self, cutoff: Cutoff) -> None:
-        super().__init__(cutoff)
-        self.cutoff = cutoff
+from fusion_graph.errors import Cutoff
 
 
 class MemberClock:

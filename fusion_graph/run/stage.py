@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
+from fusion_graph.errors import OutOfTime
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.fitting import Fitting
 from fusion_graph.run.deadlines import Spent, TimeLimit, limit_of
@@ -32,18 +33,6 @@ WORKERS: dict[StageName, str] = {
     "verify": "verifier",
 }
 """Who is at work in a stage, where it is nobody of the panel: as records, events and traces say."""
-
-
-class OutOfTime(Exception):
-    """A stage that used up its time. `str(error)` says which field set it.
-
-    Args:
-        limit: The time it had.
-    """
-
-    def __init__(self, limit: TimeLimit) -> None:
-        super().__init__(f"took more than {limit}")
-        self.limit = limit
 
 
 class Stage:

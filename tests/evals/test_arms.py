@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from fusion_graph.errors import ConfigurationError, MissingKey
+from fusion_graph.errors import ArmUnavailable, ConfigurationError, MissingKey
 from fusion_graph.evals._answering import elapsed
 from fusion_graph.evals._draco import BLOCKED_PAGES
-from fusion_graph.evals._errors import ArmUnavailable
 from fusion_graph.evals._scoring import score
 from fusion_graph.evals.arms import open_arms
 from fusion_graph.evals.tallies import STRICT

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fusion_graph.evals._errors import MixedGraders
+from fusion_graph.errors import MixedGraders
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals.comparison import compare
 from fusion_graph.evals.tallies import STRICT

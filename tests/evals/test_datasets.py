@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.errors import ConfigurationError
-from fusion_graph.evals._errors import DatasetError
+from fusion_graph.errors import ConfigurationError, DatasetError
 from fusion_graph.evals._questions import (
     Check,
     Criterion,

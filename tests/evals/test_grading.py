@@ -12,7 +12,7 @@ import pytest
 
 from fusion_graph.config import Provider
 from fusion_graph.cost.usage import total
-from fusion_graph.evals._errors import GraderUnavailable
+from fusion_graph.errors import GraderUnavailable
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals._questions import (
     Check,

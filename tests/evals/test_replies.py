@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.evals._replies import (
-    REFERENCE_WORDS,
-    RUBRIC_WORDS,
-    Unreadable,
-    read_verdict,
-)
+from fusion_graph.errors import UnreadableGrade
+from fusion_graph.evals._replies import REFERENCE_WORDS, RUBRIC_WORDS, read_verdict
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def test_a_verdict_without_json_is_read_where_it_is_unmistakable(text, met):
     ],
 )
 def test_what_does_not_say_or_says_both_is_no_verdict(text):
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableGrade) as caught:
         read_verdict(text, RUBRIC_WORDS)
 
     assert len(str(caught.value)) < 400
@@ -131,7 +127,7 @@ def test_prose_is_read_where_it_states_a_verdict_plainly(text, met):
     ],
 )
 def test_a_verdict_that_its_own_words_deny_hedge_or_take_back_is_never_met(text):
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableGrade):
         read_verdict(text, RUBRIC_WORDS)
 
 
@@ -153,7 +149,7 @@ def test_a_verdict_that_its_own_words_deny_hedge_or_take_back_is_never_met(text)
 )
 def test_bare_json_is_one_object_with_the_verdict_spelt_as_asked(text, met):
     if met is None:
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableGrade):
             read_verdict(text, RUBRIC_WORDS, bare=True)
     else:
         assert read_verdict(text, RUBRIC_WORDS, bare=True)[0] is met
@@ -174,5 +170,5 @@ def test_a_comparison_with_a_reference_has_words_of_its_own(text, right):
 
 
 def test_the_words_of_one_kind_are_none_of_the_other():
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableGrade):
         read_verdict('{"verdict": "MET"}', REFERENCE_WORDS)

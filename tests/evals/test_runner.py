@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.evals._errors import GraderUnavailable
+from fusion_graph.errors import CapReached, GraderUnavailable
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.spending import CapReached
 from fusion_graph.evals.store import UNFINISHED, Store
 from tests import commands
 from tests.evals import killing

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.evals._errors import MixedGraders
+from fusion_graph.errors import MixedGraders
 from fusion_graph.evals._grades import CriterionVerdict, Grade
 from fusion_graph.evals._questions import Criterion, Question, Reference, Rubric
 from fusion_graph.evals._scoring import Mean, score, score_run

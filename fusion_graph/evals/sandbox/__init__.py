@@ -20,7 +20,7 @@ What remains possible:
   resources are all there is.
 """
 
-from fusion_graph.evals.sandbox._bubblewrap import SandboxUnavailable, wall
+from fusion_graph.evals.sandbox._bubblewrap import wall
 from fusion_graph.evals.sandbox._limits import Limits
 from fusion_graph.evals.sandbox._run import ProgramRun, SuiteRun, run_program, run_suite
 from fusion_graph.evals.sandbox._suite import Suite, used_names
@@ -28,7 +28,6 @@ from fusion_graph.evals.sandbox._suite import Suite, used_names
 __all__ = [
     "Limits",
     "ProgramRun",
-    "SandboxUnavailable",
     "Suite",
     "SuiteRun",
     "run_program",

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fusion_graph.errors import FusionError
+from fusion_graph.errors import SandboxUnavailable
 from fusion_graph.evals.sandbox._limits import Limits
 
 FOLDER = "/tmp"  # noqa: S108 - of the sandbox, which has it for itself
@@ -55,10 +55,6 @@ sys.modules[module].main()
 """
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """Some interpreters need them to start. Nothing else: the environment is where keys are."""
-
-
-class SandboxUnavailable(FusionError):
-    """Code cannot be run here with limits."""
 
 
 @dataclass(frozen=True)

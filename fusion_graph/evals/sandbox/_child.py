@@ -14,14 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from fusion_graph.evals.sandbox._bubblewrap import (
-    FOLDER,
-    PYTHON,
-    SandboxUnavailable,
-    command,
-    environment,
-    wall,
-)
+from fusion_graph.errors import SandboxUnavailable
+from fusion_graph.evals.sandbox._bubblewrap import FOLDER, PYTHON, command, environment, wall
 from fusion_graph.evals.sandbox._limits import Limits
 
 WATCHED_EVERY = 0.1
