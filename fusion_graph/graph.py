@@ -6,29 +6,21 @@ Who needs only a part of it (`Course`) has it built of these same nodes.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from langchain_core.messages import AIMessageChunk
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.config import get_config
 from langgraph.graph import END, START
-from langgraph.graph.message import push_message
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.runtime import get_runtime
 from langgraph.types import Command, Overwrite, Send
 
 from fusion_graph.config import FusionConfig, ResolvedConfig
-from fusion_graph.errors import AllPanelistsFailed
-from fusion_graph.evidence import Ledger, close_ledger, open_ledger
 from fusion_graph.langgraph_seams.state_reads import read_state
 from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
-from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.direct import alone, direct_bound
 from fusion_graph.nodes.edited_state import checked_judgement
 from fusion_graph.nodes.fan_out import fan_out, panel_members
@@ -38,28 +30,26 @@ from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.passing_on import most_agreed, pass_on
 from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
-from fusion_graph.nodes.verify import Verified, verify
-from fusion_graph.report.build import build_record
+from fusion_graph.nodes.verify import verify
+from fusion_graph.report.ending import finish, need_an_answer, report_alone
 from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.member import open_member
 from fusion_graph.run.panel import close_panel
 from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.run.research import DRAWN
+from fusion_graph.run.runtime import context, emit_of, ledger_of, send_text, stream_writer
 from fusion_graph.run.settings import GraphConfig, check_members
 from fusion_graph.run.stage import Stage, open_stage
 from fusion_graph.state import (
     FusionInput,
     FusionOutput,
     FusionState,
-    Joined,
-    Judgement,
     PanelMember,
     Run,
     StageName,
 )
 from fusion_graph.state.conversation import calls_as_text
-from fusion_graph.state.events import Emit, emitter
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
 
@@ -151,8 +141,8 @@ def build_graph(
         # another preset in the context may mean files, or a server to ask.
         queue = queues.setdefault(run["id"], asyncio.Lock())
         async with queue:
-            settings = await asyncio.to_thread(given.resume, _context(), run)
-        _ledger(run)
+            settings = await asyncio.to_thread(given.resume, context(), run)
+        ledger_of(run)
         return settings
 
     def stage_of(
@@ -162,10 +152,10 @@ def build_graph(
             run,
             settings,
             stage,
-            _emit(run),
+            emit_of(run),
             done,
             name=name,
-            on_text=_send_text,
+            on_text=send_text,
             tools=given.tools,
         )
 
@@ -173,7 +163,7 @@ def build_graph(
         refuse_recursion()
         earlier = earlier_fusion(state["messages"])
         joined, judgement = earlier or (None, None)
-        run, settings = await fan_out(state["messages"], _context(), given, _write(), joined)
+        run, settings = await fan_out(state["messages"], context(), given, stream_writer(), joined)
         update: dict[str, Any] = {"run": run, "answers": Overwrite([])}
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
@@ -187,16 +177,16 @@ def build_graph(
         run, messages = read_state("run", "messages")
         settings = await resume(run)
         check_members(run, settings)
-        with open_member(run, settings, asked["index"], _emit(run), tools=given.tools) as member:
+        with open_member(run, settings, asked["index"], emit_of(run), tools=given.tools) as member:
             return {"answers": [await panelist(member, calls_as_text(messages))]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         close_panel(run["id"])
-        pages = _ledger(run).page
+        pages = ledger_of(run).page
         joined = await asyncio.to_thread(join, state["answers"], run["seed"], pages)
         settings = await resume(run)
-        _need_an_answer(run, joined, settings)
+        need_an_answer(run, joined, settings)
         able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
         known = [source["id"] for source in joined["sources"]]
@@ -224,20 +214,12 @@ def build_graph(
         judgement = checked_judgement(state["judgement"], joined)
         answers = [answer for answer in joined["answers"] if answer["status"] == "ok"]
         best = most_agreed(answers, judgement)
-        return {"written": await pass_on(best, "", joined, _send_text)}
+        return {"written": await pass_on(best, "", joined, send_text)}
 
     async def report(state: FusionState) -> dict[str, Any]:
         run = state["run"]
-        record = build_record(
-            run,
-            await resume(run),
-            state["joined"],
-            state["judgement"],
-            answer="",
-            thread_id=_thread_id(),
-        )
-        await _complete(run, record, [])
-        return {"fusion": record}
+        settings = await resume(run)
+        return {"fusion": await report_alone(run, state["joined"], state["judgement"], settings)}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run, messages = state["run"], state["messages"]
@@ -247,18 +229,20 @@ def build_graph(
             name = run["members"][0]
             with stage_of(run, settings, "direct", spent(run), name) as stage:
                 final, joined = await direct_bound(stage, messages)
-            _need_an_answer(run, joined, settings)
+            need_an_answer(run, joined, settings)
             return {"joined": joined, "judgement": None, "written": final}
         one = alone(settings, run)
         try:
-            with open_member(run, one, 0, _emit(run), stage="direct", tools=given.tools) as member:
+            with open_member(
+                run, one, 0, emit_of(run), stage="direct", tools=given.tools
+            ) as member:
                 answer = await panelist(member, calls_as_text(messages))
         finally:
             close_panel(run["id"])
-        pages = _ledger(run).page
+        pages = ledger_of(run).page
         joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
-        _need_an_answer(run, joined, settings)
-        final = await pass_on(joined["answers"][0], "", joined, _send_text)
+        need_an_answer(run, joined, settings)
+        final = await pass_on(joined["answers"][0], "", joined, send_text)
         return {"joined": joined, "judgement": None, "written": final}
 
     async def check_answer(state: FusionState) -> dict[str, Any]:
@@ -269,7 +253,7 @@ def build_graph(
         settings = await resume(run)
         with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
             verified = await verify(stage, state["messages"], joined, judgement, final)
-        return await _finish(run, joined, judgement, verified, settings)
+        return await finish(run, joined, judgement, verified, settings)
 
     graph = StoppableBuilder(
         FusionState,
@@ -298,88 +282,3 @@ def build_graph(
     compiled = graph.compile(checkpointer=checkpointer, name=name)
     show_inside(compiled, "panelist", DRAWN)
     return compiled
-
-
-def _context() -> Any:
-    """The run's context, which LangGraph hands over as a model, a raw dict or not at all."""
-    return get_runtime().context
-
-
-def _write() -> Callable[[Any], None]:
-    return get_runtime().stream_writer
-
-
-def _emit(run: Run) -> Emit:
-    return emitter(_write(), run["started"])
-
-
-def _send_text(message_id: str, text: str) -> None:
-    """Send a piece of the answer to `stream_mode="messages"`, as the writer's alone."""
-    push_message(AIMessageChunk(content=text, id=message_id), state_key=None)
-
-
-def _ledger(run: Run) -> Ledger:
-    """What the run has read, in this process or, where a checkpointer keeps it, before."""
-    return open_ledger(run["id"], resumable=_thread_id() is not None)
-
-
-def _need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
-    if any(answer["status"] == "ok" for answer in joined["answers"]):
-        return
-    record = build_record(
-        run, settings, joined, None, answer="", failed=True, thread_id=_thread_id()
-    )
-    close_ledger(run["id"])
-    failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]
-    raise AllPanelistsFailed(failures, record)
-
-
-async def _finish(
-    run: Run,
-    joined: Joined,
-    judgement: Judgement | None,
-    verified: Verified,
-    settings: ResolvedConfig,
-) -> dict[str, Any]:
-    final = verified.final
-    record = build_record(
-        run,
-        settings,
-        joined,
-        judgement,
-        answer=final["answer"],
-        claims=verified.claims,
-        calls=[*final["calls"], *verified.calls],
-        degradations=[*final["degradations"], *verified.degradations],
-        thread_id=_thread_id(),
-    )
-    await _complete(run, record, served_names(final["calls"]))
-    total = record["usage"]["total"]
-    usage = {
-        "input_tokens": total["input_tokens"],
-        "output_tokens": total["output_tokens"],
-        "total_tokens": total["input_tokens"] + total["output_tokens"],
-    }
-    metadata = {**final["message"].response_metadata, "fusion_status": record["status"]}
-    update = {"usage_metadata": usage, "response_metadata": metadata}
-    return {"messages": [final["message"].model_copy(update=update)], "fusion": record}
-
-
-async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> None:
-    """Tell how a run ended, and forget what only its nodes needed."""
-    total = record["usage"]["total"]
-    _emit(run)(
-        "fusion.completed",
-        status=record["status"],
-        degradations=[item["code"] for item in record["degradations"]],
-        served=list(served),
-        cost_usd=total["cost_usd"],
-        calls=total["calls"],
-        seconds=round(time.time() - run["started"], 3),
-    )
-    await asyncio.to_thread(close_ledger, run["id"])
-
-
-def _thread_id() -> str | None:
-    thread_id = get_config().get("configurable", {}).get("thread_id")
-    return str(thread_id) if thread_id is not None else None

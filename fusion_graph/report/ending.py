@@ -1,0 +1,109 @@
+"""How a run ends: its record, its last event, and its message."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from fusion_graph.config import ResolvedConfig
+from fusion_graph.errors import AllPanelistsFailed
+from fusion_graph.evidence import close_ledger
+from fusion_graph.models.strangers import served_names
+from fusion_graph.nodes.verify import Verified
+from fusion_graph.report.build import build_record
+from fusion_graph.run.runtime import emit_of, thread_id
+from fusion_graph.state import Joined, Judgement, Run
+
+
+def need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
+    """End a run that nobody answered.
+
+    Args:
+        run: The run.
+        joined: The panel's work.
+        settings: The run's settings.
+
+    Raises:
+        AllPanelistsFailed: Nobody answered; it holds the record.
+    """
+    if any(answer["status"] == "ok" for answer in joined["answers"]):
+        return
+    record = build_record(
+        run, settings, joined, None, answer="", failed=True, thread_id=thread_id()
+    )
+    close_ledger(run["id"])
+    failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]
+    raise AllPanelistsFailed(failures, record)
+
+
+async def finish(
+    run: Run,
+    joined: Joined,
+    judgement: Judgement | None,
+    verified: Verified,
+    settings: ResolvedConfig,
+) -> dict[str, Any]:
+    """End a run with its answer: the graph's output.
+
+    Args:
+        run: The run.
+        joined: The panel's work.
+        judgement: The judge's, if there was one.
+        verified: The answer, checked.
+        settings: The run's settings.
+    """
+    final = verified.final
+    record = build_record(
+        run,
+        settings,
+        joined,
+        judgement,
+        answer=final["answer"],
+        claims=verified.claims,
+        calls=[*final["calls"], *verified.calls],
+        degradations=[*final["degradations"], *verified.degradations],
+        thread_id=thread_id(),
+    )
+    await _complete(run, record, served_names(final["calls"]))
+    total = record["usage"]["total"]
+    usage = {
+        "input_tokens": total["input_tokens"],
+        "output_tokens": total["output_tokens"],
+        "total_tokens": total["input_tokens"] + total["output_tokens"],
+    }
+    metadata = {**final["message"].response_metadata, "fusion_status": record["status"]}
+    update = {"usage_metadata": usage, "response_metadata": metadata}
+    return {"messages": [final["message"].model_copy(update=update)], "fusion": record}
+
+
+async def report_alone(
+    run: Run, joined: Joined, judgement: Judgement | None, settings: ResolvedConfig
+) -> dict[str, Any]:
+    """End a run that is to have no answer of its own: its record.
+
+    Args:
+        run: The run.
+        joined: The panel's work.
+        judgement: The judge's, if there was one.
+        settings: The run's settings.
+    """
+    record = build_record(run, settings, joined, judgement, answer="", thread_id=thread_id())
+    await _complete(run, record, [])
+    return record
+
+
+async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> None:
+    """Tell how a run ended, and forget what only its nodes needed."""
+    total = record["usage"]["total"]
+    emit_of(run)(
+        "fusion.completed",
+        status=record["status"],
+        degradations=[item["code"] for item in record["degradations"]],
+        served=list(served),
+        cost_usd=total["cost_usd"],
+        calls=total["calls"],
+        seconds=round(time.time() - run["started"], 3),
+    )
+    await asyncio.to_thread(close_ledger, run["id"])
