@@ -7,8 +7,10 @@ from fusion_graph.config.fields import (
     FusionConfig,
     Panelist,
     ResolvedConfig,
+    coerce,
+    combine,
+    inherited,
 )
-from fusion_graph.config.layers import coerce, combine, inherited
 from fusion_graph.config.references import model_name
 from fusion_graph.config.strict import explain
 

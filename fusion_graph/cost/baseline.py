@@ -1,4 +1,4 @@
-"""What a run costs in calls of one model: the yardstick is one plain call of the panel's best."""
+"""The cost of a run in plain calls: the yardstick is one call of the panel's best model."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def single_call_cost(
     calls: Sequence[CallRecord],
     question: str,
 ) -> float | None:
-    """What one plain call of the panel's best model would have cost, after a run, in US dollars.
+    """Price one plain call of the panel's best model after a run, in US dollars.
 
     The question is as long as the first call said it was, less the panel's own instructions and
     tools, which a plain call goes without; the answer as long as the one that model gave (another
@@ -93,14 +93,14 @@ def single_call_cost(
 
 
 def times(cost_usd: float | None, single_usd: float | None) -> float | None:
-    """How many plain calls a cost comes to, or None when either is unknown or the call is free."""
+    """Count the plain calls a cost comes to; None when either is unknown or the call is free."""
     if cost_usd is None or not single_usd:
         return None
     return round(cost_usd / single_usd, 2)
 
 
 def _briefing_tokens(settings: ResolvedConfig) -> int:
-    """What the panel's instructions and tools add to the conversation."""
+    """Count what the panel's instructions and tools add to the conversation."""
     searches = settings.search != "none" and settings.max_tool_calls > 0
     system = panel_system(searches, settings.max_tool_calls, ANY_DAY, None)
     tools = WEB_TOOLS_BYTES // BYTES_PER_TOKEN if searches else 0

@@ -1,4 +1,4 @@
-"""What a run may spend: dollars and tokens, checked before every call, calls in flight included."""
+"""The budget of a run: dollars and tokens, checked before every call, calls in flight included."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIKELY_OUTPUT_TOKENS = 1_000
 
 
 class Priced(Protocol):
-    """Somebody who can say what a call of theirs will cost."""
+    """A model that can say what a call of it will cost."""
 
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """US dollars of a call of about so many tokens, or None if nobody knows."""
@@ -27,14 +27,14 @@ class Priced(Protocol):
 
 @dataclass(frozen=True)
 class Share:
-    """What one call in flight is thought to take, in US dollars and tokens, and to read of them."""
+    """The share of one call in flight, in US dollars and tokens, and how many of them it reads."""
 
     usd: float
     tokens: int
     read: int
 
     def after(self, model: Priced, characters: int) -> Share:
-        """What a call was likely to have taken that was cut off in mid-reply.
+        """Estimate what a call took that was cut off in mid-reply.
 
         Args:
             model: Who was called.
@@ -72,7 +72,7 @@ class Budget:
 
     @classmethod
     def of(cls, settings: ResolvedConfig, *calls: Iterable[CallRecord]) -> Budget:
-        """The budget of a configuration, after the calls given."""
+        """Make the budget of a configuration, after the calls given."""
         done = [call for part in calls for call in part]
         return cls(settings.max_cost_usd, settings.max_tokens_total, done)
 
@@ -112,7 +112,7 @@ class Budget:
         return share
 
     def end(self, share: Share | None, call: CallRecord) -> None:
-        """A call is over: what it really took is counted, and no longer what it might.
+        """End a call: count what it really took, and no longer what it might.
 
         Args:
             share: What `begin` gave.

@@ -1,4 +1,4 @@
-"""What a model's tokens cost, known before it is asked."""
+"""The price of a model's tokens, known before it is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many tokens text and messages come to, without any model's own tokeniser.
+"""The tokens of text and messages, counted without any model's own tokeniser.
 
 Every figure comes three times: at least, likely, at most. Tokenisers differ by a third on the
 same text, and most of them are not published; what is sought here is a range that holds.

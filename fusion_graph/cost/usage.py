@@ -1,4 +1,4 @@
-"""What calls cost: one record a model call, and their sums by stage and by model."""
+"""The usage of model calls: one record a call, and their sums by stage and by model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a judge wrote about the answers, and what a run concluded from it."""
+"""A judge's verdict on the answers, and the analysis that a run makes of it."""
 
 from fusion_graph.judgement.analysis import (
     Analysis,

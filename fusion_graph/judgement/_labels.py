@@ -60,5 +60,5 @@ def _labels(value: Any, depth: int) -> list[str]:
 
 
 def first_label(value: Any) -> str:
-    """The one label where one belongs."""
+    """Read the one label where one belongs."""
     return next(iter(labels_in(value)), "")

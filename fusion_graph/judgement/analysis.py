@@ -59,7 +59,7 @@ class Insight(BaseModel):
 
 
 class Analysis(BaseModel):
-    """What the panel agreed on, differed over, half covered, said alone, and missed.
+    """The comparison of the answers: what they agree on, differ over, half cover, say alone, miss.
 
     A `model` is empty, and `models` are, where the judge did not say whose point it is.
     """
@@ -91,7 +91,7 @@ class Analysis(BaseModel):
         }
 
     def counts(self) -> dict[str, int]:
-        """How many items each list holds."""
+        """Count the items of each list."""
         return {name: len(getattr(self, name)) for name in Analysis.model_fields}
 
 
@@ -173,7 +173,7 @@ def name_panelists(
 
 
 def relabelled(analysis: Analysis, labels: dict[str, str]) -> Analysis:
-    """The analysis with labels for names, as the writer is to see it.
+    """Put labels for names, as the writer is to see it.
 
     Args:
         analysis: Over panelists' names.

@@ -1,4 +1,4 @@
-"""How long a judge's verdict may be, and the JSON schema that asks for one."""
+"""The bounds of a judge's verdict, and the JSON schema that asks for one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long a verdict may be, so that it is whole before its tokens are used up.
+    """The bounds of a verdict, so that it is whole before its tokens are used up.
 
     Attributes:
         items: Most items of each of its lists.
@@ -34,7 +34,7 @@ ITEM_CHARACTERS = 60
 
 
 def bounds_for(tokens: int | None, answers: int) -> Bounds:
-    """The longest verdict that a reply has room for.
+    """Find the longest verdict that a reply has room for.
 
     Args:
         tokens: Room of the reply; None if nothing is known to bound it.
@@ -50,7 +50,7 @@ def bounds_for(tokens: int | None, answers: int) -> Bounds:
 
 
 def wire_schema(bounds: Bounds | None = None) -> dict[str, Any]:
-    """The verdict's JSON schema as providers' strict modes want it: no defaults, all required.
+    """Write the verdict's JSON schema as providers' strict modes want it: all required.
 
     Args:
         bounds: Written into the schema, for servers that hold a model to it by grammar. OpenAI's

@@ -23,7 +23,7 @@ class ReadVerdict(NamedTuple):
 
 
 def read_verdict(text: str) -> Verdict:
-    """The verdict in a judge's text, whatever stands around it: see `find_verdict`.
+    """Read the verdict in a judge's text, whatever stands around it: see `find_verdict`.
 
     Raises:
         UnreadableVerdict: There is no JSON object in it, or not one of the wanted shape.
@@ -32,7 +32,7 @@ def read_verdict(text: str) -> Verdict:
 
 
 def find_verdict(text: str) -> ReadVerdict:
-    """The verdict in a judge's text, whatever stands around it.
+    """Find the verdict in a judge's text, whatever stands around it.
 
     Reads JSON in a fence or with prose or `<think>` around it, strings where objects belong, and
     what models make of JSON: trailing commas, other quotes, Python's literals, comments, quotes
@@ -84,7 +84,7 @@ def _verdict(data: Mapping[str, Any]) -> Verdict:
 
 
 def _one_label_each(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data with a stance for each of its labels, and no insight of several: it is a point."""
+    """Give each label a stance of its own, and make a point of an insight of several."""
     spread = dict(data)
     clashes = data.get("contradictions")
     if isinstance(clashes, list):
@@ -145,7 +145,7 @@ _IN_A_QUOTE = -1
 
 
 def _extent(text: str, start: int) -> tuple[int | None, str | None]:
-    """Where the object at `start` ends; for one that breaks off, its part that is whole, closed.
+    """Find the end of the object at `start`; for one that breaks off, its whole part, closed.
 
     Whole are the items of its lists: an item that broke off would say half of what was meant.
     """

@@ -1,4 +1,4 @@
-"""What a judge writes: the shape of a verdict, tolerant of what models make of it."""
+"""The shape of a judge's verdict, tolerant of what models make of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _ids(value: Any) -> Any:
 
 
 def listed(value: Any) -> list[Any]:
-    """What was written where a list belongs; blanks and nulls in it say nothing."""
+    """Read what was written where a list belongs; blanks and nulls in it say nothing."""
     items = [value] if isinstance(value, dict | str) else value
     if not isinstance(items, list):
         return []
@@ -112,7 +112,7 @@ class VerdictPoint(_Tolerant):
 
 
 class VerdictStance(_Tolerant):
-    """What one answer holds on a topic."""
+    """The position of one answer on a topic."""
 
     label: Label = ""
     stance: Text
@@ -135,7 +135,7 @@ class VerdictInsight(_Tolerant):
 
 
 class Verdict(_Tolerant):
-    """What the judge may say: the five lists, over labels."""
+    """The judge's comparison as it writes it: five lists, over labels."""
 
     consensus: Annotated[list[VerdictPoint], _kept(VerdictPoint, "point")] = []
     contradictions: Annotated[list[VerdictContradiction], _kept(VerdictContradiction, "topic")] = []

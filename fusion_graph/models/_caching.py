@@ -19,7 +19,7 @@ MARKED_VENDORS = ("anthropic/", "qwen/", "alibaba/")
 
 
 def wants_marks(provider: str, model: str, base_url: str | None) -> bool:
-    """Whether an OpenAI-compatible endpoint caches a model's prompts only where they are marked.
+    """Tell whether an endpoint caches a model's prompts only where they are marked.
 
     Other endpoints may refuse a field that they do not know, and get none.
 

@@ -1,4 +1,4 @@
-"""What a call that failed is charged: nothing where the provider refused it, else nobody knows."""
+"""The charge for a call that failed: none where the provider refused it, else unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_CONNECTED = frozenset(
 
 @dataclass
 class Heard:
-    """What was heard of a reply so far.
+    """The part of a reply that has come so far.
 
     Attributes:
         sink: Where its text goes.
@@ -35,7 +35,7 @@ class Heard:
 
 
 def charged_nothing(error: BaseException, heard: Heard | None) -> bool:
-    """Whether a call that failed is sure to cost nothing.
+    """Tell whether a call that failed is sure to cost nothing.
 
     Providers charge neither for what they refuse (a status of 400 and more, or an error in place
     of a reply) nor for what never reached them. A reply that had begun, a connection that broke

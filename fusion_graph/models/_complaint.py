@@ -1,4 +1,4 @@
-"""What a provider said when it refused or failed, found in whatever a client raised.
+"""A provider's complaint when it refused or failed, found in whatever a client raised.
 
 Every client keeps a reply's body elsewhere, and every gateway wraps the body of the one behind it:
 in `error.metadata.raw` (OpenRouter, often as a JSON text, cut off at times), in a list (Google's
@@ -72,7 +72,7 @@ _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Complaint:
-    """What a provider said, taken apart.
+    """A provider's complaint, taken apart.
 
     Attributes:
         status: HTTP status; None for a connection that broke.
@@ -94,7 +94,7 @@ class Complaint:
 
 
 def complaint_of(error: BaseException) -> Complaint:
-    """What is behind an exception of any client.
+    """Read the complaint behind an exception of any client.
 
     Args:
         error: As OpenAI's, Anthropic's, Google's, Mistral's, Ollama's, OpenRouter's, Amazon's or
@@ -142,7 +142,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _bodies(error: BaseException) -> Iterator[Any]:
-    """What an exception holds of a reply's body."""
+    """Find what an exception holds of a reply's body."""
     for name in ("body", "details"):  # OpenAI's, Anthropic's, OpenRouter's; Google's
         body = getattr(error, name, None)
         if body and isinstance(body, Mapping | list | str):

@@ -90,7 +90,7 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def turn_in(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What goes back of an assistant's message: everything that says something.
+    """Keep what goes back of an assistant's message: everything that says something.
 
     Null and empty fields are of the reply's form, and strict servers refuse some (`refusal`,
     `audio`, `function_call`, OpenAI's `annotations`). An empty `reasoning_content` stays: DeepSeek
@@ -182,7 +182,7 @@ def readable_arguments(arguments: Any) -> str:
 
 
 def fits(value: Any, depth: int = 0) -> bool:
-    """Whether a report and a checkpoint can hold JSON data."""
+    """Tell whether a report and a checkpoint can hold JSON data."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):

@@ -29,7 +29,7 @@ SERVER_DOWN = "is the server running, and is the port right?"
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether the connection broke, or what came over it was no reply."""
+    """Tell whether the connection broke, or what came over it was no reply."""
     names = {cls.__name__ for cls in type(error).__mro__}
     # A client of LangChain's own may still hold a connection of an event loop that is gone.
     return "Event loop is closed" in str(error) or bool(names & _BROKEN)
@@ -66,7 +66,7 @@ def shown_address(url: str) -> str:
 
 
 def connection_words(error: BaseException, place: str) -> tuple[str, str]:
-    """What broke, and what to do next.
+    """Say what broke, and what to do next.
 
     Args:
         error: The exception.

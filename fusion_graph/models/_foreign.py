@@ -38,7 +38,7 @@ def kept_whole(chat: BaseChatModel) -> BaseChatModel:
 
 
 def _is_a(chat: BaseChatModel, *names: str) -> bool:
-    """Whether a chat model's class, or one above it, has one of these names.
+    """Tell whether a chat model's class, or one above it, has one of these names.
 
     By name, since importing an integration to ask takes a second, and most are not installed.
     """
@@ -46,7 +46,7 @@ def _is_a(chat: BaseChatModel, *names: str) -> bool:
 
 
 def is_anthropic(chat: BaseChatModel) -> bool:
-    """Whether a chat model speaks Anthropic's protocol through LangChain's integration."""
+    """Tell whether a chat model speaks Anthropic's protocol through LangChain's integration."""
     return _is_a(chat, "ChatAnthropic", "ChatAnthropicVertex")
 
 
@@ -110,7 +110,7 @@ _MENDED: dict[str, Callable[..., type[Any]]] = {
 
 @dataclass(frozen=True)
 class _Words:
-    """How an integration wants to be told which tool to call.
+    """Word a tool choice as an integration wants it.
 
     Attributes:
         none: Forbids calls; None where there is no word for it.

@@ -144,7 +144,7 @@ async def opened(
 
 
 def is_stream(response: httpx2.Response) -> bool:
-    """Whether a response is a stream of events; some servers answer in one piece."""
+    """Tell whether a response is a stream of events; some servers answer in one piece."""
     return "event-stream" in response.headers.get("content-type", "")
 
 

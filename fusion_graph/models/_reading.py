@@ -1,4 +1,4 @@
-"""What a model's reply holds for its readers: text without machinery, and calls as calls."""
+"""A reply as its readers get it: text without machinery, and calls as calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who really answered: the model a reply names, and whether it is the one that was asked.
+"""The model that really answered, as a reply names it, and whether it is the one asked.
 
 Providers resolve aliases, add dates and regions, and turn the words of a name about; gateways and
 local servers answer in other names altogether. `same_model` says no only where two names cannot
@@ -88,7 +88,7 @@ def _short(name: str | None) -> str | None:
 
 
 def same_model(asked: str, served: str) -> bool:
-    """Whether a name in a reply can stand for the model that was asked.
+    """Tell whether a name in a reply can stand for the model that was asked.
 
     Taken to be the same: a moving alias (`~anthropic/claude-opus-latest`, `mistral-large`) and a
     model of its family and kind; a name and its dated snapshot; the same words in another order or
@@ -181,7 +181,7 @@ _ALIASES = {"moonshot": "kimi", "reasoner": "reasoning", "metallama": "llama"}
 
 
 def _dates_fit(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two dates can be one: whatever their order and length, the shorter is in the longer.
+    """Tell whether two dates can be one: the shorter is in the longer, in any order.
 
     `0905` is in `20250905`, and `2507` is `07-25`.
     """
@@ -196,5 +196,5 @@ def _pairs(digits: str) -> Counter[str]:
 
 
 def _sizes_fit(one: set[str], other: set[str]) -> bool:
-    """Whether two models can be as large: a name need not tell, or not all of it."""
+    """Tell whether two models can be as large: a name need not tell, or not all of it."""
     return one <= other or other <= one

@@ -230,7 +230,7 @@ class _Call:
         self._more: dict[str, Any] = {}
 
     def is_over(self, said_id: Any, function: Mapping[str, Any]) -> bool:
-        """Whether a piece under the same index begins another call."""
+        """Tell whether a piece under the same index begins another call."""
         name, arguments = function.get("name"), function.get("arguments")
         if not (isinstance(name, str) and name and self.name):
             return False
@@ -361,7 +361,7 @@ def _add_items(items: list[Any], new: list[Any]) -> None:
 
 
 def _goes_on(begun: dict[str, Any], item: Mapping[str, Any]) -> bool:
-    """Whether an item adds text to one that came before, or signs it, and says nothing else."""
+    """Tell whether an item only adds text to one that came before, or signs it."""
     if not item.keys() & (_TEXTS | _OPAQUE):
         return False
     if any(_plain(begun.get(name)) and name not in item for name in _OPAQUE):

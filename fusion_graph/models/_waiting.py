@@ -1,4 +1,4 @@
-"""How long a provider asks to wait before it is asked again."""
+"""The wait that a provider asks for before it is asked again."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def api_of(provider: str, model: str, configured: Api | None) -> Api:
 
 
 def lacks_responses(error: BaseException) -> bool:
-    """Whether the answer of /responses says that there is no such thing, for this model or at all.
+    """Tell whether the answer of /responses says that it is not there, for this model or at all.
 
     A 404 for a model that nobody knows does not: chat completions would not know it either.
     """
@@ -108,7 +108,7 @@ class Endpoint:
     def refusal(
         self, error: BaseException, sent: Collection[str], asked: Api, found: Collection[str]
     ) -> str | None:
-        """What an error says that the endpoint does not take, if there is another way to ask.
+        """Find what an error says that the endpoint does not take, if there is another way to ask.
 
         Args:
             error: What the call ended with.

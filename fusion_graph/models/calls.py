@@ -72,7 +72,7 @@ UNSEEN = ["nostream"]
 
 
 def _steps_down(refused: str, options: Options, error: BaseException) -> int:
-    """How many ways to ask a refusal does away with: of two schemas, both, or only their bounds."""
+    """Count the ways to ask that a refusal ends: of two schemas, both or the bounded one."""
     kinds = [wanted.get("type") for wanted in options.response_formats[:2]]
     if refused != "response_format" or kinds != ["json_schema", "json_schema"]:
         return 1
@@ -93,7 +93,7 @@ def _unwatched() -> AbstractContextManager[Any]:
 
 @dataclass
 class Caller:
-    """Somebody in a run who calls models: keeps the records, sends the events.
+    """A caller of models within a run: it keeps the records and sends the events.
 
     Attributes:
         stage: Which part of the run pays.
@@ -130,7 +130,7 @@ class Caller:
         self.fitting.name = self.name
 
     def echoes(self, who: str) -> list[Degradation]:
-        """What its last reply repeated of the prompts, as a degradation, if anything.
+        """Report what its last reply repeated of the prompts, if anything.
 
         Args:
             who: Whose reply it is, for the report.
@@ -148,7 +148,7 @@ class Caller:
         sink: Callable[[str], None] | None = None,
         restart: Callable[[str], None] | None = None,
     ) -> ModelReply:
-        """A model's reply to a conversation.
+        """Ask a model for its reply to a conversation.
 
         Args:
             model: Which model. Parameters it refuses are remembered on it.
@@ -193,7 +193,7 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None,
     ) -> ModelReply:
-        """What a call brought before, with all that followed from making it.
+        """Give what a call brought before, with all that followed from making it.
 
         Raises:
             CallFailed: It failed before, or the run may spend no more.
@@ -224,7 +224,7 @@ class Caller:
         options: Options,
         ended: tuple[str, str],
     ) -> ModelReply:
-        """The reply in a message, in whatever dress its text and its calls came."""
+        """Read the reply in a message, in whatever dress its text and its calls came."""
         allowed = options.tool_choice != "none"
         message, text, self.echoed = read_reply(
             message, messages, options.tools, allowed, self.nonce
@@ -295,7 +295,7 @@ class Caller:
     def _fitted(
         self, model: Model, messages: Sequence[BaseMessage], options: Options
     ) -> tuple[list[BaseMessage], Options]:
-        """The conversation and options as the model's context has room for them.
+        """Cut the conversation and options to the model's context.
 
         Raises:
             CallFailed: The question itself does not fit.
@@ -316,7 +316,7 @@ class Caller:
         error: Exception,
         tried: tuple[list[BaseMessage], Options],
     ) -> bool:
-        """Whether a refusal told how much the model reads, and there is less to be sent then."""
+        """Tell whether a refusal said how much the model reads, so that less is to be sent."""
         if status_of(error) not in (400, 413, 422):
             return False
         estimate = sum(map(tokens_of, tried[0])) + tools_tokens(options.tools)
@@ -380,7 +380,7 @@ class Caller:
             await asyncio.sleep(wait)
 
     def _trace(self) -> RunnableConfig:
-        """How the call shows in traces (LangSmith, Langfuse, OpenTelemetry)."""
+        """Name the call for traces (LangSmith, Langfuse, OpenTelemetry)."""
         return {
             "run_name": f"{self.stage}: {self.name}",
             "tags": [*UNSEEN, f"fusion:{self.stage}"],

@@ -1,4 +1,4 @@
-"""What went wrong with a model call, and what is to be done: from any client's exceptions.
+"""The failure of a model call, and what is to be done: from any client's exceptions.
 
 Structure goes before words: `refusals` knows what providers say, statuses decide the rest.
 """
@@ -130,7 +130,7 @@ def failure_of(
 
 
 def with_remedy(words: str, reason: FailureReason, remedy: str = "") -> str:
-    """What happened, and after an arrow what to do next; words that tell it already stay.
+    """Add after an arrow what to do next; words that tell it already stay.
 
     Args:
         words: What happened.
@@ -182,7 +182,7 @@ def words_of(error: BaseException, secrets: Iterable[str] = (), address: str = "
 
 
 def reason_of(error: BaseException) -> FailureReason:
-    """Why the call failed: from the known refusals first, and its status second."""
+    """Find why a call failed: from the known refusals first, and its status second."""
     complaint = complaint_of(error)
     names = {cls.__name__ for cls in type(error).__mro__}
     if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
@@ -211,7 +211,7 @@ def reason_of(error: BaseException) -> FailureReason:
 
 
 def worth_retrying(error: BaseException) -> bool:
-    """Whether asking again may help: a broken connection, 408, 409, 429 or 5xx, no 4xx else."""
+    """Tell whether to ask again: after a broken connection, 408, 409, 429 or 5xx, no 4xx else."""
     complaint = complaint_of(error)
     row = _row(complaint)
     if row is not None and row.again is not None:
@@ -227,7 +227,7 @@ def worth_retrying(error: BaseException) -> bool:
 
 
 def malformed_call(error: BaseException) -> bool:
-    """Whether the model called a tool so badly that the provider refused to pass it on.
+    """Tell whether the model called a tool so badly that the provider refused to pass it on.
 
     The next sample is good more often than not, so it is worth asking once more as before
     (Groq's `tool_use_failed`, Gemini's MALFORMED_FUNCTION_CALL, parsers of Ollama and llama.cpp).
@@ -236,12 +236,12 @@ def malformed_call(error: BaseException) -> bool:
 
 
 def wants_responses(error: BaseException) -> bool:
-    """Whether the request is right but for its protocol: the model wants OpenAI's Responses API."""
+    """Tell whether the request is right but for its protocol: the model wants the Responses API."""
     return _means(error) == "responses_wanted"
 
 
 def wants_tools_listed(error: BaseException) -> bool:
-    """Whether the tools have to be listed, as the history holds calls (Bedrock's Converse)."""
+    """Tell whether tools have to be listed, as the history holds calls (Bedrock's Converse)."""
     return _means(error) == "tools_wanted"
 
 
@@ -274,7 +274,7 @@ def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None
 
 
 def refused_tools(error: BaseException, secrets: Iterable[str] = ()) -> str:
-    """Why a call could have no tools, in the provider's words, with what to do next.
+    """Say why a call could have no tools, in the provider's words, with what to do next.
 
     Args:
         error: The exception.
@@ -298,7 +298,7 @@ def _means(error: BaseException) -> str:
 
 
 def _names(complaint: Complaint, name: str) -> bool:
-    """Whether the complaint's `param` is this one, and speaks of the parameter itself."""
+    """Tell whether the complaint's `param` is this one, and speaks of the parameter itself."""
     if name == "cache_control":  # it stands beside a text, deep in the messages
         return any(param.endswith(name) for param in complaint.params)
     aliases = PARAMETERS[name]
@@ -312,7 +312,7 @@ def _names(complaint: Complaint, name: str) -> bool:
 
 
 def _told_apart(words: str, name: str) -> bool:
-    """Whether the words say near the parameter's name that it is not taken."""
+    """Tell whether the words say near the parameter's name that it is not taken."""
     if name not in _WORDS:
         return False
     about = rf"(?:{_WORDS[name]})"
@@ -321,7 +321,7 @@ def _told_apart(words: str, name: str) -> bool:
 
 
 def _fits_without_limit(words: str) -> bool:
-    """Whether the input fits the window, and only the room kept for the reply does not."""
+    """Tell whether the input fits the window, and only the room kept for the reply does not."""
     for pattern in _ROOM:
         if found := pattern.search(words):
             return int(found["input"]) + _LEAST_ROOM <= int(found["limit"])

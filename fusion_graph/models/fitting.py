@@ -74,7 +74,7 @@ _SENT = re.compile(
 
 @dataclass
 class Window:
-    """What a model reads at once.
+    """The context of a model: how much it reads at once.
 
     Attributes:
         tokens: Its size, prompt and reply together; None where nobody says.
@@ -105,7 +105,7 @@ class Window:
         return int(left / self.scale) - tools_tokens(tools)
 
     def remedy(self, wanted: int | None = None) -> str:
-        """What to do for a longer context.
+        """Say what to do for a longer context.
 
         Args:
             wanted: Tokens that would have been enough, as far as that can be told.
@@ -167,7 +167,7 @@ def _figure(text: str) -> int:
 
 @dataclass
 class Fitting:
-    """What one caller's prompts lost on their way into models.
+    """The losses of one caller's prompts on their way into models.
 
     Attributes:
         name: Who asks, as the report calls them.
@@ -187,7 +187,7 @@ class Fitting:
         tools: Sequence[dict[str, Any]],
         max_tokens: int | None,
     ) -> tuple[list[BaseMessage], int | None]:
-        """What to send, and how long the reply may be.
+        """Plan what to send, and how long the reply may be.
 
         Args:
             model: Who is asked.
@@ -282,7 +282,7 @@ class Fitting:
 
 
 def too_long_detail(model: str, window: Window, error: TooLong) -> str:
-    """Why a question cannot be asked of a model, and what to do."""
+    """Say why a question cannot be asked of a model, and what to do."""
     tokens, room = (int(n * window.scale) for n in (error.tokens, error.room))
     return (
         f"The question and its instructions come to about {tokens:,} tokens, and {model} has room "
@@ -300,7 +300,7 @@ reply that ended below, at a server that tells no size, met another limit."""
 
 
 def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMessage) -> str:
-    """What ended a reply that was cut for its length, if it was not the cap that was asked for.
+    """Find what ended a reply that was cut for its length, if it was not the cap asked for.
 
     Args:
         window: What is known of the model's context.
@@ -327,7 +327,7 @@ def ended_by(window: Window, asked: int | None, sent: int | None, message: AIMes
 
 
 def read_tokens(message: AIMessage) -> int:
-    """How many tokens of prompt a server counted, cached ones included; 0 where it says nothing.
+    """Read how many tokens of prompt a server counted, cached ones included; 0 where it is silent.
 
     OpenAI, llama.cpp, vLLM and Ollama count cached tokens among the prompt's; a server whose
     cached ones are more than the prompt's counts them beside.

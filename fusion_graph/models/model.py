@@ -81,11 +81,11 @@ class Model:
         return self.api == "chat" and self.has_refused(REASONING_WITH_TOOLS)
 
     def has_refused(self, refusal: str) -> bool:
-        """Whether it has refused one of `API_REFUSALS`, in this run or in one before."""
+        """Tell whether it has refused one of `API_REFUSALS`, in this run or in one before."""
         return self.endpoint is not None and refusal in self.endpoint.refused
 
     def client(self) -> BaseChatModel:
-        """The client of the API in use."""
+        """Give the client of the API in use."""
         if self.api == "responses" and self.responses is not None:
             return self.responses()
         return self.chat
@@ -93,7 +93,7 @@ class Model:
     def refused_api(
         self, error: BaseException, sent: Collection[str], asked: Api, found: Collection[str]
     ) -> str | None:
-        """What an error says of the API, if there is another way to ask: see `Endpoint.refusal`."""
+        """Find what an error says of the API, if there is another way: see `Endpoint.refusal`."""
         if self.endpoint is None:
             return None
         return self.endpoint.refusal(error, sent, asked, found)
@@ -135,7 +135,7 @@ class Model:
                 self.refused.add(name)
 
     def settings(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a LangChain integration's chat model that stand for these parameters.
+        """Find the fields of a LangChain integration's chat model that stand for these parameters.
 
         A parameter without one is remembered as refused.
         """
@@ -150,7 +150,7 @@ class Model:
         return found
 
     def cost(self, message: AIMessage) -> float | None:
-        """What the call behind a reply cost in US dollars, or None if nobody knows."""
+        """Price the call behind a reply, in US dollars; None if nobody knows."""
         if self.provider in FREE_PROVIDERS:
             return 0.0
         metadata = message.response_metadata
@@ -168,7 +168,7 @@ class Model:
         return listed_cost(self.provider, name, tokens)
 
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
-        """What a call of about so many tokens will cost in US dollars, or None if nobody knows."""
+        """Price a call of about so many tokens, in US dollars; None if nobody knows."""
         name = self.ref.partition(":")[2]
         price = self.price or price_of(f"{self.provider}:{name}", {}, input_tokens)
         tokens = TokenCounts(input_tokens, output_tokens)
@@ -180,7 +180,7 @@ class Model:
         return self.likely_cost(1, 1) == 0
 
     def takes(self, modality: str) -> bool:
-        """Whether it is known not to refuse `image`, `audio`, `file` or `video` (unknown: yes)."""
+        """Tell whether it takes `image`, `audio`, `file` or `video`; yes where nobody knows."""
         keys = {"file": "pdf_inputs"}
         profile: Mapping[str, Any] = self.chat.profile or {}
         return profile.get(keys.get(modality, f"{modality}_inputs")) is not False

@@ -70,12 +70,12 @@ class ModelReply:
         return any(str(metadata.get(name) or "").lower() in _MALFORMED for name in names)
 
     def without_calls(self) -> ModelReply:
-        """The same without calls of tools, and so without the provider's turn, which holds them."""
+        """Drop its calls of tools, and so the provider's turn, which holds them."""
         none: dict[str, Any] = {"tool_calls": [], "invalid_tool_calls": []}
         return replace(self, message=without_turn(self.message.model_copy(update=none)))
 
     def cut_by(self, limit: str) -> str:
-        """What broke the reply off before its end; empty if nothing did.
+        """Say what broke the reply off before its end; empty if nothing did.
 
         Args:
             limit: The field that sets its length.
@@ -92,7 +92,7 @@ class ModelReply:
         return not self.text and not cut and self.silence()["reason"] == "empty_answer"
 
     def silence(self) -> Failure:
-        """Why there is nothing to read in it, if there is nothing."""
+        """Say why there is nothing to read in it, if there is nothing."""
         if refusal := self.message.additional_kwargs.get("refusal"):
             words = " ".join(scrub(str(refusal)).split())[:DETAIL_CHARACTERS]
             return failed_once("content_filter", f"The model refused: {words}")

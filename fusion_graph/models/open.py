@@ -33,7 +33,7 @@ from fusion_graph.models.secrets import scrub
 
 
 def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
-    """Find out, before anything is paid, that a model cannot be called.
+    """Find, before anything is paid, that a model cannot be called.
 
     Args:
         ref: A `provider:model` string or a chat model.
@@ -66,7 +66,7 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
 
 
 async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
-    """The model of a reference, on this event loop's connections.
+    """Open the model of a reference, on this event loop's connections.
 
     Args:
         ref: A `provider:model` string or a chat model.
@@ -157,7 +157,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
 
 
 async def ask_own_server(ref: Any, given: Mapping[str, Provider]) -> Served | None:
-    """What the server of a model says now, past what is remembered; None for a cloud's.
+    """Ask the server of a model what it says now, past what is remembered; None for a cloud's.
 
     Args:
         ref: A `provider:model` string or a chat model.
@@ -173,14 +173,14 @@ async def ask_own_server(ref: Any, given: Mapping[str, Provider]) -> Served | No
 
 
 def _address_in(chat: BaseChatModel) -> str:
-    """Where a LangChain model asks, as far as it says so."""
+    """Find the address that a LangChain model asks, as far as it says so."""
     names = ("openai_api_base", "anthropic_api_url", "base_url", "endpoint", "api_base")
     urls = (getattr(chat, name, None) for name in names)
     return next((shown_address(url) for url in urls if isinstance(url, str) and url), "")
 
 
 def _foreign(ref: str, given: Mapping[str, Provider]) -> BaseChatModel:
-    """A model of a provider that LangChain knows."""
+    """Set up a model of a provider that LangChain knows."""
     from langchain.chat_models import init_chat_model
 
     provider_name, _, name = ref.partition(":")

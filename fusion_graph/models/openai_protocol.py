@@ -120,7 +120,7 @@ class ProtocolChat(OpenAIChat):
     def _own_turns(
         self, messages: list[BaseMessage], built: list[dict[str, Any]]
     ) -> list[dict[str, Any]]:
-        """What LangChain built of the messages, with this model's own turns as it sent them."""
+        """Build the messages as LangChain does, with this model's own turns as it sent them."""
         return [
             items[0] if (items := items_for(message, "chat", self.model_name)) else item
             for message, item in zip(messages, built, strict=True)

@@ -1,4 +1,4 @@
-"""What a model server says of a model: that it is there, how much it reads, whether it has tools.
+"""A model server's word on a model: that it is there, how much it reads, whether it has tools.
 
 Only servers of the user's own are asked: those at loopback or private addresses, and the local
 kinds wherever they are. Every answer is a stranger's: bounded, never trusted to have a shape.
@@ -49,7 +49,7 @@ LENGTH_FIELDS = (
 
 @dataclass(frozen=True)
 class Served:
-    """What is known of a model at its server. None is "nobody says".
+    """The facts of a model at its server. None is "nobody says".
 
     Attributes:
         answers: Whether the server answered at all.
@@ -73,7 +73,7 @@ class Served:
 
 
 def is_own_server(provider_name: str, base_url: str | None) -> bool:
-    """Whether an endpoint is a server of the user's own, which may be asked about itself.
+    """Tell whether an endpoint is a server of the user's own, which may be asked about itself.
 
     Args:
         provider_name: The provider's name here.
@@ -102,7 +102,7 @@ async def served(
     headers: Mapping[str, str],
     client: httpx2.AsyncClient,
 ) -> Served:
-    """What a server says of a model, asked once and remembered for a while.
+    """Ask a server about a model, once, and remember it for a while.
 
     Args:
         provider_name: The provider's name here.
@@ -129,7 +129,7 @@ async def ask_server(
     headers: Mapping[str, str],
     client: httpx2.AsyncClient,
 ) -> Served:
-    """What a server says of a model now. Never raises: a server that errs says nothing.
+    """Ask a server about a model now. Never raises: a server that errs says nothing.
 
     Args:
         provider_name: The provider's name here.
@@ -231,7 +231,7 @@ async def _ollama(ask: _Questions, name: str, found: Served) -> Served:
 
 
 def _ollama_default(shown: Mapping[str, Any]) -> int:
-    """What Ollama will give a model that is not loaded: its own parameter, else the default."""
+    """Read the context that Ollama will give a model that is not loaded."""
     for line in str(shown.get("parameters") or "").splitlines():
         words = line.split()
         if len(words) == 2 and words[0] == "num_ctx" and words[1].isdecimal():
@@ -309,5 +309,5 @@ def _length(holder: Any, *fields: str) -> int | None:
 
 
 def _same(listed: Any, name: str) -> bool:
-    """Whether a listed model is the one meant; Ollama's `qwen3` is `qwen3:latest`."""
+    """Tell whether a listed model is the one meant; Ollama's `qwen3` is `qwen3:latest`."""
     return isinstance(listed, str) and name in (listed, listed.removesuffix(":latest"))

@@ -58,7 +58,7 @@ def turn_of(message: Any) -> dict[str, Any] | None:
 
 
 def items_for(message: Any, protocol: Protocol, model: str = "") -> list[dict[str, Any]] | None:
-    """What a client sends in place of a message: its turn, where protocol and model are the same.
+    """Give what a client sends in place of a message: its turn, if protocol and model are the same.
 
     None where the message's calls are no longer those of the turn.
 

@@ -23,7 +23,7 @@ from fusion_graph.models.model import Model
 
 @dataclass(frozen=True)
 class Options:
-    """What a call asks for besides an answer. None leaves a parameter to the provider.
+    """The options of one call. None leaves a parameter to the provider.
 
     Attributes:
         tools: Tools offered, as OpenAI-format dicts.
@@ -45,7 +45,7 @@ class Options:
     cache_control: bool | None = None
 
     def without(self, name: str) -> Options:
-        """The options after a refusal of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
+        """Drop what was refused, of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
         if name == REASONING_WITH_TOOLS:
             return replace(self, reasoning_effort="none") if self.tools else self
         if name in API_REFUSALS:
@@ -58,7 +58,7 @@ class Options:
         return replace(self, **cleared)
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters that can be refused and are set, by their wire names."""
+        """List the parameters that can be refused and are set, by their wire names."""
         sent: dict[str, Any] = {
             "temperature": self.temperature,
             "reasoning_effort": self.reasoning_effort,
@@ -140,7 +140,7 @@ async def _send_protocol(
 
 
 def _watched() -> bool:
-    """Whether a tracer, a callback of the user's or a cache is to be told of model calls."""
+    """Tell whether a tracer, a callback of the user's or a cache waits for model calls."""
     return get_llm_cache() is not None or has_watchers()
 
 

@@ -228,7 +228,7 @@ def checked_response(found: Any) -> dict[str, Any]:
 
 
 def message_of(body: Mapping[str, Any], model: str) -> AIMessage:
-    """What a response says, with its items for the way back.
+    """Read a response, with its items for the way back.
 
     Args:
         body: A checked response.
@@ -267,7 +267,7 @@ def text_of(output: list[dict[str, Any]]) -> str:
 
 
 def refuses_own_items(error: BaseException) -> bool:
-    """Whether an endpoint will not take back what it sent itself.
+    """Tell whether an endpoint will not take back what it sent itself.
 
     Keys of encryption change, gateways send a round to another account, and some drop the
     encrypted part (openai/codex#8145, maximhq/bifrost#5410).

@@ -16,7 +16,7 @@ def served_names(calls: Iterable[CallRecord]) -> list[str]:
 
 
 def strangers(calls: Sequence[CallRecord], answers: Sequence[PanelAnswer]) -> list[Degradation]:
-    """What there is to say of who really answered.
+    """Say who really answered, where there is something to say.
 
     `served_by_other_model`: somebody was asked and another answered. `members_share_model`:
     members were asked as different models, and one model answered for both, so that their

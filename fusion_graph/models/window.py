@@ -1,4 +1,4 @@
-"""What of a conversation fits a model's context, and what is cut where it does not all fit.
+"""The part of a conversation that fits a model's context, and the cuts where it does not all fit.
 
 Pure: nothing is sent here and nobody is told. The results of earlier tool calls give way first,
 long ones before short ones; then the latest, then the earlier conversation. System messages and

@@ -86,7 +86,7 @@ class Draft:
             self._let(await asyncio.to_thread(self._guarded.end))
 
     def void(self, reason: str) -> None:
-        """What was said so far does not count; whatever comes next is a new message."""
+        """Void what was sent so far; whatever comes next is a new message."""
         if self._said:
             self._emit("synthesis.restarted", model=self._model, reason=reason)
         self._begin()

@@ -1,4 +1,4 @@
-"""What a person may have edited while a run stood still, checked before it is worked with.
+"""State that a person may have edited while a run stood still, checked before it is used.
 
 LangGraph takes any value for a state key (`update_state`, Studio's editor), and a node that
 trips over one would fail with whatever exception comes first.

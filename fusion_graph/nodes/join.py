@@ -70,7 +70,7 @@ def join(answers: Sequence[PanelAnswer], seed: int, pages: Pages = no_pages) -> 
 def misread(
     name: str, reading: Reading, exist: Container[int], taken: Container[int]
 ) -> list[Degradation]:
-    """What to tell of citations that lead nowhere.
+    """Report citations that lead nowhere.
 
     Args:
         name: Who wrote them.
@@ -89,7 +89,7 @@ def misread(
 
 
 def without_sources(answers: Sequence[PanelAnswer], known: Collection[int]) -> Degradation | None:
-    """What to tell of members who could have searched, and whose answers all rest on nothing.
+    """Report members who could have searched, and whose answers all rest on nothing.
 
     Args:
         answers: Joined answers of those who could.

@@ -86,7 +86,7 @@ async def judge(stage: Stage, conversation: Sequence[AnyMessage], joined: Joined
 
 @dataclass(frozen=True)
 class _Brief:
-    """What a judge is to read, for whichever model judges.
+    """The material of a judge, for whichever model judges.
 
     Attributes:
         stage: The judge's stage.
@@ -185,7 +185,7 @@ async def _concluded(
 def _conversation_lost(
     whole: Sequence[AnyMessage], kept: Sequence[AnyMessage]
 ) -> list[Degradation]:
-    """What the judge does not see of the conversation."""
+    """Report what the judge does not see of the conversation."""
     before, after = (sum(len(message.text) for message in part) for part in (whole, kept))
     if after == before:
         return []

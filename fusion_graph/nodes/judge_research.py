@@ -1,4 +1,4 @@
-"""What a judge with tools does and finds: its sources come after the panel's, and stay."""
+"""A judge's own research: its sources come after the panel's, and stay."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class JudgeResearch:
     def found(
         self, cited: Collection[int]
     ) -> tuple[list[SourceRecord], list[ToolRecord], dict[int, int]]:
-        """What is to be kept: pages it read, hits it cites, and its tool calls. Blocks.
+        """Collect what is to be kept: pages it read, hits it cites, and its tool calls. Blocks.
 
         Args:
             cited: The numbers in its verdict.

@@ -1,4 +1,4 @@
-"""What judge and writer are given to read, as much of it as fits their model's context.
+"""The material of judge and writer, as much of it as fits their model's context.
 
 The question stays whole. Of what is left the conversation before it and the list of sources get
 at most a third each, the answers the rest; whatever one of them does not need is the others'.
@@ -46,7 +46,7 @@ MOST_CUTS = 40
 
 @dataclass(frozen=True)
 class Material:
-    """What a judge or writer reads.
+    """The material of one prompt.
 
     Attributes:
         said: The conversation, its question whole.
@@ -155,7 +155,7 @@ def _tokens(prompt: Sequence[BaseMessage]) -> int:
 
 
 def _cuts(whole: Material, kept: Material) -> list[Cut]:
-    """What of the material is missing."""
+    """List what of the material is missing."""
     before = {
         "the conversation before the question": sum(len(m.text) for m in whole.said),
         "the list of sources": _source_characters(whole.sources),

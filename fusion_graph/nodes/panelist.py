@@ -86,7 +86,7 @@ async def panelist(member: Member, conversation: Sequence[AnyMessage]) -> PanelA
 
 @dataclass
 class _Work:
-    """What a member has found so far, whichever model did it in its place.
+    """The research of a member so far, whichever model did it in its place.
 
     Attributes:
         book: The sources that were found.

@@ -1,4 +1,4 @@
-"""What is wrong with a writer's answer on its face, beside what the panel wrote."""
+"""Faults of a writer's answer that show beside what the panel wrote."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LABELLED = re.compile(r"\b(?:[Aa]nswer|[Pp]anell?ist|[Rr]esponse|[Mm]ember) ([A
 
 
 def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> list[Degradation]:
-    """What a reader should know of an answer: that it is a stub, or speaks of the panel's labels.
+    """Report that an answer is a stub, or speaks of the panel's labels.
 
     Args:
         question: The request; one that asks for little gets little.

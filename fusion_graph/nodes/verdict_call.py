@@ -97,7 +97,7 @@ async def ask_for_verdict(
 
 
 class _JudgeText(NamedTuple):
-    """What a judge wrote, and what cut it off; empty if nothing did."""
+    """A judge's text, and what cut it off; empty if nothing did."""
 
     text: str
     cut_by: str

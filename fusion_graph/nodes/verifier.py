@@ -38,7 +38,7 @@ PASSAGE_CHARACTERS = 700
 
 
 class VerifierVerdict(BaseModel):
-    """What a verifier says of one claim."""
+    """A verifier's verdict on one claim."""
 
     claim: int
     verdict: Literal["supported", "contradicted", "unsupported"]

@@ -63,7 +63,7 @@ class Verified(NamedTuple):
 
 
 class _Findings(NamedTuple):
-    """What one look at an answer found: its claims, wrong counts, and losses of the check."""
+    """The findings of one check: the answer's claims, wrong counts, and losses of the check."""
 
     claims: list[Claim]
     miscounts: list[Miscount]
@@ -223,7 +223,7 @@ class _Mending:
 
 
 def _faults(findings: _Findings) -> list[tuple[str, str, str]]:
-    """What the writer is to mend: the sentence, what is wrong, the page's own words."""
+    """List what the writer is to mend: the sentence, what is wrong, the page's own words."""
     claims = [(claim["sentence"], _wrong(claim), claim["passage"]) for claim in findings.false()]
     return [*claims, *((count.sentence, _real_count(count), "") for count in findings.miscounts)]
 
@@ -245,7 +245,7 @@ def _wrong(claim: Claim) -> str:
 
 
 def _as_losses(findings: _Findings) -> list[Degradation]:
-    """What is false in an answer, as the report's losses."""
+    """Report what is false in an answer."""
     false = findings.false()
     losses: list[Degradation] = []
     for claim in false[:MOST_TOLD]:

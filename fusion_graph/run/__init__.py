@@ -1,1 +1,1 @@
-"""What a run at work owns: its settings, its panel, its tools, its deadlines."""
+"""The owners of a run at work: its stages, its panel, its tools, its settings."""

@@ -74,7 +74,7 @@ class TimeLimit:
 
 
 def limit_of(stage: StageName, settings: ResolvedConfig, spent: Spent) -> TimeLimit:
-    """How long a stage may take: its own field, and what is left of `run_timeout`.
+    """Limit a stage's time by its own field, and by what is left of `run_timeout`.
 
     The router takes the writer's model, so the writer's time; the verifier a judge's. For the
     judge and the verifier it is the time of all of it, repair and fallbacks included; for the
@@ -102,7 +102,7 @@ def limit_of(stage: StageName, settings: ResolvedConfig, spent: Spent) -> TimeLi
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """Seconds in which any of them was under way.
+    """Count the seconds in which any of them was under way.
 
     Members that work one after the other take the sum of their times. A pause between them is
     none of the panel's: a run that is resumed the next day has not run all night.

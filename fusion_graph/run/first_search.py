@@ -83,7 +83,7 @@ async def search_first(
 
 
 def is_search(tool: BaseTool) -> bool:
-    """Whether a tool is one that searches: by its name, and an argument that takes the words."""
+    """Tell whether a tool searches: by its name, and an argument that takes the words."""
     return "search" in tool.name.lower() and bool(_text_argument(tool))
 
 

@@ -1,4 +1,4 @@
-"""What a model at work with tools is asked next: a table of pure decisions that always ends.
+"""The next request to a model at work with tools: a table of pure decisions that always ends.
 
     research ──── the cap is reached ───▶ forbidden ── calls, silence ─▶ told ── calls ─▶ flattened
     ▲  │  │                                   │                         ▲  │                 │

@@ -44,7 +44,7 @@ CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
 
 
 class Outcome(TypedDict):
-    """How research ended: with text, or with a failure.
+    """The outcome of research: a text, or a failure.
 
     The text beside a failure is what had been written when time was up. `cut_by` says what broke
     the text of an answer off; it is empty for a text that is whole.
@@ -56,7 +56,7 @@ class Outcome(TypedDict):
 
 
 class Research(TypedDict):
-    """What the loop gives: how it ended. Messages stay inside."""
+    """The output of the loop: how it ended. Messages stay inside."""
 
     outcome: Outcome | None
 
@@ -125,7 +125,7 @@ def _ended(failure: Failure) -> dict[str, Any]:
 
 
 def _request(researcher: Researcher, state: ResearchState) -> tuple[Sequence[BaseMessage], Options]:
-    """What is sent: only ever more at the end and the same tools, until it is flattened."""
+    """Make the request: only ever more at the end and the same tools, until it is flattened."""
     conversation, turns, phase = state["conversation"], state["turns"], state["phase"]
     if phase == "flattened" or state["as_text"]:
         conversation, turns = _fitted(researcher, conversation, turns)
@@ -145,7 +145,7 @@ def _request(researcher: Researcher, state: ResearchState) -> tuple[Sequence[Bas
 def _fitted(
     researcher: Researcher, conversation: list[AnyMessage], turns: list[list[BaseMessage]]
 ) -> tuple[list[AnyMessage], list[list[BaseMessage]]]:
-    """Both as the model's context has room for them: results told as text are the question's own,
+    """Cut both to the model's context: results told as text are the question's own,
     which nobody cuts."""
     room = researcher.model.window.room(researcher.options.max_tokens)
     if room is None:
@@ -166,7 +166,7 @@ def _fitted(
 
 
 def _seen(reply: ModelReply, phase: Phase, may_call: bool) -> Seen | None:
-    """What a reply is; None for one that a filter withheld."""
+    """Tell what a reply is; None for one that a filter withheld."""
     wants_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
     forbidden = phase in ("forbidden", "told")
     if wants_tools and ((may_call and phase != "flattened") or forbidden or not reply.text):
@@ -189,7 +189,7 @@ _REFUSALS: dict[FailureReason, Seen] = {
 
 
 def _calls_held(state: ResearchState) -> tuple[bool, bool]:
-    """Whether the history holds calls of the model's own, and calls that code made for it."""
+    """Tell whether the history holds calls of the model's own, and calls that code made for it."""
     held = [any(isinstance(m, ToolMessage) for m in turn) for turn in state["turns"]]
     seeded = state["seeded"]
     return any(held[seeded:]), any(held[:seeded]) and not state["as_text"]
@@ -198,7 +198,7 @@ def _calls_held(state: ResearchState) -> tuple[bool, bool]:
 def _moved(
     researcher: Researcher, state: ResearchState, move: Move, reply: ModelReply | None
 ) -> dict[str, Any]:
-    """What a move changes."""
+    """Change the state as a move asks."""
     if move == "explain":
         return {"turns": [[HumanMessage(call_properly(researcher.wire_tools))]]}
     if move == "tell_as_text":
@@ -232,7 +232,7 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
 
 
 def after_model(state: ResearchState) -> str:
-    """Where the loop goes after the model spoke."""
+    """Choose the node that comes after the model's."""
     if state["outcome"] is not None:
         return END
     return "tools" if state["pending"] else "model"

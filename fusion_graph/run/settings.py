@@ -21,7 +21,7 @@ from fusion_graph.state import Run
 
 
 class GraphConfig:
-    """What `create_fusion_graph` was given: the layer below a run's own context.
+    """The configuration that a graph was made with: the layer below a run's own context.
 
     Args:
         config: The caller's configuration.
@@ -39,7 +39,7 @@ class GraphConfig:
             load(name)  # a wrong name should fail where it is written, not at the first question
 
     def begin(self, context: Any) -> tuple[ResolvedConfig, dict[str, Any]]:
-        """Settings for a new run, and what of them has to be recorded for its later nodes.
+        """Settle a new run's configuration, and what of it its later nodes need.
 
         Args:
             context: The run's context, in any form LangGraph hands it over.
@@ -67,7 +67,7 @@ class GraphConfig:
         }
 
     def resume(self, context: Any, run: Run) -> ResolvedConfig:
-        """Settings for a later node of a run, or of a resumed or replayed one.
+        """Settle the configuration for a later node of a run, maybe a resumed or replayed one.
 
         A context that names another preset wins: that is what replaying with another
         configuration is for.
@@ -121,7 +121,7 @@ def _need_fields(run: Run, given: Mapping[str, Any]) -> None:
 
 
 def check_members(run: Run, settings: ResolvedConfig) -> None:
-    """Find that a run goes on with other models than it names.
+    """Refuse to go on with other models than the run began with.
 
     Raises:
         ConfigurationError: Those who are to be asked now are not those who were to be asked.
@@ -138,7 +138,7 @@ def check_members(run: Run, settings: ResolvedConfig) -> None:
 
 
 def asked_models(invoked: bool, settings: ResolvedConfig) -> list[str]:
-    """Models of those who answer: the panel, or the writer's where no panel is wanted."""
+    """List the models that answer: the panel's, or the writer's where no panel is wanted."""
     refs = [member.model for member in settings.panel] if invoked else [settings.synthesizer]
     return [model_name(ref) for ref in refs]
 
@@ -146,7 +146,7 @@ def asked_models(invoked: bool, settings: ResolvedConfig) -> list[str]:
 def _with_preset(
     layers: list[dict[str, Any]], name: str | None, fields: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The layers with the preset's fields below the layer that names it.
+    """Put the preset's fields below the layer that names it.
 
     So a preset named for one run replaces the models the graph was made with, and fields set
     beside its name go before its own.

@@ -80,7 +80,7 @@ class Researcher:
 
     @property
     def takes_tools(self) -> bool:
-        """Whether tools are there, and the model is not known to refuse them."""
+        """Whether it has tools, and its model is not known to refuse them."""
         return bool(self.wire_tools) and "tools" not in self.model.refused
 
 
@@ -195,7 +195,7 @@ async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "c
 
 
 def _numbered(researcher: Researcher, used: _Used, room: int | None) -> ToolMessage:
-    """What a call brought, as the model is to read it, with its sources numbered."""
+    """Word what a call brought, as the model is to read it, with its sources numbered."""
     text = used.failure
     if used.message is not None:
         most = None if room is None else _page_part(researcher, used.message, room)
@@ -217,7 +217,7 @@ def _room_each(researcher: Researcher, history: Sequence[BaseMessage], results: 
 
 
 def _page_part(researcher: Researcher, message: ToolMessage, room: int) -> int:
-    """How many characters of a page there is room for; what is left out is noted."""
+    """Count the characters of a page that there is room for; note what is left out."""
     page: Any = message.artifact
     if not is_artifact(page) or page["kind"] != "page" or page["failure"] is not None:
         return MAX_FOREIGN_CHARS

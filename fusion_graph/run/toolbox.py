@@ -165,7 +165,7 @@ class _KeptFetch:
 
 
 async def _found(recording: Recording, asked: Asked, make: Callable[[], Awaitable[Any]]) -> Any:
-    """What a search or a fetch brings, kept: an error too, for a model has been told of it.
+    """Keep what a search or a fetch brings, errors too: a model has been told of them.
 
     Raises:
         ToolError: It brings nothing.

@@ -98,7 +98,7 @@ _RETURNED = "(A tool returned: "
 
 
 def own_words(conversation: Sequence[BaseMessage]) -> str:
-    """What the user and the application wrote in a conversation as it is told.
+    """Join what the user and the application wrote in a conversation as it is told.
 
     Not what models and tools said: addresses in that are strangers' or made up.
     """

@@ -1,4 +1,4 @@
-"""What a run carries from node to node: plain data that any checkpointer can keep.
+"""The records that a run carries from node to node: plain data that any checkpointer can keep.
 
 One turn fills the keys from top to bottom; `fan_out` empties them for the next turn.
 """
@@ -49,7 +49,7 @@ class CallRecord(TypedDict):
 
 
 class Run(TypedDict):
-    """What `fan_out` decides once, so that every later node and a resumed process agree.
+    """The decisions that `fan_out` makes once, so that later nodes and resumed processes agree.
 
     Attributes:
         id: Unique per turn.
@@ -114,7 +114,7 @@ class Replaced(TypedDict):
 
 
 class PanelAnswer(TypedDict):
-    """What one panelist came to. Before `join`, ids in it are the panelist's own.
+    """The answer or failure of one panelist. Before `join`, ids in it are the panelist's own.
 
     `start` and `end` are seconds since the run began, from the start of its work, not from when it
     was sent to wait for a slot; `waited` is how many of them it stood in line for its provider.
@@ -139,7 +139,7 @@ class PanelAnswer(TypedDict):
 
 
 def seconds_at_work(answer: PanelAnswer) -> float:
-    """How long a panelist worked, waiting in line aside."""
+    """Count the seconds that a panelist worked, waiting in line aside."""
     return answer["end"] - answer["start"] - answer.get("waited", 0.0)
 
 
@@ -152,7 +152,7 @@ class Joined(TypedDict):
 
 
 class Judgement(TypedDict):
-    """What the judge stage came to. `analysis` uses panelists' names; None if there is none.
+    """The outcome of the judge's stage. `analysis` uses panelists' names; None if there is none.
 
     `sources` are those that the judge found itself, numbered after the panel's, and those of the
     panel's that it read where nobody had; `tool_calls` are its own. Records of earlier versions
@@ -202,7 +202,7 @@ def found_by_judge(
 
 
 class PanelMember(TypedDict):
-    """What `fan_out` sends to one panelist: who it is and its place; the rest is in the state."""
+    """The member that `fan_out` asks: its name and place; the rest is in the state."""
 
     name: str
     model: str
@@ -210,20 +210,20 @@ class PanelMember(TypedDict):
 
 
 class FusionInput(TypedDict):
-    """What the graph takes: a conversation whose last human message is the question."""
+    """The graph's input: a conversation whose last human message is the question."""
 
     messages: Annotated[list[AnyMessage], add_messages]
 
 
 class FusionOutput(TypedDict):
-    """What the graph gives: the conversation with the answer, and the run's report as data."""
+    """The graph's output: the conversation with the answer, and the run's report as data."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     fusion: dict[str, Any]
 
 
 class FusionState(TypedDict):
-    """Everything a run knows; keys are filled in the order of the nodes."""
+    """The graph's state; its keys are filled in the order of the nodes."""
 
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run

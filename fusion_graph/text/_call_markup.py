@@ -1,4 +1,4 @@
-"""Where in a model's text a tool call stands that was meant as a call, and came as text.
+"""The places in a model's text of tool calls that were meant as calls, and came as text.
 
 Every family of models has markup of its own for calls, and servers that do not know it, or know
 it wrongly, leave it in the text (vLLM, SGLang, llama.cpp, Ollama, LM Studio, and gateways before
@@ -77,7 +77,7 @@ def plain(text: str) -> str:
 
 
 def code_spans(text: str) -> list[Span]:
-    """Where Markdown code stands, in order: in fences that are closed, and in backticks."""
+    """Find where Markdown code stands, in order: in fences that are closed, and in backticks."""
     if "`" not in text and "~~~" not in text:
         return []
     marks = [(m.start(), m[0].strip()) for m in _FENCE.finditer(text)]
@@ -97,13 +97,13 @@ def code_spans(text: str) -> list[Span]:
 
 
 def outside(at: int, spans: Sequence[Span]) -> bool:
-    """Whether a place is in none of the spans, which are in order."""
+    """Tell whether a place is in none of the spans, which are in order."""
     before = bisect_right(spans, (at, sys.maxsize))
     return not (before and at < spans[before - 1][1])
 
 
 def closing(match: re.Match[str]) -> re.Pattern[str] | None:
-    """What ends the call that an opening tag begins; None where only the text's end does."""
+    """Find what ends the call that an opening tag begins; None where only the text's end does."""
     dress = next(n for n in range(len(_DRESSES)) if match[f"d{n}"])
     pattern = _DRESSES[dress][1]
     if not pattern:
@@ -119,7 +119,7 @@ def opening(text: str, at: int = 0) -> re.Match[str] | None:
 
 
 def call_spans(text: str) -> list[Span]:
-    """Where calls stand, tags included; one that is not closed goes to the text's end."""
+    """Find where calls stand, tags included; one that is not closed goes to the text's end."""
     flat = plain(text)
     code = code_spans(flat)
     spans: list[Span] = []
@@ -136,7 +136,7 @@ def call_spans(text: str) -> list[Span]:
 
 
 def remnant_spans(text: str) -> list[Span]:
-    """Where single tags of calls stand, outside code."""
+    """Find where single tags of calls stand, outside code."""
     flat = plain(text)
     code = code_spans(flat)
     found = _REMNANT.finditer(flat)

@@ -1,4 +1,4 @@
-"""What became of an answer's claims, in words: the same ones on every face."""
+"""The verdicts on an answer's claims, in words: the same ones on every face."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODES = frozenset({"claim_contradicted", "claim_unsupported"})
 
 
 def is_false(claim: Told) -> bool:
-    """Whether a claim is not what its pages say."""
+    """Tell whether a claim is not what its pages say."""
     return claim["verdict"] in ("contradicted", "unsupported")
 
 
@@ -35,7 +35,7 @@ def worst_first(claims: Iterable[Told]) -> list[Told]:
 
 
 def counts(claims: Iterable[Told]) -> dict[str, int]:
-    """How many claims there are of every verdict that there is."""
+    """Count the claims of every verdict that there is."""
     verdicts = [claim["verdict"] for claim in claims]
     return {verdict: verdicts.count(verdict) for verdict in reversed(SIGNS) if verdict in verdicts}
 
@@ -56,7 +56,7 @@ def summed_up(numbers: Mapping[str, int]) -> str:
 
 
 def found_at(claims: Iterable[Told]) -> dict[int, str]:
-    """What each source bears out: `7 of 8 claims found there`, by its number.
+    """Say what each source bears out, by its number: `7 of 8 claims found there`.
 
     A source is left out where no claim that cites it could be checked.
     """
@@ -72,12 +72,12 @@ def found_at(claims: Iterable[Told]) -> dict[int, str]:
 
 
 def verdict_words(claim: Told) -> str:
-    """What a claim's verdict means: `contradicted: what it cites says something else`."""
+    """Say what a claim's verdict means: `contradicted: what it cites says something else`."""
     return _WORDS[claim["verdict"]]
 
 
 def checker(claim: Told) -> str:
-    """Who checked a claim."""
+    """Say who checked a claim."""
     return "checked by a model" if claim["checked_by"] == "model" else "checked by code"
 
 

@@ -1,4 +1,4 @@
-"""What a model repeats of the prompt's own machinery, and what no reader is to see of it.
+"""The prompt's own machinery where a model repeats it, which no reader is to see.
 
 Small models copy: the delimiters around untrusted text with the run's nonce, whole or altered,
 and the example of how to quote (in 3 of 20 answers of real models of up to 1.5 billion weights).
@@ -56,7 +56,7 @@ def without_echoes(text: str, nonce: str = "") -> tuple[str, list[str]]:
 
 
 def echo_spans(text: str, nonce: str = "") -> list[tuple[Span, str]]:
-    """Where a text repeats the prompts, and what of them; markers in code only with the nonce."""
+    """Find where a text repeats the prompts, and what; markers in code only with the nonce."""
     found: list[tuple[Span, str]] = []
     low = text.lower()
     if "untrusted" in low:
@@ -73,7 +73,7 @@ def echo_spans(text: str, nonce: str = "") -> list[tuple[Span, str]]:
 
 
 def _is_marker(tag: str) -> bool:
-    """Whether a tag is one of ours and not a word in brackets: "(untrusted sources say so)"."""
+    """Tell whether a tag is one of ours, and no word in brackets: "(untrusted sources say so)"."""
     if tag[0] == "(":
         return bool(re.match(r"\(\s*[/\\]?\s*untrusted(?:\s+[0-9a-f]{6,}|\s+kind=)", tag, re.I))
     return True

@@ -65,7 +65,7 @@ def as_address(url: str) -> str:
 
 
 def may_load(text: str) -> bool:
-    """Whether rendering a text might load something: if not, nobody need look closer."""
+    """Tell whether rendering a text might load something: if not, nobody need look closer."""
     return "![" in text or "<" in text or "](" in text or "]:" in text
 
 

@@ -1,4 +1,4 @@
-"""What the command line says about a run: progress events, and its end, as lines of text."""
+"""The command line's words about a run: its progress events, and its end, as lines of text."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def seconds(value: float) -> str:
 
 
 def place(url: str) -> str:
-    """Where a page is, shortly: host and path, or a document's name in its folder."""
+    """Shorten an address: host and path, or a document's name in its folder."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -123,7 +123,7 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
 
 
 def _false_claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What of an answer is not what its pages say; nothing where all of it may be."""
+    """Word what of an answer is not what its pages say; nothing where all of it may be."""
     false = [claim for claim in worst_first(claims) if is_false(claim)]
     if not false:
         return []
@@ -151,7 +151,7 @@ def claimed(claim: Mapping[str, Any], limit: int | None = CLAIM_CHARACTERS) -> s
 
 
 def spent(cost: float | None, multiple: float | None, known: float | None = None) -> str:
-    """What a run cost, and how many plain calls of its dearest panelist that comes to.
+    """Word what a run cost, and how many plain calls of its dearest panelist that comes to.
 
     Args:
         cost: US dollars, or None if nobody knows.
@@ -167,7 +167,7 @@ def spent(cost: float | None, multiple: float | None, known: float | None = None
 
 
 def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
-    """What a run had done when it was interrupted: `after 12 s: 2 of 3 of the panel had answered`.
+    """Word what a run had done by its interruption: `after 12 s: 2 of 3 of the panel had answered`.
 
     Args:
         events: Its progress events.
@@ -200,7 +200,7 @@ def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
 
 
 def _spent(gone: Sequence[Mapping[str, Any]]) -> str:
-    """What the panelists that are done had spent; calls under way are anybody's guess."""
+    """Add up what the panelists that are done had spent; calls under way are anybody's guess."""
     calls = sum(event.get("calls", 0) for event in gone)
     if not calls:
         return ""
@@ -245,7 +245,7 @@ def _completed(event: Mapping[str, Any]) -> list[str]:
 
 
 def answered(event: Mapping[str, Any]) -> str:
-    """What a `panel.completed` says: size, tool calls and time of the answer."""
+    """Word a `panel.completed`: size, tool calls and time of the answer."""
     return (
         f"answered, {counted(event['characters'], 'character')}, "
         f"{counted(event['tool_calls'], 'tool call')}, {seconds(event['seconds'])}"
@@ -257,7 +257,7 @@ def _failed(event: Mapping[str, Any]) -> list[str]:
 
 
 def failed(event: Mapping[str, Any]) -> str:
-    """What a `panel.failed` says: the reason, the provider's words, the time."""
+    """Word a `panel.failed`: the reason, the provider's words, the time."""
     detail = shortened(event["detail"])
     return f"failed: {event['reason']}: {detail} ({seconds(event['seconds'])})"
 
@@ -267,7 +267,7 @@ def _analysed(event: Mapping[str, Any]) -> list[str]:
 
 
 def found(event: Mapping[str, Any]) -> str:
-    """What an `analysis.completed` says: how many points of each kind."""
+    """Word an `analysis.completed`: how many points of each kind."""
     return ", ".join(
         [
             f"{event['consensus']} of consensus",
@@ -280,23 +280,23 @@ def found(event: Mapping[str, Any]) -> str:
 
 
 def waiting(event: Mapping[str, Any]) -> str:
-    """What a `call.retried` says: why, and for how long."""
+    """Word a `call.retried`: why, and for how long."""
     return f"{clean(event['reason'])}, trying again in {seconds(event['seconds'])}"
 
 
 def restarted(event: Mapping[str, Any]) -> str:
-    """What a `synthesis.restarted` says."""
+    """Word a `synthesis.restarted`."""
     return f"{clean(event['model'])} broke off ({shortened(event['reason'])})"
 
 
 def checking(event: Mapping[str, Any]) -> str:
-    """What a `verify.in_progress` says: how many claims, and which model is asked, if one is."""
+    """Word a `verify.in_progress`: how many claims, and which model is asked, if one is."""
     asked = f" ({clean(event['model'])})" if event.get("model") else ""
     return f"checking {counted(event['claims'], 'claim')} of the answer{asked}"
 
 
 def checked(event: Mapping[str, Any]) -> str:
-    """What a `verify.completed` says: how many claims of each verdict, and if it was mended."""
+    """Word a `verify.completed`: how many claims of each verdict, and if it was mended."""
     mended = "the answer was mended; " if event.get("repaired") else ""
     return f"{mended}{summed_up(event) or 'no claim to check'}"
 

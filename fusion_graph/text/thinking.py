@@ -1,4 +1,4 @@
-"""What of a model's text a reader may see, whole or as it streams in.
+"""A model's text without its reasoning and machinery, whole or as it streams in.
 
 No reasoning in tags, no calls of tools written as text, nothing that only repeats the prompts.
 """
@@ -74,14 +74,14 @@ _SPECIAL = re.compile(r"[<◁\[]")
 
 
 def _end_of(match: re.Match[str]) -> re.Pattern[str]:
-    """What ends the reasoning that an opening tag begins."""
+    """Find what ends the reasoning that an opening tag begins."""
     dress = next(n for n in range(len(_DRESSES)) if match[f"d{n}"])
     pattern = _DRESSES[dress][1].replace("{tag}", re.escape(match["tag"] or ""))
     return re.compile(pattern, re.IGNORECASE)
 
 
 def _spoken_of(text: str, at: int, code: list[tuple[int, int]]) -> bool:
-    """Whether a closing tag is in code that shows both tags, or names the one.
+    """Tell whether a closing tag is in code that shows both tags, or names the one.
 
     A fence that reasoning left open is no reason to show the reasoning.
     """
@@ -204,7 +204,7 @@ class VisibleTokens:
         self._in_fence, self._line = False, ""
 
     def _bare(self, safe: int, more: bool) -> bool:
-        """Whether what is held may be a call in bare JSON, from its beginning on."""
+        """Tell whether what is held may be a call in bare JSON, from its beginning on."""
         if self._passed > FEW_WORDS:
             self._maybe_call = False
             return False
@@ -229,7 +229,7 @@ class VisibleTokens:
         return may_be and more
 
     def _safe(self) -> int:
-        """How much of what is held cannot become a tag any more."""
+        """Count how much of what is held cannot become a tag any more."""
         held = self._held
         places = [len(held)]
         for pattern in (_PENDING, PENDING):
@@ -256,7 +256,7 @@ class VisibleTokens:
         return lead + cut + text[len(text.rstrip()) :] if cut else ""
 
     def _code_at(self, before: str) -> tuple[bool, bool]:
-        """Whether a fence, and whether a backtick, is open after what was passed and `before`."""
+        """Tell whether a fence and a backtick are open after what was passed and `before`."""
         fence, line = self._in_fence, self._line
         for part in _pieces(before):
             fence, line = _code_after(part, fence, line)
@@ -285,7 +285,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _code_after(piece: str, fence: bool, line: str) -> tuple[bool, str]:
-    """Whether a fence is open, and the line that is being written, after a piece of a line."""
+    """Tell whether a fence is open, and the line being written, after a piece of a line."""
     line += piece
     if line.endswith(("\n", "\r")):
         if line.lstrip().startswith(("```", "~~~")):
@@ -332,7 +332,7 @@ _CALL_KEYS = frozenset(
 
 
 def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of `text` could begin `tag`."""
+    """Count the characters at the end of `text` that could begin `tag`."""
     for size in range(min(len(tag) - 1, len(text)), 0, -1):
         if text.endswith(tag[:size]):
             return size

@@ -48,7 +48,7 @@ class WrittenCall:
 
 @dataclass(frozen=True)
 class TextWithCalls:
-    """What a text holds: calls, and the rest of it.
+    """The calls that a text holds, and the rest of it.
 
     Attributes:
         calls: In their order.
@@ -93,7 +93,7 @@ _ANNOUNCES = re.compile(
 
 
 def only_announces(rest: str) -> bool:
-    """Whether what stands beside a call only says that it is coming, and answers nothing."""
+    """Tell whether what stands beside a call only says that it is coming, and answers nothing."""
     return len(rest) <= FEW_WORDS and bool(_ANNOUNCES.search(rest))
 
 
