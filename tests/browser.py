@@ -1,8 +1,10 @@
 """A real browser for tests: the system's Chromium, headless; tests skip where there is none.
 
-    from tests.browser import browser_page  # noqa: F401  (in a conftest.py)
-
     async def test_…(browser_page): await browser_page.goto(…)
+
+Browser and driver are started once in a test process. They work in the session's event loop, and
+so does every test that uses one of the fixtures here (`pytest_itemcollected`); an asynchronous
+fixture that uses them says `loop_scope="session"`.
 
 A test that needs more than one page, or a context of its own (dark, narrow, no scripts), takes
 `chromium` and calls `new_context`.
@@ -14,9 +16,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
 
 PATIENCE = 120_000
 """Milliseconds after which something counts as hanging, on a machine with much else to do."""
@@ -65,22 +72,34 @@ def chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.communicate()
 
 
-@pytest.fixture
-async def chromium(chromium_address: str) -> AsyncIterator[Browser]:
-    """The headless browser, over a connection of the test's own; what it opened is closed."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _connected(chromium_address: str) -> AsyncIterator[Browser]:
+    """The headless browser, through a driver: a process whose start takes most of a second."""
+    from playwright.async_api import async_playwright
+
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.connect_over_cdp(chromium_address, timeout=PATIENCE)
-        try:
-            yield browser
-        finally:
-            for context in browser.contexts[1:]:
-                await context.close()
+        yield await playwright.chromium.connect_over_cdp(chromium_address, timeout=PATIENCE)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def chromium(_connected: Browser) -> AsyncIterator[Browser]:
+    """The headless browser; what a test opened is closed."""
+    yield _connected
+    for context in _connected.contexts[1:]:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def browser_page(chromium: Browser) -> Page:
     """A page in a context of the test's own."""
     context = await chromium.new_context()
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     return page
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let a test that uses the browser run in the loop that its driver works in."""
+    if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+        assert iscoroutinefunction(item.function), item.nodeid
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

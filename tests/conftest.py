@@ -36,6 +36,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+pytest_plugins = ["tests.browser"]
+
 KEYS = (
     "OPENROUTER_API_KEY",
     "OPENAI_API_KEY",

@@ -96,6 +96,7 @@ class Tools:
         return [lookup, broken]
 
 
+@pytest.mark.slow
 def test_every_panel_ends_with_its_books_in_order(model_server: ModelServer) -> None:
     crowd = drawn(PANELS, 3)
     seen = asyncio.run(all_of(model_server, crowd))

@@ -56,7 +56,11 @@ def test_there_are_three():
     ]
 
 
-@each
+@pytest.mark.parametrize(
+    "path",
+    [NOTEBOOKS[0], *(pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS[1:])],
+    ids=lambda path: path.stem,
+)
 async def test_it_runs_without_key_or_network_and_shows_what_is_committed(path, tmp_path):
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)

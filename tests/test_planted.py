@@ -9,6 +9,9 @@ import pytest
 
 from tests.benchmarks import planted
 
+# Reading hundreds of texts takes ten seconds; test_quotes.py has cases of every kind of fault.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tally() -> planted.Tally:

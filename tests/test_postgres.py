@@ -140,6 +140,7 @@ def joined(record: dict[str, Any]) -> Any:
     return answers, record["sources"], record["analysis"], record["answer"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_with_a_panelist_at_work_goes_on_in_another_process(
     models, panel_config, database
 ):

@@ -9,8 +9,6 @@ import pytest
 
 from tests.benchmarks.soak import script, soak
 
-RUNS, ROUNDS = 20, 4
-
 KEPT_CONNECTIONS = 64
 """Of the process's client; 640 calls that each left one open would be ten times as many."""
 
@@ -19,10 +17,11 @@ MOST_WORKERS = min(32, (os.cpu_count() or 1) + 4)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models):
+@pytest.mark.parametrize(("runs", "rounds"), [(6, 2), pytest.param(20, 4, marks=pytest.mark.slow)])
+async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models, runs, rounds):
     script(models, seconds=0.2)
 
-    seen = await soak(models, RUNS, ROUNDS)  # checks every run's marker in every stage
+    seen = await soak(models, runs, rounds)  # checks every run's marker in every stage
 
     before, last = seen[0][1], seen[-1][1]
     assert last.tasks == before.tasks

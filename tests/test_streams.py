@@ -255,7 +255,10 @@ def test_a_flood_of_text_is_stopped_while_it_comes():
         reply.take(event)
 
 
-@pytest.mark.parametrize("kind", ["tokens", "parts", "bomb-in-stream"])
+@pytest.mark.parametrize(
+    "kind",
+    ["tokens", *(pytest.param(k, marks=pytest.mark.slow) for k in ("parts", "bomb-in-stream"))],
+)
 def test_a_hostile_member_takes_no_memory_and_harms_no_other(models, panel_config, kind):
     panel_config()
     with HostileServer() as server:

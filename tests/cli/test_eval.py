@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from fusion_graph.cli.eval import STOPPED, EvaluationRequest, command, evaluate
 from fusion_graph.errors import ConfigurationError, FusionError
 from fusion_graph.evals.datasets import read_dataset
-from tests.commands import run
+from tests.commands import run, start
 from tests.evals.evaluations import PRICES, counts, question_file, script, stack_file
 
 
@@ -118,20 +116,14 @@ def test_a_command_that_is_interrupted_says_that_it_can_go_on(models, scripted):
     given = scripted(4)
     for name in "abc":
         models.script(name, {"text": "Water is wet.", "hang": True})
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "fusion_graph", "eval", "--dataset", given["dataset"]),
-            *("--arms", *given["arms"], "--out", given["out"]),
-        ],
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    arms = ("--arms", *given["arms"])
+    process = start("eval", "--dataset", given["dataset"], *arms, "--out", given["out"])
     models.calls(arrived=3)
-    process.send_signal(2)
-    _, err = process.communicate(timeout=120)
+    process.signal(2)
+    ended = process.wait()
 
-    assert process.returncode == 130
-    assert "the same command goes on" in err
+    assert ended.code == 130
+    assert "the same command goes on" in ended.err
 
 
 def test_a_model_that_marks_is_asked_and_named(models, scripted, capsys):

@@ -5,23 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from fusion_graph.faces.threads import ask_in_thread, resume_thread
 from fusion_graph.text.phrases import cut_off
-from tests.commands import PATIENCE
-
-# As a terminal starts it: a test run in the background hands down an ignored SIGINT.
-START = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from fusion_graph.__main__ import main
-main()
-"""
+from tests.commands import start
 
 
 async def goes_on(how: str, question: str = "How wet is water?") -> dict[str, Any]:
@@ -54,19 +44,14 @@ def test_it_says_what_was_done_gives_up_its_calls_and_the_thread_goes_on_from_th
     asked = 3 if hanging == "c" else 4
 
     command = ("ask", "-p", preset, "--thread", "wet water", "How wet is water?")
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", START, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
-        models.calls(arrived=asked, ended=asked - 1)
-        process.send_signal(stop)
-        out, err = process.communicate(timeout=PATIENCE)
+    process = start(*command)
+    models.calls(arrived=asked, ended=asked - 1)
+    process.signal(stop)
+    ended = process.wait()
 
-    assert (process.returncode, out) == (code, "")
-    assert "Traceback" not in err
-    said, remedy = err.splitlines()[-2:]
+    assert (ended.code, ended.out) == (code, "")
+    assert "Traceback" not in ended.err
+    said, remedy = ended.err.splitlines()[-2:]
     assert re.fullmatch(rf"{word} after [0-9.]+ s: {done}; \d calls for \$0\.\d+, .*", said), said
     assert remedy == "  `fusion-graph resume 'wet water'` goes on from there."
     assert [c.model for c in models.calls(ended=asked) if c.disconnected] == [hanging]

@@ -409,7 +409,13 @@ BUSY = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("how", ["killed", "terminated", "interrupted", "ended", "failed"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        *("killed", "ended"),
+        *(pytest.param(h, marks=pytest.mark.slow) for h in ("terminated", "interrupted", "failed")),
+    ],
+)
 def test_no_worker_outlives_its_parent(how: str) -> None:
     ending = {
         "ended": "",

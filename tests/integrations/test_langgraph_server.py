@@ -541,5 +541,6 @@ def test_studio_and_pages_of_this_machine_are_welcome(server, origin):
     assert assistants[0]["graph_id"] == "fusion"
 
 
+@pytest.mark.slow
 def test_the_example_edits_the_analysis_and_judges_again(server):
     run_page("docs/how-to/studio.md", port_2024=server)

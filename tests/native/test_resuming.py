@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from .conftest import PROVIDERS
 
 
@@ -20,20 +22,25 @@ async def talk(*words: str) -> list[str]:
     return told.decode().splitlines()
 
 
+@pytest.mark.parametrize(
+    "providers",
+    [PROVIDERS[:1], pytest.param(PROVIDERS[1:], marks=pytest.mark.slow)],
+    ids=["one", "the others"],
+)
 async def test_a_writer_goes_on_from_its_own_turn_in_another_process(
-    native_server, models, panel_config, tmp_path
+    native_server, models, panel_config, tmp_path, providers
 ):
     panel_config()  # scripts the panel and the judge
     native = native_server.part(rounds=2)
-    words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *PROVIDERS]
+    words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *providers]
 
     asked = await talk("ask", *words)
     gone_on = await talk("result", *words)
     answered = await talk("result", *words)
 
-    assert asked == [f"{provider}: 2 calls" for provider in PROVIDERS]
-    assert gone_on == [f"{provider}: 1 calls" for provider in PROVIDERS]
+    assert asked == [f"{provider}: 2 calls" for provider in providers]
+    assert gone_on == [f"{provider}: 1 calls" for provider in providers]
     assert all("after 2 rounds" in answer for answer in answered)
-    assert len(answered) == len(PROVIDERS)
+    assert len(answered) == len(providers)
     assert {call["status"] for call in native.log()} == {200}
-    assert len(native.log()) == 3 * len(PROVIDERS)
+    assert len(native.log()) == 3 * len(providers)

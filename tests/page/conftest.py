@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
-from tests.browser import browser_page, chromium, chromium_address  # noqa: F401
 
 QUESTION = "How much more does a panel cost than one model?"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+import pytest_asyncio
 
 from fusion_graph import FusionReport
 from tests.claims import CLAIMS
@@ -25,7 +25,7 @@ INVENTORY = """() => {
 NEVER = {"script", "img", "svg", "iframe", "object", "embed", "link", "base", "form", "input"}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def lawless(chromium):
     """A browser that ignores the page's policy: what is left to hold is the escaping."""
     return await chromium.new_context(bypass_csp=True)

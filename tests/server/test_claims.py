@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.async_api import expect
 
 from tests.server.conftest import Server
-from tests.server.playground.conftest import chromium, chromium_address, visit  # noqa: F401
+from tests.server.playground.conftest import visit  # noqa: F401
 from tests.server.playground.visiting import Open, reading, searching
 
 TRUE = "A default panel of three models costs about 4 to 5 times a single completion"

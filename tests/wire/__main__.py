@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,13 +21,13 @@ from tests.wire.outcomes import Outcome, play
 from tests.wire.server import Replay
 
 
-def main() -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Play the cases; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.wire", description=__doc__)
     parser.add_argument("dir", type=Path, help="a folder of folders with a case.json")
     parser.add_argument("--only", metavar="TEXT", default="", help="cases whose name holds this")
     parser.add_argument("--jobs", type=int, default=2, help="cases played side by side")
-    given = parser.parse_args()
+    given = parser.parse_args(args)
     try:
         cases = [case for case in load(given.dir) if given.only in case.name]
     except (ValueError, OSError) as error:

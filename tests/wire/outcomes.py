@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.commands import run
 from tests.wire.cases import Case
 from tests.wire.server import HARMLESS, Asked, Replay
 
 QUESTION = "When does a panel of models beat a single model?"
 TESTED = "tested"
-PATIENCE = 300
-"""Seconds until a run counts as hanging."""
 
 
 @dataclass(frozen=True)
@@ -106,36 +102,13 @@ class Outcome:
         return "; ".join(sorted(missed)) or "ok"
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def fresh(*args: str, environment: Mapping[str, str]) -> Ended:
-    """Run `fusion-graph` in a fresh interpreter."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "fusion_graph", *args],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-def play(case: Case, replay: Replay, folder: Path, run: Callable[..., Any] = fresh) -> Outcome:
+def play(case: Case, replay: Replay, folder: Path) -> Outcome:
     """Ask a panel with the case's model in it, and see what comes of it.
 
     Args:
         case: The case.
         replay: The server that plays it.
         folder: Where the preset and the command's own files go.
-        run: Runs the command, given its arguments and `environment`.
     """
     preset = folder / f"{case.name}.toml"
     preset.write_text(_preset(case, replay), "utf-8")

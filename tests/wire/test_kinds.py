@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import commands
 from tests.wire.cases import Case
 from tests.wire.kinds import KINDS, WHOLE
 from tests.wire.outcomes import play
@@ -27,7 +26,7 @@ def whole() -> Iterator[Replay]:
 
 
 def check(case: Case, replay: Replay, folder: Path) -> None:
-    outcome = play(case, replay, folder, run=commands.run)
+    outcome = play(case, replay, folder)
     assert outcome.verdict == "ok", f"{outcome.verdict}\n{outcome.statuses}\n{outcome.words}"
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 
-from tests.browser import chromium, chromium_address  # noqa: F401
 from tests.server.conftest import PATIENCE, Server
 from tests.server.playground.visiting import WIDE, Open, Visit
 
 
-@pytest.fixture
-async def visit(chromium: Browser) -> AsyncIterator[Open]:  # noqa: F811
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(chromium: Browser) -> AsyncIterator[Open]:
     """`await visit(server, path, **options of the browser's context)`: a `Visit`."""
     contexts: list[BrowserContext] = []
 

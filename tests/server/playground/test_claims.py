@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from fusion_graph import FusionReport
@@ -66,7 +66,7 @@ async def show(page: Page, told: dict[str, Any]) -> None:
     await page.evaluate(SHOW, piece["html"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def seen(server: Server, visit: Open) -> Visit:
     """The playground, open."""
     return await visit(server)
