@@ -27,7 +27,7 @@ PATIENCE = 300
 FORKS = sys.platform == "linux"
 
 _PRELOADED = [
-    "fusion_graph.cli.commands",
+    "fusion_graph.cli.app",
     "fusion_graph.cli.ask",
     "fusion_graph.cli.eval",
     "fusion_graph.cli.resume",

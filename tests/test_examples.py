@@ -84,9 +84,9 @@ def commands(block: str) -> Iterator[list[str]]:
 def test_the_commands_of_a_page_have_the_options_they_are_shown_with(page):
     import typer.main
 
-    from fusion_graph.cli.commands import app
+    from fusion_graph.cli.app import command_line
 
-    whole = typer.main.get_command(app)
+    whole = typer.main.get_command(command_line())
     for block in blocks(page, "bash"):
         for args in commands(block.text):
             top = whole.make_context("fusion-graph", [*args])

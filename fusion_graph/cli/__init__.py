@@ -17,6 +17,6 @@ def main() -> None:
 
 
 def _command_line() -> int:
-    from fusion_graph.cli.commands import parse
+    from fusion_graph.cli.app import parse
 
     return parse()()

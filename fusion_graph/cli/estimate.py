@@ -6,24 +6,35 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from langchain_core.messages import HumanMessage
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from fusion_graph.cli.answer import speaks_utf8, write_out
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.ask import configuration, read_question
 from fusion_graph.cli.exits import ANSWERED
-from fusion_graph.config import ResolvedConfig, coerce, combine
-from fusion_graph.config.presets import Preset, load
-from fusion_graph.config.presets.discovery import AUTO_PANEL, LOCAL_PANEL
-from fusion_graph.cost.tokens import CASES
+from fusion_graph.cli.options import (
+    OUTPUT,
+    CorpusOption,
+    InvocationOption,
+    JudgeOption,
+    MaxToolCallsOption,
+    PanelOption,
+    PresetOption,
+    SearchOption,
+    SynthesizerOption,
+)
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.estimate import Estimate, Spend, estimate
-from fusion_graph.run.settings import GraphConfig
 from fusion_graph.text.phrases import clean, counted
+
+if TYPE_CHECKING:
+    from fusion_graph.config import ResolvedConfig
+    from fusion_graph.config.presets import Preset
+    from fusion_graph.estimate import Estimate, Spend
 
 PIPE_COLUMNS = 100
 """Width of the table where no terminal says one."""
@@ -46,6 +57,10 @@ def estimate_question(question: str, options: Mapping[str, Any], as_json: bool) 
         ConfigurationError: An option or the preset cannot work.
         EmptyQuestion: There is no question.
     """
+    from langchain_core.messages import HumanMessage
+
+    from fusion_graph.estimate import estimate
+
     messages = [HumanMessage(read_question(question))]
     settings, taken = _settings(configuration(options))
     found = estimate(settings, messages)
@@ -60,6 +75,10 @@ def estimate_question(question: str, options: Mapping[str, Any], as_json: bool) 
 
 def _settings(fields: dict[str, Any]) -> tuple[ResolvedConfig, str]:
     """The settings a run would take, and where its panel comes from, in a sentence."""
+    from fusion_graph.config import coerce, combine
+    from fusion_graph.config.presets import load
+    from fusion_graph.run.settings import GraphConfig
+
     name = fields.get("preset")
     preset = load(name) if name else None
     if preset is not None and preset.discovers:
@@ -79,6 +98,8 @@ def _settings(fields: dict[str, Any]) -> tuple[ResolvedConfig, str]:
 
 def _supposed(preset: Preset) -> dict[str, Any]:
     """The stack of a preset that found nothing on this machine: what it would find elsewhere."""
+    from fusion_graph.config.presets.discovery import AUTO_PANEL, LOCAL_PANEL
+
     if preset.candidates:
         firsts: dict[str, str] = {}
         for candidate in preset.candidates:
@@ -90,6 +111,8 @@ def _supposed(preset: Preset) -> dict[str, Any]:
 
 
 def _table(found: Estimate) -> str:
+    from fusion_graph.cost.tokens import CASES
+
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for case in CASES:
@@ -145,3 +168,44 @@ def dollars(value: float | None) -> str:
     if 0 < value < 0.0001:
         return "<$0.0001"
     return f"${value:.4f}" if value else "$0"
+
+
+@app.command("estimate")
+def _estimate(
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question; - reads standard input.")
+    ],
+    preset: PresetOption = None,
+    panel: PanelOption = None,
+    judge: JudgeOption = None,
+    synthesizer: SynthesizerOption = None,
+    corpus: CorpusOption = None,
+    search: SearchOption = None,
+    max_tool_calls: MaxToolCallsOption = None,
+    invocation: InvocationOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print it as JSON.")
+    ] = False,
+) -> Work:
+    """Say what a question would cost, in US dollars: low, likely and high.
+
+    Asks no model and needs no key. The options are those of [bold]ask[/bold].
+
+    [bold]Examples[/bold]
+
+    fusion-graph estimate --preset quality "Is fasting safe with metformin?"
+    fusion-graph estimate --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
+    fusion-graph estimate --preset budget --json - < question.txt | jq .total.high.cost_usd
+    """
+
+    options = {
+        "preset": preset,
+        "panel": panel,
+        "judge": judge,
+        "synthesizer": synthesizer,
+        "corpus": corpus,
+        "search": search,
+        "max_tool_calls": max_tool_calls,
+        "invocation": invocation,
+    }
+    return lambda: estimate_question(question, options, as_json)

@@ -7,21 +7,23 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from fusion_graph.cli.answer import write_out
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED
-from fusion_graph.cli.keys import is_set, keys_of
-from fusion_graph.config import FusionConfig, shown_address
-from fusion_graph.config.presets import Preset, load, names, user_folder
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.text.phrases import clean
 from fusion_graph.text.printable import printable
+
+if TYPE_CHECKING:
+    from fusion_graph.config.presets import Preset
 
 PIPE_COLUMNS = 120
 """Width of the table where no terminal says one."""
@@ -29,6 +31,8 @@ PIPE_COLUMNS = 120
 
 def show_presets() -> int:
     """Print a table of all presets. Returns the exit code."""
+    from fusion_graph.config.presets import names, user_folder
+
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("Preset", style="bold", no_wrap=True)
     table.add_column("Panel, judge and writer", overflow="fold")
@@ -52,6 +56,8 @@ def show_preset(name: str) -> int:
     Raises:
         ConfigurationError: There is none of that name, or its file cannot be used.
     """
+    from fusion_graph.config.presets import load
+
     preset = load(name)
     source = "shipped with fusion-graph" if preset.source == "shipped" else preset.source
     comments = [f"Preset {preset.name}: {source}"]
@@ -69,6 +75,8 @@ def show_preset(name: str) -> int:
 
 def toml_text(preset: Preset) -> str:
     """A preset as TOML, with the values of headers and passwords in addresses left out."""
+    from fusion_graph.config import FusionConfig, shown_address
+
     lines = [f"description = {_value(preset.description)}"]
     if preset.discover:
         lines.append(f"discover = {_value(preset.discover)}")
@@ -89,6 +97,9 @@ def toml_text(preset: Preset) -> str:
 
 
 def _row(name: str) -> tuple[str, Text, Text]:
+    from fusion_graph.cli.keys import is_set
+    from fusion_graph.config.presets import load
+
     try:
         preset = load(name)
     except ConfigurationError as error:
@@ -114,11 +125,15 @@ def _stack(preset: Preset) -> list[str]:
 
 
 def _keys(preset: Preset) -> list[str]:
+    from fusion_graph.cli.keys import keys_of
+
     own = [candidate.key for candidate in preset.candidates]
     return list(dict.fromkeys([*own, *keys_of(preset.fields)]))
 
 
 def _state(key: str) -> str:
+    from fusion_graph.cli.keys import is_set
+
     return "set" if is_set(key) else "not set"
 
 
@@ -148,3 +163,22 @@ def _value(value: Any) -> str:
 
 def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+@app.command("presets")
+def _presets(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A preset's name or file: show it in full."),
+    ] = None,
+) -> Work:
+    """List the presets, or show one in full.
+
+    [bold]Examples[/bold]
+
+    fusion-graph presets
+    fusion-graph presets budget > mine.toml
+    fusion-graph ask --preset ./mine.toml "…"
+    """
+
+    return show_presets if name is None else lambda: show_preset(name)

@@ -8,9 +8,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from fusion_graph.cli.answer import speaks_utf8, write_out
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain
 from fusion_graph.errors import ConfigurationError, OutputFailed, UnreadableReport
 
@@ -135,3 +138,33 @@ def _save(path: str, text: str) -> None:
 def _for_stdout(page: str) -> str:
     """The page in characters that standard output has."""
     return page if speaks_utf8() else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+@app.command("report")
+def _report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN.json", help="What ask --json printed; - reads it here.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where it goes; - is standard output. Unset: RUN.html, or here for a text.",
+        ),
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Plain text instead of an HTML page.")
+    ] = False,
+) -> Work:
+    """Make a page to read of a saved run: one file, nothing to install, no network.
+
+    [bold]Examples[/bold]
+
+    fusion-graph ask --json "…" > run.json && fusion-graph report run.json
+    fusion-graph report --text run.json | less
+    fusion-graph ask --json "…" | fusion-graph report - > run.html
+    """
+
+    return lambda: convert(Conversion(run, output, text))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from fusion_graph.cli.answer import write_out
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.ask import check_page
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.running import Output, show
@@ -45,3 +49,34 @@ def show_threads() -> int:
     if not threads:
         write_out(f"No threads in {threads_file()}.\n")
     return ANSWERED
+
+
+@app.command("resume")
+def _resume(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The thread; without one, all are listed."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole report as JSON instead.")
+    ] = False,
+    page: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write the report to this file as a page."),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
+    ] = False,
+) -> Work:
+    """Finish a run of ask --thread that was cut off, without paying again for what was done.
+
+    [bold]Examples[/bold]
+
+    fusion-graph ask --thread heating "Heat pump or pellets?"
+    fusion-graph resume heating
+    fusion-graph resume
+    """
+
+    if name is None:
+        return show_threads
+    return lambda: resume(name, Output(as_json, quiet, page))

@@ -1,18 +1,22 @@
-"""The command line's root: its name, its help, and the options that stand before a command."""
+"""The command line's root: its name, its help, the options before a command, and its commands."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from fusion_graph.cli.exits import DEBUG_VARIABLE
+from fusion_graph.cli.exits import ANSWERED, DEBUG_VARIABLE, INTERRUPTED
 from fusion_graph.version import own_version
 
 Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
+
+COMMANDS = ("ask", "resume", "eval", "report", "presets", "doctor", "estimate", "serve")
+"""In the order of the help; each in the module of its name, which puts it on `app`."""
 
 app = typer.Typer(
     name="fusion-graph",
@@ -66,3 +70,31 @@ def _root(
     Without an API key the [bold]offline[/bold] preset answers: extractive models over a folder
     of documents, no network and no language model.
     """
+
+
+def command_line() -> typer.Typer:
+    """The command line with all its commands."""
+    for name in COMMANDS:
+        import_module(f"fusion_graph.cli.{name}")
+    # Some modules import others, so that they came in another order.
+    app.registered_commands.sort(key=lambda command: COMMANDS.index(str(command.name)))
+    return app
+
+
+def parse() -> Work:
+    """The command that the process's arguments ask for.
+
+    It is not run inside typer, which has its own ways with Ctrl-C and broken pipes.
+
+    Raises:
+        Exception: One of typer's, for wrong usage; `exits` knows them.
+    """
+    try:
+        parsed = command_line()(standalone_mode=False, prog_name="fusion-graph")
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if parsed == INTERRUPTED:  # Ctrl-C while it parsed, in the words of newer versions
+        raise KeyboardInterrupt
+    if callable(parsed):
+        return parsed  # type: ignore[no-any-return]
+    return lambda: ANSWERED  # help or version has been printed
