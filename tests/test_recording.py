@@ -20,6 +20,7 @@ class Place:
         self.kept = steps.get(key)
 
     def keep(self, value: dict[str, Any]) -> None:
+        assert self._key not in self._steps
         self._steps[self._key] = json.loads(json.dumps(value))
 
     def cut(self, calls: Any) -> None:
@@ -61,6 +62,37 @@ async def test_a_recorded_run_is_run_again_without_a_call(models, panel_config, 
     assert second["analysis"] == first["analysis"]
     for key in ("calls", "input_tokens", "output_tokens", "cost_usd"):
         assert second["usage"]["total"][key] == first["usage"]["total"][key]
+
+
+@pytest.mark.parametrize("face", ["invoke", "ainvoke"])
+async def test_a_run_that_searches_and_reads_is_run_again_from_what_was_kept(
+    models, panel_config, tmp_path, face
+):
+    """Also what a tool could not bring: a model was told so, and asked on in these words."""
+    (tmp_path / "water.md").write_text("# Water\n\nWater is wet.\n", "utf-8")
+    calls = [
+        {"name": "web_search", "args": {"query": "water wet"}, "id": "s"},
+        {"name": "web_fetch", "args": {"url": "corpus:///water.md"}, "id": "p"},
+        {"name": "web_fetch", "args": {"url": "corpus:///none.md"}, "id": "n"},
+    ]
+    rounds = [{"tool_calls": [call]} for call in calls]
+    models.script("a", *rounds, {"text": "Water is wet [1]."})
+    config = panel_config(seed=1, search="corpus", corpus=str(tmp_path))
+    graph, recording = create_fusion_graph(config), InMemory()
+
+    reports = []
+    for _ in range(2):
+        with recorded(recording):
+            end = graph.invoke(QUESTION) if face == "invoke" else await graph.ainvoke(QUESTION)
+        reports.append(end["fusion"])
+        (tmp_path / "water.md").write_text("# Water\n\nWater is dry.\n", "utf-8")
+
+    first, second = reports
+    assert [call.model for call in models.calls()].count("a") == 4
+    assert {json.loads(key)[0] for key in recording.steps} == {"call", "search", "page"}
+    assert second["sources"] == first["sources"] != []
+    tools = [[(c["name"], c["status"]) for c in r["answers"][0]["tool_calls"]] for r in reports]
+    assert tools[0] == tools[1]
 
 
 async def test_a_run_that_nobody_records_keeps_nothing(models, panel_config):

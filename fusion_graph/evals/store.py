@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.state import CallRecord
@@ -97,7 +98,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._check_format()
@@ -133,7 +134,8 @@ class Store:
         Args:
             key: From `key_of`.
         """
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        lock = self._locks.setdefault(key, asyncio.Lock())  # for as long as somebody waits for it
+        async with lock:
             yield Place(self._path(key))
 
     async def once(self, key: str, make: Make) -> dict[str, Any]:

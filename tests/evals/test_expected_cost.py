@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,21 @@ async def test_an_answer_that_arms_share_is_expected_once(stack, tmp_path):
     assert likely("", ":solo") == pytest.approx(likely(""))
     assert likely(":solo") < likely("")
     assert likely("", ":self") > likely("")
+
+
+async def test_a_check_by_a_model_is_expected_of_answers_that_a_writer_wrote(stack, tmp_path):
+    questions = read_dataset(question_file(tmp_path, 3)).questions
+
+    def likely(how: str) -> float:
+        return expected_cost(Plan(questions, open_arms([f"{stack}{how}"]), GRADER)).likely
+
+    hows = ("", ":self", ":no-judge", ":best-of-2", ":solo:a")
+    file = Path(stack)
+    file.write_text(file.read_text("utf-8").replace('"none"', '"corpus"'), "utf-8")
+    before = {how: likely(how) for how in hows}
+    file.write_text('verify = "model"\n' + file.read_text("utf-8"), "utf-8")
+
+    assert {how for how in hows if likely(how) > before[how]} == {"", ":self", ":no-judge"}
 
 
 async def test_a_price_that_nobody_knows_is_named_and_not_counted(models, stack, tmp_path):
