@@ -32,8 +32,12 @@ settings.load_profile("short")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Twice as many as there are processors: half of the time a test waits for somebody."""
-    return 2 * (os.cpu_count() or 1)
+    """Half as many again as there are processors.
+
+    A third of the time a test waits for somebody. More would each collect the tests, and start
+    servers, a browser and commands of their own: 30 s of a processor.
+    """
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
 
 
 pytest_plugins = ["tests.browser"]
