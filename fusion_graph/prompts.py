@@ -187,6 +187,14 @@ def _checked(quote: QuoteRecord) -> str:
     return f"{told} ({quote['note']})" if quote["note"] else told
 
 
+def _labelled(answers: Iterable[tuple[str, str]], nonce: str) -> list[str]:
+    return [
+        part
+        for label, text in answers
+        for part in (f"Answer {label}:", fenced("answer", text, nonce, label))
+    ]
+
+
 def judge_material(
     conversation: str,
     answers: Iterable[tuple[str, str]],
@@ -203,8 +211,7 @@ def judge_material(
     """
     parts = ["The request, as the end of this conversation:"]
     parts.append(fenced("request", conversation, nonce))
-    for label, text in answers:
-        parts += [f"Answer {label}:", fenced("answer", text, nonce, label)]
+    parts += _labelled(answers, nonce)
     parts += ["Sources cited:", source_lines(sources, nonce)]
     parts.append("Compare the answers now. One JSON object, nothing else.")
     return "\n\n".join(parts)
@@ -323,9 +330,7 @@ def writer_material(
         sources: The numbered sources.
         nonce: The run's delimiter secret.
     """
-    parts = ["The panel's work on the request above."]
-    for label, text in answers:
-        parts += [f"Answer {label}:", fenced("answer", text, nonce, label)]
+    parts = ["The panel's work on the request above.", *_labelled(answers, nonce)]
     if analysis is None:
         parts.append("There is no comparison: compare the answers yourself.")
     else:

@@ -129,3 +129,11 @@ def test_functions_that_call_other_things_are_no_duplicates(tmp_path):
         other="def other(given):\n" + lines.format(f="write") + "\n    return a7",
     )
     assert duplicates(rooms) == []
+
+
+def test_no_function_stands_twice_but_for_a_synchronous_and_an_asynchronous_face():
+    def name(place: str) -> str:
+        return place.rpartition(" ")[2].lstrip("_").removeprefix("a")
+
+    found = [pair for pair in duplicates(modules(ROOT)) if pair.alike >= 0.75]
+    assert [str(pair) for pair in found if name(pair.one) != name(pair.other)] == []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import shlex
 import sys
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,6 +20,7 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.eval_progress import Bar, open_bar
 from fusion_graph.cli.exits import ANSWERED
+from fusion_graph.cli.interruptible import run_to_end
 from fusion_graph.cli.options import (
     OUTPUT,
     RUN,
@@ -187,7 +187,7 @@ def _carried_out(plan: Plan, store: Store, spending: Spending, bar: Bar, folder:
     from fusion_graph.evals.runner import run
 
     try:
-        return _run(run(plan, store, spending, bar.tell))
+        return run_to_end(run(plan, store, spending, bar.tell))
     except KeyboardInterrupt:
         bar.close()
         bar.note(f"What was finished is kept in {folder}: the same command goes on from there.")
@@ -197,20 +197,6 @@ def _carried_out(plan: Plan, store: Store, spending: Spending, bar: Bar, folder:
         raise
     finally:
         bar.close()
-
-
-def _run(work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Run to the end; an interrupt cancels the work and does not wait for threads."""
-    runner = asyncio.Runner()
-    waits = True
-    try:
-        return runner.run(work)
-    except KeyboardInterrupt:
-        waits = False
-        raise
-    finally:
-        if waits:
-            runner.close()
 
 
 def _stopped(cap: CapReached, outcome: Outcome, arms: int) -> str:

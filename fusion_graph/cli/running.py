@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from shlex import quote
@@ -12,9 +11,10 @@ from typing import Any
 
 from fusion_graph.cli.answer import Answer, write_report
 from fusion_graph.cli.exits import ANSWERED, RunInterrupted
+from fusion_graph.cli.interruptible import run_to_end
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
-from fusion_graph.errors import AllPanelistsFailed, ReaderGone
+from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.text.phrases import clean, cut_off, summary
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]
@@ -64,7 +64,7 @@ def show(events: Events, output: Output, thread: str | None = None) -> int:
     answer = None if output.as_json else Answer()
     progress = open_progress(quiet=output.quiet)
     try:
-        end = _run(_follow(events, progress, answer, seen))
+        end = run_to_end(_follow(events, progress, answer, seen))
     except AllPanelistsFailed as failed:
         progress.close()
         if output.as_json and failed.report is not None:
@@ -120,20 +120,6 @@ def _interrupted(seen: list[Mapping[str, Any]], took: float, thread: str | None)
 def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:
     save_page(path, report)
     progress.note(f"report: {path}")
-
-
-def _run(work: Coroutine[Any, Any, _End]) -> _End:
-    """Run to the end; an interrupt cancels the work and goes on at once."""
-    runner = asyncio.Runner()
-    waits = True
-    try:
-        return runner.run(work)
-    except (KeyboardInterrupt, ReaderGone):
-        waits = False  # for threads that still fetch: the process is about to end
-        raise
-    finally:
-        if waits:
-            runner.close()
 
 
 async def _follow(

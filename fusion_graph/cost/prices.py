@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from fusion_graph.config import Price, Provider
-from fusion_graph.cost.usage import LISTED_PROVIDERS
+from fusion_graph.cost._price_list import LISTED_PROVIDERS, listed
 from fusion_graph.langgraph_seams.identity import provider_and_name
 
 FREE_PROVIDERS = frozenset({"offline", "ollama", "llamacpp", "lmstudio", "vllm"})
@@ -53,32 +53,23 @@ def _identity(ref: Any) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def _listed(provider: str, name: str, prompt_tokens: int) -> Price | None:
-    provider_id = LISTED_PROVIDERS.get(provider)
-    if provider_id is None or not name:
-        return None
-    if name.endswith(FREE_SUFFIX):
+    if name.endswith(FREE_SUFFIX) and provider in LISTED_PROVIDERS:
         return FREE
-    from genai_prices import Usage, calc_price
-
     read = max(prompt_tokens, 1)
-    kinds = [{}, {"cache_read_tokens": read}, {"cache_write_tokens": read}]
-    try:
-        found, cached, stored = (
-            calc_price(
-                Usage(input_tokens=read, output_tokens=1_000_000, **kind),
-                model_ref=name,
-                provider_id=provider_id,
-            )
-            for kind in kinds
-        )
-    except LookupError:
+    usage = {"input_tokens": read, "output_tokens": 1_000_000}
+    calls = listed(
+        provider,
+        name,
+        usage,
+        {**usage, "cache_read_tokens": read},
+        {**usage, "cache_write_tokens": read},
+    )
+    if calls is None:
         return None
-    listed = found.model_price
-    if listed.input_mtok is None or listed.output_mtok is None:
-        return None  # an entry without prices, or a price by the hour or by the picture
+    fresh, cached, stored = calls
     return Price(
-        input=float(found.input_price * 1_000_000 / read),
-        output=float(found.output_price),
+        input=float(fresh.input_price * 1_000_000 / read),
+        output=float(fresh.output_price),
         cached_input=float(cached.input_price * 1_000_000 / read),
         cache_write=float(stored.input_price * 1_000_000 / read),
     )

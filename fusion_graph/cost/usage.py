@@ -8,23 +8,9 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from fusion_graph.config import Price
+from fusion_graph.cost._price_list import listed
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.state import CallRecord
-
-LISTED_PROVIDERS = {
-    "openai": "openai",
-    "openrouter": "openrouter",
-    "anthropic": "anthropic",
-    "google_genai": "google",
-    "deepseek": "deepseek",
-    "mistralai": "mistral",
-    "xai": "x-ai",
-    "groq": "groq",
-    "together": "together",
-    "fireworks": "fireworks",
-    "cohere": "cohere",
-}
-"""Providers here, and what the price list calls them."""
 
 DEAREST_CALL_USD = 1_000_000.0
 """No call costs more: what a provider reports above it, or below nothing, is no cost."""
@@ -93,26 +79,20 @@ def listed_cost(provider: str, model: str, tokens: TokenCounts) -> float | None:
             price of their own.
         tokens: What the call took; cached tokens have their own price where the list has one.
     """
-    provider_id = LISTED_PROVIDERS.get(provider)
-    if provider_id is None or model.startswith("~"):
+    if model.startswith("~"):
         return None
-    from genai_prices import Usage, calc_price
-
-    usage = Usage(
-        input_tokens=tokens.read,
-        output_tokens=tokens.written,
-        cache_read_tokens=tokens.cached or 0,
-        cache_write_tokens=tokens.cache_write or 0,
-        cache_write_1h_tokens=tokens.cache_write_hour,
+    found = listed(
+        provider,
+        model,
+        {
+            "input_tokens": tokens.read,
+            "output_tokens": tokens.written,
+            "cache_read_tokens": tokens.cached or 0,
+            "cache_write_tokens": tokens.cache_write or 0,
+            "cache_write_1h_tokens": tokens.cache_write_hour,
+        },
     )
-    try:
-        price = calc_price(usage, model_ref=model, provider_id=provider_id)
-    except LookupError:
-        return None
-    listed = price.model_price
-    if listed.input_mtok is None or listed.output_mtok is None:
-        return None  # listed without prices of tokens: it is paid by the hour or by the picture
-    return float(price.total_price)
+    return float(found[0].total_price) if found else None
 
 
 def total(calls: Iterable[CallRecord]) -> Totals:
