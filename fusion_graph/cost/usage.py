@@ -114,8 +114,8 @@ def total(calls: Iterable[CallRecord]) -> Totals:
 
 
 def _told(counts: Iterable[int | None]) -> int | None:
-    told = [count for count in counts if count is not None]
-    return sum(told) if told else None
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def summary(calls: Iterable[CallRecord]) -> dict[str, Any]:

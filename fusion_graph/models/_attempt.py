@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from fusion_graph.cost.budget import Budget, Share
 from fusion_graph.cost.counts import counted
 from fusion_graph.errors import CallFailed, OverBudget
-from fusion_graph.models._charges import Heard
+from fusion_graph.models._charges import ReplySoFar
 from fusion_graph.models._served import served_by
 from fusion_graph.models.apis import API_LOSSES
 from fusion_graph.models.failures import failed_once
@@ -111,7 +111,7 @@ class Attempt:
         record["cost_usd"] = self._model.cost(message)
         self._close("ok")
 
-    def failed(self, outcome: str, heard: Heard | None, *, unpaid: bool = False) -> None:
+    def failed(self, outcome: str, so_far: ReplySoFar | None, *, unpaid: bool = False) -> None:
         """Close the record of a call without a reply: it cost nothing, or nobody knows what.
 
         Args:
@@ -123,7 +123,7 @@ class Attempt:
         if unpaid or model.bills_nobody:
             record["cost_usd"] = 0.0
         if share is not None and not unpaid:
-            taken = share.after(model, heard.characters if heard else 0)
+            taken = share.after(model, so_far.characters if so_far else 0)
             record["likely_usd"], record["likely_tokens"] = taken.usd, taken.tokens
         self._close(outcome)
 

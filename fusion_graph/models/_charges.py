@@ -14,7 +14,7 @@ NOT_CONNECTED = frozenset(
 
 
 @dataclass
-class Heard:
+class ReplySoFar:
     """The part of a reply that has come so far.
 
     Attributes:
@@ -34,7 +34,7 @@ class Heard:
         self.sink(text)
 
 
-def charged_nothing(error: BaseException, heard: Heard | None) -> bool:
+def charged_nothing(error: BaseException, so_far: ReplySoFar | None) -> bool:
     """Tell whether a call that failed is sure to cost nothing.
 
     Providers charge neither for what they refuse (a status of 400 and more, or an error in place
@@ -45,7 +45,7 @@ def charged_nothing(error: BaseException, heard: Heard | None) -> bool:
         error: How it failed.
         heard: What was heard of its reply; None if it was to come in one piece.
     """
-    if heard is not None and heard.anything:
+    if so_far is not None and so_far.anything:
         return False
     if isinstance(error, NotImplementedError):
         return True  # LangChain's word for a model class without tools: nothing was sent

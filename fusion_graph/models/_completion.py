@@ -131,8 +131,8 @@ def _calls(calls: Any, offered: Collection[str]) -> list[dict[str, Any]]:
         taken.add(call_id)
         tool = tool_named(str(name or ""), offered)
         kept = {key: value for key, value in call.items() if key != "index" and fits(value)}
-        told = {**function, "name": tool, "arguments": readable_arguments(arguments)}
-        found.append({**kept, "id": call_id, "type": "function", "function": told})
+        sent = {**function, "name": tool, "arguments": readable_arguments(arguments)}
+        found.append({**kept, "id": call_id, "type": "function", "function": sent})
     return found
 
 

@@ -152,7 +152,7 @@ def endpoint_of(address: str, provider: str, model: str, configured: Api | None)
     return _endpoints[identity]
 
 
-def told_refusals(who: str, names: Collection[str]) -> list[str]:
+def describe_refusals(who: str, names: Collection[str]) -> list[str]:
     """Refusals as the report tells them, a sentence or two each.
 
     Args:
@@ -160,14 +160,14 @@ def told_refusals(who: str, names: Collection[str]) -> list[str]:
         names: What was refused: parameters, and of `API_REFUSALS`.
     """
     # Who had to do without reasoning has none that could be kept.
-    told = set(names) - ({RESPONSES_API} if REASONING_WITH_TOOLS in names else set())
+    named = set(names) - ({RESPONSES_API} if REASONING_WITH_TOOLS in names else set())
     return [
-        _TOLD.get(name, "{who} does not take {name}.").format(who=who, name=name)
-        for name in sorted(told)
+        _WORDS.get(name, "{who} does not take {name}.").format(who=who, name=name)
+        for name in sorted(named)
     ]
 
 
-_TOLD = {
+_WORDS = {
     RESPONSES_API: (
         "{who} was asked through chat completions, and its reasoning was not kept between rounds: "
         "its endpoint has no Responses API (POST /responses). If that is meant, set "

@@ -29,7 +29,7 @@ from langchain_core.runnables import RunnableConfig
 from fusion_graph.cost.budget import Budget
 from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, TooLong
 from fusion_graph.models._attempt import Attempt
-from fusion_graph.models._charges import Heard, charged_nothing
+from fusion_graph.models._charges import ReplySoFar, charged_nothing
 from fusion_graph.models._reading import read_reply
 from fusion_graph.models.apis import (
     API_LOSSES,
@@ -348,15 +348,15 @@ class Caller:
         async with self.gate(model.provider):
             attempt = Attempt(self.budget, self.started, model)
             self.calls.append(attempt.begin(self.stage, self.name, messages, options.max_tokens))
-            heard = None if sink is None else Heard(sink)
-            into = None if heard is None else heard.take
+            so_far = None if sink is None else ReplySoFar(sink)
+            into = None if so_far is None else so_far.take
             try:
                 message = await send(model, messages, options, self._trace(), into)
             except asyncio.CancelledError:
-                attempt.failed("timed_out", heard)
+                attempt.failed("timed_out", so_far)
                 raise
             except Exception as error:
-                attempt.failed(reason_of(error), heard, unpaid=charged_nothing(error, heard))
+                attempt.failed(reason_of(error), so_far, unpaid=charged_nothing(error, so_far))
                 raise
             attempt.answered(message)
             return message

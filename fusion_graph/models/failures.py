@@ -139,8 +139,8 @@ def with_remedy(words: str, reason: FailureReason, remedy: str = "") -> str:
     """
     if ARROW in words:
         return words
-    told = remedy or REMEDIES[reason]
-    return f"{words}{ARROW}{told}{'' if told.endswith(('.', '?', '!')) else '.'}"
+    advice = remedy or REMEDIES[reason]
+    return f"{words}{ARROW}{advice}{'' if advice.endswith(('.', '?', '!')) else '.'}"
 
 
 def _remedy(error: BaseException, key_name: str, address: str) -> str:

@@ -151,9 +151,9 @@ class Window:
         size, sent = _LENGTHS.search(words), _SENT.search(words)
         before = self.tokens, self.scale
         if size is not None:
-            told = _figure(size[1])
-            if self.tokens is None or told < self.tokens:
-                self.tokens, self.source = told, "refusal"
+            tokens = _figure(size[1])
+            if self.tokens is None or tokens < self.tokens:
+                self.tokens, self.source = tokens, "refusal"
         if sent is not None and estimate > 0:
             seen = _figure(sent[1]) / estimate * MARGIN
             if seen > self.scale:

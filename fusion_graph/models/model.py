@@ -117,11 +117,11 @@ class Model:
         """Learn from its server how much it reads, where that was only its default so far."""
         if self.ask_again is None or self.window.source not in ("unknown", "default"):
             return
-        told = await self.ask_again()
-        self.window.kind = told.kind or self.window.kind
-        if told.context_tokens is not None:
-            self.window.tokens = told.context_tokens
-            self.window.source = "default" if told.guessed else "server"
+        facts = await self.ask_again()
+        self.window.kind = facts.kind or self.window.kind
+        if facts.context_tokens is not None:
+            self.window.tokens = facts.context_tokens
+            self.window.source = "default" if facts.guessed else "server"
 
     def note_refused(self, names: Iterable[str]) -> None:
         """Remember parameters that were refused, each refusal in its turn."""

@@ -81,8 +81,8 @@ class ModelReply:
             limit: The field that sets its length.
         """
         filtered = "the provider's filter"
-        told = [part for part in (self.ended_by, self.remedy.rstrip(".")) if part]
-        too_long = "; ".join(told) or limit
+        parts = [part for part in (self.ended_by, self.remedy.rstrip(".")) if part]
+        too_long = "; ".join(parts) or limit
         return {"length": too_long, "content_filter": filtered}.get(self.finish_reason, "")
 
     @property

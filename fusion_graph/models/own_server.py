@@ -236,8 +236,8 @@ def _ollama_default(shown: Mapping[str, Any]) -> int:
         words = line.split()
         if len(words) == 2 and words[0] == "num_ctx" and words[1].isdecimal():
             return int(words[1])
-    told = os.environ.get("OLLAMA_CONTEXT_LENGTH", "")
-    return int(told) if told.isdecimal() and int(told) else OLLAMA_CONTEXT
+    setting = os.environ.get("OLLAMA_CONTEXT_LENGTH", "")
+    return int(setting) if setting.isdecimal() and int(setting) else OLLAMA_CONTEXT
 
 
 class _Questions:

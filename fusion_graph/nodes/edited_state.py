@@ -49,12 +49,12 @@ def checked_judgement(value: Any, joined: Joined) -> Judgement:
         for where, models, sources in _references(judgement.analysis):
             for name in models:
                 if name and name not in names:
-                    told = f"'{name[:80]}' gave no answer; those who did: {', '.join(names)}"
-                    raise InvalidEdit(where, told)
+                    problem = f"'{name[:80]}' gave no answer; those who did: {', '.join(names)}"
+                    raise InvalidEdit(where, problem)
             for n in sources:
                 if n not in known:
-                    told = f"there is no source [{n}]; there are {known or 'none'}"
-                    raise InvalidEdit(where, told)
+                    problem = f"there is no source [{n}]; there are {known or 'none'}"
+                    raise InvalidEdit(where, problem)
         # An edit may have changed what a point rests on.
         judgement.analysis = with_independence(judgement.analysis, there)
     checked = judgement.model_dump()

@@ -78,14 +78,14 @@ def misread(
         exist: The numbers that the writer of the text had.
         taken: The numbers that mean something to readers of it.
     """
-    told: list[str] = []
+    details: list[str] = []
     if unknown := [n for n in reading.numbers if n not in exist]:
         shown = f" (shown as [{NO_SOURCE}])" if any(n in taken for n in unknown) else ""
-        told.append(f"{name} cited sources that no tool gave: {unknown}{shown}.")
+        details.append(f"{name} cited sources that no tool gave: {unknown}{shown}.")
     if unreadable := reading.unreadable:
         written = ", ".join(shortened(mark, 80) for mark in unreadable[:5])
-        told.append(f"{name} wrote what looks like citations and cannot be read: {written}.")
-    return [{"code": "unknown_citation", "detail": detail} for detail in told]
+        details.append(f"{name} wrote what looks like citations and cannot be read: {written}.")
+    return [{"code": "unknown_citation", "detail": detail} for detail in details]
 
 
 def without_sources(answers: Sequence[PanelAnswer], known: Collection[int]) -> Degradation | None:

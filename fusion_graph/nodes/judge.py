@@ -19,7 +19,7 @@ from fusion_graph.judgement import (
     name_panelists,
     with_independence,
 )
-from fusion_graph.models.apis import RESPONSES_API, told_refusals
+from fusion_graph.models.apis import RESPONSES_API, describe_refusals
 from fusion_graph.models.model import Model
 from fusion_graph.models.open import open_model
 from fusion_graph.models.strangers import served_names
@@ -111,10 +111,11 @@ class _Brief:
         settings, nonce = self.stage.settings, self.stage.run["nonce"]
 
         def build(material: Material) -> list[BaseMessage]:
-            said, answers, sources = transcript(material.said), material.answers, material.sources
+            said = transcript(material.conversation)
+            shown = judge_material(said, material.answers, material.sources, nonce)
             return [
                 SystemMessage(judge_system(settings.criteria)),
-                HumanMessage(judge_material(said, answers, sources, nonce)),
+                HumanMessage(shown),
             ]
 
         prompt, shortened = prompt_for(
@@ -220,7 +221,8 @@ def _left_out(model: Model) -> list[Degradation]:
     # A judge that cannot take a temperature is the rule among reasoning models, not a loss.
     lost = model.refused - {"temperature", "response_format", "cache_control", RESPONSES_API}
     return [
-        {"code": "parameter_refused", "detail": told} for told in told_refusals("The judge", lost)
+        {"code": "parameter_refused", "detail": detail}
+        for detail in describe_refusals("The judge", lost)
     ]
 
 

@@ -49,13 +49,13 @@ class Material:
     """The material of one prompt.
 
     Attributes:
-        said: The conversation, its question whole.
+        conversation: The conversation, its question whole.
         answers: `(label, text)` in label order.
         sources: The numbered sources.
         analysis: The judge's comparison, for the writer; None where there is none.
     """
 
-    said: Sequence[AnyMessage]
+    conversation: Sequence[AnyMessage]
     answers: Sequence[tuple[str, str]]
     sources: Sequence[SourceRecord]
     analysis: str | None = None
@@ -69,7 +69,7 @@ def prompt_for(
     model: Model,
     fitting: Fitting,
     max_tokens: int | None,
-    said: Sequence[AnyMessage],
+    conversation: Sequence[AnyMessage],
     survivors: Sequence[PanelAnswer],
     sources: Sequence[SourceRecord],
     build: Build,
@@ -82,7 +82,7 @@ def prompt_for(
         model: Who is to read it.
         fitting: Takes note of what had to be cut for the context.
         max_tokens: Most tokens of the reply.
-        said: The conversation as it is told.
+        conversation: The conversation as it is told.
         survivors: The labelled answers.
         sources: The numbered sources.
         build: Makes the prompt.
@@ -93,7 +93,7 @@ def prompt_for(
         The prompt, and a degradation for each answer that is too long for any model.
     """
     answers, losses = fairly_cut(survivors, MATERIAL_CHARACTERS)
-    whole = Material(said, answers, sources, analysis)
+    whole = Material(conversation, answers, sources, analysis)
     room = model.window.room(max_tokens)
     room = None if room is None else room - reserve
     if room is None or _tokens(build(whole)) <= room:
@@ -107,9 +107,9 @@ def prompt_for(
 def _fitted(whole: Material, survivors: Sequence[PanelAnswer], build: Build, room: int) -> Material:
     """As much of the material as fits; where not even the question does, that and nothing else."""
     kept = replace(whole, answers=fairly_cut(survivors, 0, 0)[0], sources=())
-    bare = _tokens(build(replace(kept, said=(), analysis=whole.analysis and "")))
+    bare = _tokens(build(replace(kept, conversation=(), analysis=whole.analysis and "")))
     left = room - bare
-    kept = replace(kept, said=_conversation(whole.said, left // PARTS, left))
+    kept = replace(kept, conversation=_conversation(whole.conversation, left // PARTS, left))
     if whole.analysis is not None:
         spare = room - _tokens(build(replace(kept, analysis="")))
         most = max(spare // 2, 1)
@@ -118,8 +118,8 @@ def _fitted(whole: Material, survivors: Sequence[PanelAnswer], build: Build, roo
     spare = max(room - _tokens(build(kept)), 0)
     listed = _source_characters(whole.sources)
     for_sources = min(listed, _characters(spare // PARTS, _source_text(whole.sources)))
-    said = "".join(text for _, text in whole.answers)
-    for_answers = _characters(spare, said) - for_sources
+    shown = "".join(text for _, text in whole.answers)
+    for_answers = _characters(spare, shown) - for_sources
     for _ in range(MOST_CUTS):
         kept = replace(
             kept,
@@ -135,14 +135,14 @@ def _fitted(whole: Material, survivors: Sequence[PanelAnswer], build: Build, roo
     return kept
 
 
-def _conversation(said: Sequence[AnyMessage], share: int, left: int) -> list[AnyMessage]:
+def _conversation(conversation: Sequence[AnyMessage], share: int, left: int) -> list[AnyMessage]:
     """The conversation in its share of the room; a long question takes what it needs."""
     for room in (share, left):
         try:
-            return list(fit(said, room).messages)  # type: ignore[arg-type]
+            return list(fit(conversation, room).messages)  # type: ignore[arg-type]
         except TooLong:
             continue
-    return list(said)  # the caller refuses it, with what to do
+    return list(conversation)  # the caller refuses it, with what to do
 
 
 def _characters(tokens: int, text: str) -> int:
@@ -157,13 +157,13 @@ def _tokens(prompt: Sequence[BaseMessage]) -> int:
 def _cuts(whole: Material, kept: Material) -> list[Cut]:
     """List what of the material is missing."""
     before = {
-        "the conversation before the question": sum(len(m.text) for m in whole.said),
+        "the conversation before the question": sum(len(m.text) for m in whole.conversation),
         "the list of sources": _source_characters(whole.sources),
         "the judge's comparison": len(whole.analysis or ""),
         "the answers": sum(len(text) for _, text in whole.answers),
     }
     after = (
-        sum(len(m.text) for m in kept.said),
+        sum(len(m.text) for m in kept.conversation),
         _source_characters(kept.sources),
         len(kept.analysis or ""),
         sum(len(text) for _, text in kept.answers),

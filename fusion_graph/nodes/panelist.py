@@ -25,7 +25,7 @@ from fusion_graph.errors import (
     UnsupportedInput,
 )
 from fusion_graph.evidence import open_ledger, used_sources
-from fusion_graph.models.apis import told_refusals
+from fusion_graph.models.apis import describe_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import failed_once, with_remedy
 from fusion_graph.models.open import open_model
@@ -235,7 +235,7 @@ def _model_losses(name: str, researcher: Researcher | None) -> list[Degradation]
         detail = f"{name} worked without tools, so without sources: {why}"
         losses.append({"code": "tools_refused", "detail": detail})
     # What cannot be marked for a cache is paid for again; the answer is none the worse.
-    for detail in told_refusals(name, refused - {"tools", "cache_control"}):
+    for detail in describe_refusals(name, refused - {"tools", "cache_control"}):
         losses.append({"code": "parameter_refused", "detail": detail})
     return losses
 

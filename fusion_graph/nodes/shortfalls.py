@@ -48,7 +48,7 @@ def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> li
     # Words of the request, or of what the panel found, are no talk of this panel's labels.
     read = "\n".join([question, *(answer["content"] for answer in survivors)]).lower()
     named = sorted({m[1] for m in _LABELLED.finditer(text) if m[0].lower() not in read})
-    if told := [f"{label} is {labels[label]}" for label in named if label in labels]:
-        detail = f"The answer speaks of the panel's labels: {', '.join(told)}."
+    if named_members := [f"{label} is {labels[label]}" for label in named if label in labels]:
+        detail = f"The answer speaks of the panel's labels: {', '.join(named_members)}."
         losses.append({"code": "labels_mentioned", "detail": detail})
     return losses

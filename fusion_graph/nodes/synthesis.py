@@ -127,7 +127,7 @@ def _prompt(
 
     def build(material: Material) -> list[BaseMessage]:
         work = writer_material(material.analysis, material.answers, material.sources, run["nonce"])
-        return [SystemMessage(system), *material.said, HumanMessage(work), *since]
+        return [SystemMessage(system), *material.conversation, HumanMessage(work), *since]
 
     prompt, _ = prompt_for(
         model,

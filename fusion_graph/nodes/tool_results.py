@@ -21,7 +21,7 @@ REPORT_KEY = "fusion"
 """Where in `response_metadata` a message carries the report of the fusion that made it."""
 
 
-class _ToldAnswer(TypedDict):
+class _EarlierAnswer(TypedDict):
     name: str
     model: str
     label: str | None
@@ -30,13 +30,13 @@ class _ToldAnswer(TypedDict):
     failure: dict[str, Any] | None
 
 
-class _Told(TypedDict):
-    answers: list[_ToldAnswer]
+class _EarlierReport(TypedDict):
+    answers: list[_EarlierAnswer]
     sources: list[SourceRecord]
     analysis: Analysis | None
 
 
-_READ = TypeAdapter(_Told)
+_READ = TypeAdapter(_EarlierReport)
 
 
 def split_at_question(
@@ -63,15 +63,15 @@ def earlier_fusion(messages: Sequence[AnyMessage]) -> tuple[Joined, Judgement] |
     asked = next((m for m in reversed(since) if isinstance(m, AIMessage)), None)
     report = asked.response_metadata.get(REPORT_KEY) if asked is not None else None
     try:
-        told = _READ.validate_python(report)
+        earlier = _READ.validate_python(report)
     except ValidationError:
         return None
-    answers = [_answer(index, answer) for index, answer in enumerate(told["answers"])]
+    answers = [_answer(index, answer) for index, answer in enumerate(earlier["answers"])]
     if not any(answer["status"] == "ok" for answer in answers):
         return None
-    analysis = told["analysis"]
+    analysis = earlier["analysis"]
     return (
-        {"answers": answers, "sources": told["sources"], "degradations": []},
+        {"answers": answers, "sources": earlier["sources"], "degradations": []},
         {
             "analysis": analysis.model_dump() if analysis is not None else None,
             "calls": [],
@@ -80,9 +80,9 @@ def earlier_fusion(messages: Sequence[AnyMessage]) -> tuple[Joined, Judgement] |
     )
 
 
-def _answer(index: int, told: _ToldAnswer) -> PanelAnswer:
+def _answer(index: int, earlier: _EarlierAnswer) -> PanelAnswer:
     answer: Any = {
-        **told,
+        **earlier,
         "index": index,
         "tool_calls": [],
         "sources": [],

@@ -76,12 +76,12 @@ async def ask_verifier(
         SystemMessage(VERIFIER_SYSTEM),
         HumanMessage(verifier_material(shown, stage.run["nonce"])),
     ]
-    said, losses = await _asked(stage, prompt)
-    decided, invented = await asyncio.to_thread(_decided, open_ones, said, pages)
+    verdicts, losses = await _asked(stage, prompt)
+    decided, invented = await asyncio.to_thread(_decided, open_ones, verdicts, pages)
     checked = list(claims)
     for at, claim in decided.items():
         checked[at] = claim
-    silent = len(open_ones) - len({v.claim for v in said if 1 <= v.claim <= len(open_ones)})
+    silent = len(open_ones) - len({v.claim for v in verdicts if 1 <= v.claim <= len(open_ones)})
     if invented:
         losses.append(_lost(f"for {invented} it gave no words of a cited page"))
     if silent:
@@ -131,8 +131,8 @@ async def _asked(
                 except (CallFailed, ConfigurationError) as error:
                     failures.append(f"{model_name(ref)}: {error}")
                     continue
-                if said := read_verdicts(reply.message.text):
-                    return said, []
+                if verdicts := read_verdicts(reply.message.text):
+                    return verdicts, []
                 failures.append(f"{model_name(ref)}: no verdicts in {reply.message.text[:200]!r}")
     except OutOfTime as error:
         failures.append(f"it {error}")
@@ -200,13 +200,13 @@ def _mend(text: str, start: int) -> Mended | None:
 
 def _decided(
     open_ones: Sequence[tuple[int, Claim]],
-    said: Sequence[VerifierVerdict],
+    verdicts: Sequence[VerifierVerdict],
     pages: Mapping[int, str],
 ) -> tuple[dict[int, Claim], int]:
     """The claims that got a verdict, by place, and how many had words that are on no page."""
     decided: dict[int, Claim] = {}
     invented = 0
-    for verdict in said:
+    for verdict in verdicts:
         if not 1 <= verdict.claim <= len(open_ones):
             continue
         at, claim = open_ones[verdict.claim - 1]

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from fusion_graph.config import model_name
 from fusion_graph.errors import CallFailed, ConfigurationError, Degradation, OutOfTime
 from fusion_graph.evidence import Pages, Reading, no_pages, quote_verdict, read_citations
-from fusion_graph.models.apis import API_LOSSES, told_refusals
+from fusion_graph.models.apis import API_LOSSES, describe_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import with_remedy
 from fusion_graph.models.model import Model
@@ -139,7 +139,7 @@ async def _asked(
         detail = f"{model.ref} does not take response_format: the answer may be plain text."
         losses.append({"code": "parameter_refused", "detail": detail})
     about_tools = {"tools", "tool_choice", *API_LOSSES} if settings.writer_tools else set()
-    for detail in told_refusals(f"The writer {model.ref}", model.refused & about_tools):
+    for detail in describe_refusals(f"The writer {model.ref}", model.refused & about_tools):
         losses.append({"code": "parameter_refused", "detail": detail})
     return reply
 

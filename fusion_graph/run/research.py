@@ -227,8 +227,8 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     results += [refuse_call(researcher, call) for call in wanted[left:]]
     used = state["used"] + min(left, len(wanted))
     phase = after_tools(used < researcher.cap, researcher.model.takes_choice)
-    told: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
-    return {"turns": [results, *told], "pending": [], "used": used, "phase": phase}
+    closing: list[list[BaseMessage]] = [[HumanMessage(ANSWER_NOW)]] if phase == "told" else []
+    return {"turns": [results, *closing], "pending": [], "used": used, "phase": phase}
 
 
 def after_model(state: ResearchState) -> str:

@@ -111,11 +111,11 @@ def _need_fields(run: Run, given: Mapping[str, Any]) -> None:
     missing = [name for name in run.get("context", ()) if name not in given]
     if not missing:
         return
-    told = ", ".join(missing)
+    names = ", ".join(missing)
     if "panel" in missing and run["invoked"] and (models := run.get("models")):
-        told += f" (panel: {', '.join(models)})"
+        names += f" (panel: {', '.join(models)})"
     raise ConfigurationError(
-        f"The run began with fields in its context that are missing now: {told}.",
+        f"The run began with fields in its context that are missing now: {names}.",
         "Give the same context again; a field set to None goes on without its value.",
     )
 

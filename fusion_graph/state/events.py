@@ -85,12 +85,12 @@ def never_silent(
         An `Emit` to use instead, and a function that says that something else was heard.
     """
     loop = asyncio.get_running_loop()
-    began = heard = loop.time()
+    began = last_sign = loop.time()
     timer: asyncio.TimerHandle
 
     def touch() -> None:
-        nonlocal heard
-        heard = loop.time()
+        nonlocal last_sign
+        last_sign = loop.time()
 
     def emit_and_touch(type: str, **data: Any) -> None:
         touch()
@@ -99,11 +99,11 @@ def never_silent(
     def look() -> None:
         nonlocal timer
         now = loop.time()
-        if now - heard >= quiet:
+        if now - last_sign >= quiet:
             emit_and_touch("fusion.waiting", stage=stage, name=name, seconds=round(now - began, 1))
-        timer = loop.call_at(heard + quiet, look)
+        timer = loop.call_at(last_sign + quiet, look)
 
-    timer = loop.call_at(heard + quiet, look)
+    timer = loop.call_at(last_sign + quiet, look)
     try:
         yield emit_and_touch, touch
     finally:

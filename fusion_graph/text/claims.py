@@ -83,8 +83,8 @@ def checker(claim: Told) -> str:
 
 def beside_claims(losses: Sequence[Told], claims: Sequence[Told]) -> list[Told]:
     """The degradations that the claims, where they are shown, do not tell themselves."""
-    told = any(is_false(claim) for claim in claims)
-    return [loss for loss in losses if not (told and loss["code"] in _CODES)]
+    has_false = any(is_false(claim) for claim in claims)
+    return [loss for loss in losses if not (has_false and loss["code"] in _CODES)]
 
 
 def _claims(number: int) -> str:

@@ -173,11 +173,11 @@ def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
         events: Its progress events.
         took: Seconds it lasted.
     """
-    told = {str(event["type"]): event for event in events}  # the latest of each type
+    latest = {str(event["type"]): event for event in events}  # the latest of each type
     after = f"after {seconds(took)}"
     gone = [event for event in events if event["type"] in ("panel.completed", "panel.failed")]
     answered = sum(event["type"] == "panel.completed" for event in gone)
-    began = told.get("fusion.started")
+    began = latest.get("fusion.started")
     if began is None:
         # A resumed run begins where it was cut off, and tells of no panel again.
         facts = [f"{answered} more of the panel had answered"] if gone else []
@@ -187,11 +187,11 @@ def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
         facts = ["one model was at work"]
     if len(gone) > answered:
         facts.append(f"{len(gone) - answered} had failed")
-    if "verify.in_progress" in told:
+    if "verify.in_progress" in latest:
         facts.append("the answer was being checked")
-    elif "synthesis.in_progress" in told:
+    elif "synthesis.in_progress" in latest:
         facts.append("the writer was at work")
-    elif "analysis.in_progress" in told:
+    elif "analysis.in_progress" in latest:
         facts.append("the judge was at work")
     spent = _spent(gone)
     if not facts:
