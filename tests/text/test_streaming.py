@@ -40,6 +40,20 @@ def test_only_what_may_be_a_picture_waits_and_only_for_its_paragraph():
     assert guarded.take("q=1) end.\n\nNext") == "!\\[x](http://leak.example/?q=1) end.\n\nNext"
 
 
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_a_link_to_the_web_does_not_wait_for_its_paragraph(size):
+    text = "See [this](https://a.example/x) and [that](http://b.example), says [1] who."
+    guarded = Guarded([])
+    shown = "".join(guarded.take(text[at : at + size]) for at in range(0, len(text), size))
+    assert shown == text
+
+
+def test_a_link_that_may_lead_elsewhere_waits():
+    for address in ("javascript:x", "java&#115;cript:x", "<data:x", "htt", "https:", "\\https://x"):
+        guarded = Guarded([])
+        assert guarded.take(f"See [this]({address}") == "See [this"
+
+
 def test_a_definition_that_comes_after_its_picture_points_nowhere():
     guarded = Guarded([])
     shown = guarded.take("Great ![fig] it is.\n\n")
@@ -51,7 +65,12 @@ def test_a_definition_that_comes_after_its_picture_points_nowhere():
 
 @given(
     st.lists(
-        st.sampled_from(["a ", "`", "![x](y)", "\n\n", "```\n", "<img src=x>", "[1]", "\n", "> "])
+        st.sampled_from(
+            [
+                *("a ", "`", "![x](y)", "\n\n", "```\n", "<img src=x>", "[1]", "\n", "> "),
+                *("[x](http://y.example)", "![", "[", "](http://y.example)", "!", "\\"),
+            ]
+        )
     ),
     st.integers(1, 9),
 )
