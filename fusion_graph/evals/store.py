@@ -79,11 +79,15 @@ class Place:
         self._path = path
         self.kept = _read(path)
 
-    def keep(self, value: Mapping[str, Any]) -> None:
-        """Write the record. It is on disk when this returns."""
-        write_whole(self._path, json.dumps(value, sort_keys=True))
-        # As read, so that a run that goes on sees the very same data.
-        self.kept = _read(self._path)
+    def keep(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the record, and give it as it is read: a run that goes on sees the same data.
+
+        It is on disk when this returns.
+        """
+        content = json.dumps(value, sort_keys=True)
+        write_whole(self._path, content)
+        self.kept = json.loads(content)
+        return self.kept
 
 
 class Store:
@@ -146,10 +150,7 @@ class Store:
             make: Makes it. What it raises is raised here, and nothing is kept.
         """
         async with self.place(key) as place:
-            if place.kept is None:
-                place.keep(await make())
-            assert place.kept is not None
-            return place.kept
+            return place.kept or place.keep(await make())
 
     def first(self, key: str, value: dict[str, Any]) -> dict[str, Any]:
         """The record of that key; the one that is given, if there was none.
@@ -159,10 +160,7 @@ class Store:
             value: Plain data that took no work.
         """
         place = Place(self._path(key))
-        if place.kept is None:
-            place.keep(value)
-        assert place.kept is not None
-        return place.kept
+        return place.kept or place.keep(value)
 
     def calls(self) -> Iterable[CallRecord]:
         """The model calls behind all the work, that of earlier runs included, each once."""

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from fusion_graph.cli.eval import shown
+from fusion_graph.cli.eval_tables import shown
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals.grader import GraderSettings
 from fusion_graph.evals.intervals import NO_DIFFERENCE
