@@ -8,6 +8,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_graph import ConfigurationError, create_fusion_graph
+from fusion_graph.run.settings import GraphConfig
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -99,3 +100,18 @@ async def test_the_one_model_is_not_changed_under_its_name(models, panel_config)
 
     assert "began with scripted:w, and would go on with scripted:a" in told
     assert models.calls() == []
+
+
+@pytest.mark.parametrize("key", ["discovered", "stack"])
+def test_models_that_a_preset_found_when_the_run_began_are_kept(monkeypatch, key):
+    """Checkpoints of earlier versions hold them under `stack`; the keys of then may be gone."""
+    for name in ("OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    found = {"panel": ["x:one", "x:two"], "judge": "x:one", "synthesizer": "x:one"}
+    run: Any = {"preset": "auto", "invoked": True, "members": ["one", "two"], key: found}
+
+    settings = GraphConfig("auto").resume(None, run)
+
+    assert [member.model for member in settings.panel] == found["panel"]
+    with pytest.raises(ConfigurationError):
+        GraphConfig("auto").resume(None, {**run, key: None})
