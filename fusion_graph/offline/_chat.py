@@ -28,7 +28,7 @@ _FETCH_NAMES = ("fetch", "browse", "visit", "read_page", "read_url", "scrape", "
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Extract:
     """What a model says: text, or tool calls as `(name, args)`."""
 
     text: str = ""
@@ -65,7 +65,7 @@ class ExtractiveModel(BaseChatModel):
     model_name: str
 
     @abstractmethod
-    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Extract:
         """The reply to `messages`, with the OpenAI-format `tools` that may be called."""
 
     def bind_tools(
@@ -195,7 +195,7 @@ def _names_function(choice: Any) -> bool:
     return isinstance(choice, dict) and isinstance(choice.get("function"), dict)
 
 
-def _usage(messages: Sequence[BaseMessage], reply: Reply) -> UsageMetadata:
+def _usage(messages: Sequence[BaseMessage], reply: Extract) -> UsageMetadata:
     """Words between spaces as tokens: no tokenizer is involved, so none is pretended."""
     read = sum(len(message.text.split()) for message in messages)
     read += sum(

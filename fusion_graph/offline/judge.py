@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from fusion_graph.offline._chat import ExtractiveModel, Reply
+from fusion_graph.offline._chat import Extract, ExtractiveModel
 from fusion_graph.offline._comparison import Clash, Comparison, Shared, statements
 from fusion_graph.offline._material import Material, panel_material
 from fusion_graph.offline._question import Question, ask, named_question
@@ -21,14 +21,14 @@ MOST_UNIQUE = 40
 class JudgeModel(ExtractiveModel):
     """A judge without a language model: it clusters the answers' sentences."""
 
-    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Extract:
         """The verdict as JSON; as a call of the tool, where one takes a verdict."""
         verdict = judge(panel_material(messages))
         for tool in tools:
             function = tool["function"]
             if "blind_spots" in (function.get("parameters") or {}).get("properties", {}):
-                return Reply(calls=((function["name"], verdict),))
-        return Reply(json.dumps(verdict, ensure_ascii=False))
+                return Extract(calls=((function["name"], verdict),))
+        return Extract(json.dumps(verdict, ensure_ascii=False))
 
 
 def judge(material: Material | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from fusion_graph.offline._chat import ExtractiveModel, Offered, Reply, offered
+from fusion_graph.offline._chat import Extract, ExtractiveModel, Offered, offered
 from fusion_graph.offline._citing import cited, telling_phrase
 from fusion_graph.offline._lexicon import AVOIDANCE, SEARCH_WORDS, STOP
 from fusion_graph.offline._question import Question, ask, named_question
@@ -55,19 +55,19 @@ class Method:
 class PanelistModel(ExtractiveModel):
     """A panelist without a language model. Its method goes by its name."""
 
-    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Extract:
         """Tool calls while there is something to look up, then the answer."""
         return research(messages, tools, METHODS[self.model_name.removeprefix("offline:")])
 
 
 def research(
     messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]], method: Method
-) -> Reply:
+) -> Extract:
     """The next step of researching a conversation's question by a method."""
     reading = read(messages)
     question = ask(reading.question, reading.earlier)
     calls = next_calls(question, reading, offered(tools), method)
-    return Reply(calls=tuple(calls)) if calls else Reply(answer(question, reading, method))
+    return Extract(calls=tuple(calls)) if calls else Extract(answer(question, reading, method))
 
 
 def next_calls(

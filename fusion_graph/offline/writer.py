@@ -22,7 +22,7 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from fusion_graph.offline._chat import ExtractiveModel, Reply
+from fusion_graph.offline._chat import Extract, ExtractiveModel
 from fusion_graph.offline._composing import COMPILED, compose
 from fusion_graph.offline._material import asked_in, panel_material
 from fusion_graph.offline._reading import fences
@@ -44,15 +44,15 @@ class WriterModel(ExtractiveModel):
     to route a request it decides by the request's wording.
     """
 
-    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Reply:
+    def reply(self, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> Extract:
         """The composed answer, a routing decision, or the next step of its own research."""
         if any(isinstance(m, SystemMessage) and ROUTER in m.text for m in messages):
-            return Reply(json.dumps(route(_request(messages))))
+            return Extract(json.dumps(route(_request(messages))))
         material = panel_material(messages)
         if material is not None:
-            return Reply(compose(material))
+            return Extract(compose(material))
         reply = research(messages, tools, ALONE)
-        return reply if reply.calls else Reply(f"{reply.text}\n\n{COMPILED}")
+        return reply if reply.calls else Extract(f"{reply.text}\n\n{COMPILED}")
 
     def _stream(
         self,

@@ -14,11 +14,9 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from langchain_core.messages import (
-    AIMessage,
     AnyMessage,
     BaseMessage,
     HumanMessage,
-    ToolCall,
     ToolMessage,
 )
 from langchain_core.runnables import RunnableConfig
@@ -30,13 +28,13 @@ from typing_extensions import TypedDict
 from fusion_graph.errors import CallFailed, Failure, FailureReason, TooLong
 from fusion_graph.langgraph_seams.state_reads import without_checkpoints
 from fusion_graph.models.model_reply import ModelReply
-from fusion_graph.models.reply import new_call_id, with_call_ids
 from fusion_graph.models.request import Options
 from fusion_graph.models.window import fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.run.first_search import search_first
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
-from fusion_graph.run.tool_use import Researcher, WantedCall, answer_call, refuse_call, run_calls
+from fusion_graph.run.tool_use import Researcher, answer_call, refuse_call, run_calls
+from fusion_graph.run.wanted_calls import WantedCall, wanted_calls
 from fusion_graph.state.conversation import with_findings
 
 CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
@@ -115,7 +113,7 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     if move == "fail":
         return _ended({**failure, "attempts": max(asked, failure["attempts"])})
     if move == "run" and reply is not None:
-        message, pending = _wanted_calls(reply.message, state["turns"])
+        message, pending = wanted_calls(reply.message, state["turns"])
         return {"turns": [[message]], "pending": pending, "asked": 0}
     return {"asked": asked, **_moved(researcher, state, move, reply)}
 
@@ -211,7 +209,7 @@ def _moved(
     if reply is not None and (reply.message.tool_calls or reply.message.invalid_tool_calls):
         # In the calls' own results: some providers take no user's message after a tool's
         # (Mistral's error 3230), and all of them want every call answered.
-        message, calls = _wanted_calls(reply.message, state["turns"])
+        message, calls = wanted_calls(reply.message, state["turns"])
         said = f"{CALL_REFUSED} {ANSWER_NOW}"
         turns = [[message], [answer_call(call, said, failed=True) for call in calls]]
     return {"phase": "told", "turns": turns}
@@ -316,37 +314,3 @@ async def _ask(
 
 def _answered(reply: ModelReply) -> Outcome:
     return {"text": reply.text, "failure": None, "cut_by": reply.cut_by("max_completion_tokens")}
-
-
-def _wanted_calls(
-    message: AIMessage, turns: list[list[BaseMessage]]
-) -> tuple[AIMessage, list[WantedCall]]:
-    """The calls in a reply, and the reply as it can be sent back.
-
-    The reply stays the message that the provider sent, with everything that it wants back. But
-    providers refuse a history in which a call has no id or another's, arguments that are not
-    JSON, or no result; so ids are made up where they are missing or taken, and malformed
-    arguments become empty ones.
-    """
-    wanted: list[WantedCall] = [
-        {"id": call["id"] or "", "name": call["name"], "args": call["args"], "problem": None}
-        for call in message.tool_calls
-    ]
-    for bad in message.invalid_tool_calls:
-        said = (bad["args"] or "")[:200]
-        wanted.append(
-            {
-                "id": bad["id"] or "",
-                "name": bad["name"] or "unknown",
-                "args": {},
-                "problem": f"The arguments are not a JSON object: {said!r}",
-            }
-        )
-    taken = {m.tool_call_id for turn in turns for m in turn if isinstance(m, ToolMessage)}
-    for call in wanted:
-        if call["id"] in ("", "null") or call["id"] in taken:  # "null": Mistral's streams
-            call["id"] = new_call_id()
-        taken.add(call["id"])
-    calls = [ToolCall(name=w["name"], args=w["args"], id=w["id"]) for w in wanted]
-    sendable = with_call_ids(message, [call["id"] for call in wanted])
-    return sendable.model_copy(update={"tool_calls": calls, "invalid_tool_calls": []}), wanted

@@ -15,7 +15,6 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
-from typing_extensions import TypedDict
 
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.model import Model
@@ -24,6 +23,7 @@ from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
+from fusion_graph.run.wanted_calls import WantedCall
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
 from fusion_tools.normalise import normalise
@@ -82,15 +82,6 @@ class Researcher:
     def takes_tools(self) -> bool:
         """Whether it has tools, and its model is not known to refuse them."""
         return bool(self.wire_tools) and "tools" not in self.model.refused
-
-
-class WantedCall(TypedDict):
-    """A tool call somebody made. `problem` says why it cannot be run, if so."""
-
-    id: str
-    name: str
-    args: dict[str, Any]
-    problem: str | None
 
 
 async def run_calls(
