@@ -128,7 +128,7 @@ async def test_nobody_stands_in_for_a_model_that_is_measured_by_itself(models, t
 async def test_a_panelist_that_was_cut_off_is_cut_off_in_every_arm_and_asked_once(models, tmp_path):
     script(models)
     models.script("c", {"hang": True})
-    stack = stack_file(models, tmp_path, panelist_timeout=0.5)
+    stack = stack_file(models, tmp_path, panelist_timeout=4)
     arms, dataset = [stack, f"{stack}:solo:c", f"{stack}:no-judge"], question_file(tmp_path, 1)
 
     outcome = await evaluate(tmp_path, arms, dataset, concurrency=1)
@@ -138,13 +138,30 @@ async def test_a_panelist_that_was_cut_off_is_cut_off_in_every_arm_and_asked_onc
     assert "timed_out" in solo.failure
     assert "panelist_failed" in panel.degradations
     assert "panelist_failed" in unjudged.degradations
-    assert solo.seconds == pytest.approx(panel.calls[2]["end"] - panel.calls[2]["start"], abs=0.01)
+    (cut,) = solo.calls
+    assert (cut["model"], cut["outcome"]) == ("scripted:c", "timed_out")
+    assert solo.seconds == pytest.approx(cut["end"] - cut["start"], abs=0.01)
 
     # More time is another question to it.
     models.script("c", "Water is dry. Says c.")
     stack = stack_file(models, tmp_path, panelist_timeout=30)
     again = await evaluate(tmp_path, [f"{stack}:solo:c"], dataset)
     assert again.marked[0].answer.text == "Water is dry. Says c."
+
+
+async def test_an_arm_that_waits_for_another_s_panelist_is_not_silent_meanwhile(models, tmp_path):
+    """Who streams for long is alive, and so is whoever waits to share what it says."""
+    script(models)
+    models.script("a", {"text": "Water is wet. " * 40, "rate": 25})  # 120 words: some 5 s
+    stack = stack_file(models, tmp_path, panelist_stall=2)
+
+    outcome = await evaluate(
+        tmp_path, [f"{stack}:solo:a", stack, f"{stack}:no-judge"], question_file(tmp_path, 1)
+    )
+
+    assert counts(models)["a"] == 1
+    assert [item.answer.failure for item in outcome.marked] == ["", "", ""]
+    assert all("panelist_failed" not in item.answer.degradations for item in outcome.marked)
 
 
 async def test_an_arm_that_shares_everything_takes_as_long_as_if_it_had_run_alone(models, tmp_path):
