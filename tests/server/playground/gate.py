@@ -45,6 +45,12 @@ class Gate:
         self.base_url = urlunsplit(self._parts._replace(netloc=f"127.0.0.1:{port}"))
         return server
 
+    def drop(self) -> None:
+        """Break every connection off; new ones are let through."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
     async def close(self, server: asyncio.Server) -> None:
         """End it, and every connection: clients keep theirs open for the next call."""
         server.close()

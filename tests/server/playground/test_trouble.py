@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 from playwright.async_api import expect
 
 from tests.server.conftest import Server, running
-from tests.server.playground.visiting import Open
+from tests.server.playground.gate import gate
+from tests.server.playground.visiting import Open, searching
 
 
 async def test_an_empty_question_is_pointed_out(server: Server, visit: Open):
@@ -110,6 +112,29 @@ async def test_a_server_that_goes_away_is_told(tmp_path, models, offer, visit: O
         await expect(seen.page.locator("p.lost")).to_contain_text(
             "The connection to the server is lost"
         )
+
+
+async def test_a_connection_that_breaks_off_is_taken_up_again_and_the_reader_left_alone(
+    server: Server, models, offer: Callable[..., str], visit: Open
+):
+    async with gate(models.base_url) as door, gate(server.url) as way:
+        preset = offer(provider={"base_url": door.base_url}, search="corpus")
+        models.script("a", searching("panel cost"), "The answer of a.")
+        c_may_answer = door.hold_calls("c")
+        seen = await visit(replace(server, url=way.base_url))
+        await seen.ask("Still there?", preset)
+        await expect(seen.progress).to_have_text("2 of 3 panelists answered")
+        a = seen.panelist("a")
+        await a.get_by_text("1 step", exact=True).click()
+        await a.locator(".body").focus()
+        async with seen.page.expect_request("**/cards"):
+            way.drop()
+        c_may_answer.set()
+        await expect(seen.page.locator("p.lost")).to_be_empty()
+        await seen.ended("degraded")
+        await expect(a.locator(".steps")).to_be_visible()
+        await expect(a.locator(".body")).to_be_focused()
+        await expect(seen.answer).to_contain_text("The final answer of the writer.")
 
 
 async def test_a_model_that_stands_in_for_another_is_told(
