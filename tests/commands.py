@@ -61,6 +61,7 @@ class Started:
     out: a file that takes its standard output; by default it writes to a pipe, and what comes out
         there is part of the result.
     environment: variables besides those of this process.
+    terminal: path of a terminal, which takes the place of all three streams.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Started:
         stdin: str = "",
         out: IO[Any] | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
+        terminal: str | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
         pipes = [context.Pipe(duplex=False) for _ in range(3)]
@@ -78,6 +80,7 @@ class Started:
             os.getcwd(),
             (pipes[0][0], pipes[1][1], pipes[2][1]),
             None if out is None else out.name,
+            terminal,
         )
         if FORKS:
             context.set_forkserver_preload(_PRELOADED)  # type: ignore[attr-defined]
@@ -140,6 +143,7 @@ class _Given:
     folder: str
     streams: tuple[Any, Any, Any]
     out: str | None
+    terminal: str | None
 
 
 def _command(given: _Given) -> None:
@@ -154,6 +158,9 @@ def _command(given: _Given) -> None:
         stream.close()
     if given.out is not None:
         os.dup2(os.open(given.out, os.O_WRONLY), 1)
+    if given.terminal is not None:
+        for number in range(3):
+            os.dup2(os.open(given.terminal, os.O_RDWR | os.O_NOCTTY), number)
     encoding = given.environment.get("PYTHONIOENCODING", "utf-8")
     sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
 
 from fusion_graph.cli.board import Board
-from tests.commands import COMMAND, PATIENCE
+from tests.commands import start
 from tests.evals.evaluations import PRICES, question_file, script, stack_file
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -72,13 +72,14 @@ def test_an_evaluation_draws_a_bar_with_its_cost(models, tmp_path, monkeypatch):
 def on_terminal(*args: str) -> tuple[int, str]:
     """Run the command line on a terminal of its own: exit code and all that was shown."""
     ours, theirs = os.openpty()
-    try:
-        with subprocess.Popen([*COMMAND, *args], stdin=theirs, stdout=theirs, stderr=theirs) as ps:
-            os.close(theirs)
-            shown = b"".join(iter(lambda: _read(ours), b""))
-            return ps.wait(PATIENCE), shown.decode()
-    finally:
-        os.close(ours)
+    with ThreadPoolExecutor(1) as reader:
+        shown = reader.submit(lambda: b"".join(iter(lambda: _read(ours), b"")))
+        try:
+            code = start(*args, terminal=os.ttyname(theirs)).wait().code
+        finally:
+            os.close(theirs)  # once nobody holds it any more, the reading ends
+    os.close(ours)
+    return code, shown.result().decode()
 
 
 def _read(descriptor: int) -> bytes:

@@ -92,6 +92,7 @@ async def test_the_output_follows_the_run_and_becomes_the_report(models, panel_c
     assert report.answers[0].tool_calls[0].args == {"query": "how wet"}
 
 
+@pytest.mark.slow
 async def test_when_nobody_answers_the_output_tells_why(models, panel_config):
     for name in "abc":
         models.script(name, {"status": 402})
