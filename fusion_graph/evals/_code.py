@@ -58,7 +58,7 @@ async def judge_code(
     """
     names: set[str] = set()
     if isinstance(marking, Suite):
-        names = used_names(marking.tests)[0]
+        names = used_names(marking.tests)
         names |= {marking.entry_point} if marking.entry_point else set()
     code = code_in(answer, names, prompt)
     if code is None:

@@ -82,7 +82,7 @@ def test_the_tests_get_only_the_names_they_use_and_never_built_ins_or_modules():
         "    assert Stack(LIMIT).size == SIZE and isinstance(json, object)\n"
     )
 
-    assert used_names(tests) == ({"solve", "Stack", "SIZE"}, {"Stack"})
+    assert used_names(tests) == {"solve", "Stack", "SIZE"}
 
 
 CASES = Programs((("2\n", "4\n"), ("3\n", "6\n"), ("-1\n", "-2\n")))

@@ -60,7 +60,7 @@ async def test_an_answer_that_waits_is_stopped_by_the_clock(judged, code):
 async def test_tests_that_never_end_are_stopped_too(judged):
     run = await judged(DOUBLE, "while True:\n    pass", limits=SHORT)
 
-    assert run.outcome == "failed"
+    assert run.outcome == "over_limit"
 
 
 @pytest.mark.parametrize(

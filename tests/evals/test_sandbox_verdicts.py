@@ -498,17 +498,193 @@ async def test_a_failed_assertion_in_a_function_of_the_tests_cannot_be_swallowed
     assert (await judged(code, tests)).outcome == "failed"
 
 
-async def test_a_function_of_the_tests_can_be_called_and_nothing_else(judged):
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert f(lambda n: n + 1) == 2",
+        "def test_it():\n    assert f(lambda n: n + 1) == 2",
+        "def check(candidate):\n    assert candidate(lambda n: n + 1) == 2",
+    ],
+)
+async def test_an_answer_that_takes_over_what_the_tests_call_fails_them(judged, tests):
     code = """
         def f(g):
-            try:
-                g.__globals__["f"] = lambda x: x
-                return "taken over"
-            except AttributeError:
-                return g(1)
+            for name, value in list(g.__globals__.items()):
+                if callable(value):
+                    g.__globals__[name] = lambda *a: True
     """
 
-    assert (await judged(code, "assert f(lambda n: n + 1) == 2")).outcome == "passed"
+    run = await judged(code, tests, entry_point="f")
+
+    assert (run.outcome, run.passed) == ("failed", 0)
+
+
+TABLE = "for a, b in [(2, 4), (3, 6)]:\n    assert f(a) == b"
+PARAMETERS = """
+import pytest
+@pytest.mark.parametrize("a, b", [(2, 4), (3, 6)])
+def test_it(a, b):
+    assert f(a) == b
+"""
+CASE = """
+import unittest
+class Case(unittest.TestCase):
+    def test_equal(self):
+        self.assertEqual(f(2), 4)
+    def test_true(self):
+        self.assertTrue(f(3) == 6)
+"""
+PLAIN = "assert f(2) == 4\nassert f(3) == 6"
+INSIDE = """
+import os, sys
+def inside(name):
+    frame = sys._getframe()
+    while frame:
+        one = frame.f_locals.get("self")
+        if hasattr(one, name):
+            return one
+        frame = frame.f_back
+def f(x):
+    return 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        # Reads what is expected, where the interpreter holds it.
+        (
+            "import sys\ndef f(x):\n    for value in sys._getframe(1).f_code.co_consts:\n"
+            "        if type(value) is int and value != x:\n            return value",
+            PLAIN,
+        ),
+        (
+            "import gc\ndef f(x):\n    for one in gc.get_objects():\n"
+            "        if type(one) is tuple and one[:1] == (x,) and type(one[1]) is int:\n"
+            "            return one[1]",
+            PLAIN,
+        ),
+        ("import sys\ndef f(x):\n    return sys._getframe(1).f_globals['b']", TABLE),
+        ("import sys\ndef f(x):\n    return sys._getframe(1).f_locals['b']", PARAMETERS),
+        # Equals what numbers equal, and no stranger.
+        (
+            "class Any:\n    def __eq__(self, other):\n        return type(other) is int\n"
+            "def f(x):\n    return Any()",
+            TABLE,
+        ),
+        # Changes what tests are made of.
+        (
+            "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n"
+            "unittest.TestCase.assertTrue = lambda *a: None\ndef f(x):\n    return 0",
+            CASE,
+        ),
+        (
+            "import unittest\nunittest.TestCase.run = lambda *a: None\ndef f(x):\n    return 0",
+            CASE,
+        ),
+        (
+            "import builtins\nbuiltins.sorted = lambda items: []\ndef f(xs):\n    return []",
+            "assert f([2, 1]) == sorted([2, 1])",
+        ),
+        (
+            "import pytest, contextlib\n"
+            "pytest.raises = lambda *a, **k: contextlib.suppress(BaseException)\n"
+            "def f(x):\n    return 0",
+            "import pytest\ndef test_it():\n    with pytest.raises(ValueError):\n        f(-1)",
+        ),
+        # Reports in the tests' place.
+        (f"{INSIDE}\ntype(inside('_held'))._held = lambda *a: None", PLAIN),
+        (
+            f"{INSIDE}\none = inside('_say')\none._say(test='0', ok=True, detail='')\n"
+            "one._say(test='1', ok=True, detail='')\none._say(done=True)\nos._exit(0)",
+            PLAIN,
+        ),
+    ],
+)
+async def test_an_answer_that_only_seems_to_pass_fails(judged, code, tests):
+    run = await judged(code, tests)
+
+    assert (run.outcome, run.passed) == ("failed", 0)
+    assert "other answers are expected" in run.detail or "it changed" in run.detail
+
+
+@pytest.mark.parametrize(
+    ("code", "tests"),
+    [
+        # Objects of the answer's, compared with plain values by its own rules.
+        (
+            "class Money:\n    def __init__(self, cents):\n        self.cents = cents\n"
+            "    def __eq__(self, other):\n"
+            "        return self.cents == getattr(other, 'cents', other)",
+            "assert Money(3) == 3\nassert 3 == Money(3)\nassert Money(3) != 4",
+        ),
+        ("def f(xs):\n    return xs", "xs = [1]\nassert f(xs) is xs\nassert f(xs) == xs"),
+        (
+            "from enum import Enum\nclass Light(Enum):\n    RED = 1\ndef f():\n"
+            "    return Light.RED",
+            "assert f() is Light.RED\nassert Light(1).name == 'RED'",
+        ),
+        # What it raises, with what it holds.
+        (
+            "class Late(Exception):\n    def told(self):\n        return 7\n"
+            "def f():\n    try:\n        int('x')\n    except ValueError as error:\n"
+            "        raise Late from error",
+            "try:\n    f()\nexcept Late as late:\n    assert late.told() == 7\n"
+            "    assert isinstance(late.__cause__, ValueError)\nelse:\n    assert False",
+        ),
+        # The tests' own objects, functions and patches.
+        (
+            "def f(node):\n    return node.value + (f(node.next) if node.next else 0)",
+            "class Node:\n    def __init__(self, value, next=None):\n"
+            "        self.value, self.next = value, next\nassert f(Node(1, Node(2))) == 3",
+        ),
+        (
+            "def f(file):\n    file.write('x')",
+            "import io\nb = io.StringIO()\nf(b)\nassert b.getvalue() == 'x'",
+        ),
+        (
+            "import random\ndef f():\n    return random.randint(1, 6)",
+            "from unittest.mock import patch\nwith patch('random.randint', return_value=4):\n"
+            "    assert f() == 4",
+        ),
+        (
+            "def f():\n    return int(input())",
+            "from unittest.mock import patch\n@patch('builtins.input', return_value='3')\n"
+            "def test_it(_):\n    assert f() == 3",
+        ),
+        (
+            "def again(times):\n    def wrap(g):\n        def run(*a, **k):\n"
+            "            for n in range(times):\n                try:\n"
+            "                    return g(*a, **k)\n                except ValueError:\n"
+            "                    if n == times - 1:\n                        raise\n"
+            "        return run\n    return wrap",
+            "calls = []\n@again(3)\ndef g(x, y=0):\n    calls.append(x)\n"
+            "    if len(calls) < 3:\n        raise ValueError('no')\n    return x + y\n"
+            "assert g(1, y=2) == 3\nassert calls == [1, 1, 1]",
+        ),
+        # What waits, and what a module is imported as.
+        (
+            "import asyncio\nasync def f(x):\n    await asyncio.sleep(0)\n    return x * 2",
+            "import asyncio\nassert asyncio.run(f(2)) == 4\nasync def test_it():\n"
+            "    assert await f(3) == 6",
+        ),
+        (
+            DOUBLE,
+            "from solution import f as g\nclass TestIt:\n    def test_two(self):\n"
+            "        assert g(2) == 4",
+        ),
+        (
+            "import sys\ndef f():\n    sys.exit(3)",
+            "import pytest\n"
+            "with pytest.raises(SystemExit) as told:\n    f()\nassert told.value.code == 3",
+        ),
+        ("LOG = []\ndef f(x):\n    LOG.append(x)", "f(1)\nassert LOG == [1]"),
+    ],
+)
+async def test_what_needs_one_process_is_carried(judged, code, tests):
+    run = await judged(code, tests)
+
+    assert (run.outcome, run.detail) == ("passed", "")
 
 
 @pytest.mark.parametrize(
@@ -519,7 +695,6 @@ async def test_a_function_of_the_tests_can_be_called_and_nothing_else(judged):
         ("def test_it(tmp_path):\n    assert f(2) == 4", "wants arguments"),
         ("import numpy\nassert f(2) == 4", "the tests import numpy"),
         ("import pytest\npytest.importorskip('x')\nassert f(2) == 4", "pytest.importorskip"),
-        ("class Own:\n    pass\nassert f(Own()) == 4", "a Own of the tests"),
     ],
 )
 async def test_tests_that_cannot_be_run_are_the_datasets_fault(judged, tests, told):

@@ -1,21 +1,21 @@
-"""Runs a model's code against tests it cannot see, change or answer for.
+"""Runs a model's code against tests, and finds out who only seems to pass them.
 
-An answer and its tests are two processes, each in a sandbox of its own (`_bubblewrap.py`). The
-tests' process asks the answer's for values over a pipe, compares them itself, and alone reports
-what came of it. So an answer gains nothing by printing, by leaving early, by changing `assert`,
-built-ins or test frameworks, or by objects that equal everything: what comes back is plain data of
-built-in types, and expected values never reach it.
+An answer and its tests run in one process, in bubblewrap (`_bubblewrap.py`), as they would at the
+question's author's. What such a process reports of itself is not believed by itself. An answer that
+passes is run against altered tests too, which no right answer can pass (`_altering.py`): once with
+every assertion turned into its opposite, once with other values expected, and each time with a test
+that fails whatever the answer is. Whoever passes these has changed what tests are made of, ended
+their failures, reported in their place, read what they expect, or returned what equals everything.
+The runs are processes of their own, so that an answer cannot tell by the others which it is in.
 
 What remains possible:
-- Tests that ask too little pass too easily: `assert f(2)` takes any true value. Where a test asks
-  an object of the answer's own class (`Stack().empty()`), its word is taken; that is what the
-  question is about.
+- Tests that ask too little pass too easily: `assert f(2)` takes any true value, and where a test
+  compares objects of the answer's own class, its word is taken.
 - An answer may hold a table of results it has seen elsewhere; only tests nobody knows help there.
-- Tests may hand over plain data, functions and the answer's own objects, no objects of classes of
-  their own; third-party packages are out of reach, but for a little of pytest
-  (`inside/_pytest.py`). What the answer prints and reads by `input` goes through the tests'
-  process, so `redirect_stdout` and a patched `input` work; other patches do not reach it. Tests
-  that need more are `untestable`.
+- An answer that fails on purpose in a part of its runs, by lot, passes in one of seven (a half of
+  a half of a half, or p(1-p)^2 at its best).
+- Third-party packages are out of reach, but for a little of pytest (`inside/_pytest.py`). Tests
+  that need more are `untestable`, which is no fault of the answer.
 - Without bubblewrap code is run only where whoever evaluates said `--unconfined`; then limits of
   resources are all there is.
 """

@@ -95,7 +95,7 @@ def _tried() -> Wall | str:
     said = ""
     for as_nobody in (True, False) if os.geteuid() == 0 else (False,):
         here = Wall(program, version, as_nobody)
-        status, said = _run(command("_resources", Limits(), None, here, None))
+        status, said = _run(command("_resources", Limits(), None, here))
         if status == 0:
             return here
     why = said.splitlines()[-1] if said else "it ended without a word"
@@ -133,7 +133,6 @@ def command(
     limits: Limits,
     folder: Path | None,
     here: Wall | None,
-    wire: tuple[int, int] | None,
 ) -> list[str]:
     """The command line that runs a module of this package with limits.
 
@@ -142,14 +141,12 @@ def command(
         limits: What it may use.
         folder: Of the answer's file, if there is one.
         here: How to confine it; None for not at all.
-        wire: Descriptors it reads and writes besides the standard ones.
     """
     settings: dict[str, Any] = {
         "parent": os.getpid(),  # nobody reads it but whoever wonders what this process is
         "limits": asdict(limits),
         "folder": FOLDER if here else str(folder),
         "uid": next(_uids) if here and here.as_nobody else None,
-        "wire": wire,
     }
     python = [PYTHON, *("-s", "-S", "-P", "-X", "utf8", "-c", _BOOT)]
     python += [json.dumps(settings), str(INSIDE.parent), f"{INSIDE.name}.{module}"]

@@ -51,16 +51,13 @@ class Child:
         self._limits = limits
 
     @classmethod
-    async def start(
-        cls, module: str, folder: Path | None, limits: Limits, wire: tuple[int, int] | None = None
-    ) -> Self:
+    async def start(cls, module: str, folder: Path, limits: Limits) -> Self:
         """Start a process.
 
         Args:
             module: Module of this package whose `main` it runs.
-            folder: Of the answer's file; None for none.
+            folder: Of the answer's file.
             limits: What it may use.
-            wire: Descriptors it reads and writes besides the standard ones.
 
         Raises:
             SandboxUnavailable: It cannot be confined here, and is to be; or not even limited.
@@ -72,11 +69,10 @@ class Child:
             )
         here = await asyncio.to_thread(wall) if limits.confined else None
         process = await asyncio.create_subprocess_exec(
-            *command(module, limits, folder, here, wire),
+            *command(module, limits, folder, here),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            pass_fds=wire or (),
             start_new_session=True,
             cwd="/",
             env=environment(),

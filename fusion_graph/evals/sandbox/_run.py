@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
-import os
+import random
+import secrets
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fusion_graph.evals.sandbox._altering import CONTROL, alterations, settled
 from fusion_graph.evals.sandbox._child import Child, folder_with, object_in
 from fusion_graph.evals.sandbox._limits import Limits
 from fusion_graph.evals.sandbox._suite import Suite, used_names
 
 Outcome = Literal["passed", "failed", "timed_out", "over_limit", "untestable"]
 """`untestable`: the dataset's tests ask for what cannot be done; it says nothing of the answer."""
+
+REPORT_BYTES = 2**22
+"""Longest report that is read: thousands of tests."""
+
+NAME_CHARACTERS = 400
+"""How much of a test's text is told."""
 
 
 @dataclass(frozen=True)
@@ -47,94 +56,98 @@ class ProgramRun:
 
 
 async def run_suite(code: str, suite: Suite, limits: Limits | None = None) -> SuiteRun:
-    """Run an answer's code against tests that it cannot reach.
+    """Run an answer's code against tests, and find out whether it passes any others as well.
 
     Args:
         code: The answer's code, hostile.
         suite: The tests.
-        limits: What each of the two processes may use.
+        limits: What each run may use.
 
     Raises:
         SandboxUnavailable: Code cannot be confined here, as `limits` want it.
+        SyntaxError: The tests are not Python.
     """
     limits = limits or Limits()
-    names, classes = used_names(suite.tests)
-    if suite.entry_point:
-        names |= {suite.entry_point}
-    task = {
-        "tests": suite.tests,
-        "names": sorted(names),
-        "classes": sorted(classes),
-        "entry_point": suite.entry_point,
-    }
+    names = used_names(suite.tests)
+    names |= {suite.entry_point} if suite.entry_point else set()
+    tests = suite.tests
+    texts = settled(tests, names) if isinstance(tests, str) else [settled(t, names) for t in tests]
     with folder_with(code) as folder:
-        candidate, driver = await _pair(folder, limits)
-        try:
-            return await _judged(candidate, driver, json.dumps(task).encode(), limits)
-        finally:
-            await _ended(candidate, driver)
+        run, _ = await _run(folder, suite, names, texts, limits)
+        if run.outcome != "passed":
+            return run
+        for altered in alterations(tests, names, random.SystemRandom()):
+            _, failed = await _run(folder, suite, names, altered.tests, limits, control=CONTROL)
+            if failed is not None and (passed := altered.units - failed):
+                name = _told(min(passed - {CONTROL}, default=CONTROL), suite)
+                detail = f"{name}: it passes this also where other answers are expected"
+                return SuiteRun("failed", 0, run.total, detail)
+    return run
 
 
-async def _pair(folder: Path, limits: Limits) -> tuple[Child, Child]:
-    """The two processes, wired to each other and to nobody else."""
-    asked_in, asked_out = os.pipe()
-    told_in, told_out = os.pipe()
-    started: list[Child] = []
-    # Unconfined, the tests' process stands in the same folder, for want of another.
-    others = None if limits.confined else folder
-    try:
-        started.append(await Child.start("_candidate", folder, limits, (asked_in, told_out)))
-        started.append(await Child.start("_driver", others, limits, (told_in, asked_out)))
-    except BaseException:
-        await _ended(*started)
-        raise
-    finally:
-        for descriptor in (asked_in, asked_out, told_in, told_out):
-            os.close(descriptor)
-    return started[0], started[1]
-
-
-async def _ended(*children: Child) -> None:
-    # A cancelled evaluation leaves no process behind either.
-    await asyncio.shield(asyncio.gather(*(child.end() for child in children)))
-
-
-async def _judged(candidate: Child, driver: Child, task: bytes, limits: Limits) -> SuiteRun:
+async def _run(
+    folder: Path,
+    suite: Suite,
+    names: Collection[str],
+    tests: str | list[str],
+    limits: Limits,
+    control: str | None = None,
+) -> tuple[SuiteRun, frozenset[str] | None]:
+    """What came of one run, and the names of the tests that failed; None if it was broken off."""
+    nonce = secrets.token_hex(16)
+    task = {"tests": tests, "names": sorted(names), "entry_point": suite.entry_point}
+    task |= {"control": control, "nonce": nonce}
     lines: list[dict[str, Any]] = []
+    child = await Child.start("_tests", folder, limits)
 
     async def read_report() -> None:
-        await candidate.feed(b"")
-        await candidate.ready()
-        await driver.ready()
-        printing = asyncio.ensure_future(candidate.discard())
-        try:
-            await driver.feed(task)
-            while line := await driver.line():
-                lines.append(object_in(line))
-        finally:
-            printing.cancel()
+        await child.ready()
+        await child.feed(json.dumps(task).encode())
+        size = 0
+        while (line := await child.line()) and (size := size + len(line)) <= REPORT_BYTES:
+            if (found := object_in(line)).get("nonce") == nonce:
+                lines.append(found)
 
-    over = await _until(read_report(), candidate.overdone(), limits.seconds)
-    status = await candidate.end()
-    tests = [line for line in lines if "test" in line]
-    passed = sum(line["ok"] is True for line in tests)
-    detail = next((f"{line['test']}: {line['detail']}" for line in tests if not line["ok"]), "")
-    finished = any(line.get("done") == len(tests) for line in lines)
+    try:
+        over = await _until(read_report(), child.overdone(), limits.seconds)
+    finally:
+        (status,) = await asyncio.shield(asyncio.gather(child.end()))
+    tests_run = [line for line in lines if "test" in line]
+    bad = [line for line in tests_run if line.get("ok") is not True]
+    passed = len(tests_run) - len(bad)
+    detail = f"{_told(str(bad[0]['test']), suite)}: {bad[0].get('detail')}" if bad else ""
     untestable = next((line["untestable"] for line in lines if "untestable" in line), None)
+    fault = next((str(line["fault"]) for line in lines if "fault" in line), None)
+    if fault is not None and not bad:
+        passed, detail = 0, fault
+    whole = any("done" in line for line in lines)
     outcome: Outcome = "failed"
     if over == "timed_out":
         outcome, detail = "timed_out", f"not done after {limits.seconds:g} s"
-    elif over:
-        outcome, detail = "over_limit", over
-    elif status == -signal.SIGXCPU:
-        outcome, detail = "over_limit", f"more than {limits.cpu_seconds} s of processor time"
+    elif over or status == -signal.SIGXCPU:
+        outcome, detail = (
+            "over_limit",
+            over or f"more than {limits.cpu_seconds} s of processor time",
+        )
     elif untestable is not None:
-        outcome, detail = "untestable", untestable
-    elif finished and passed == len(tests) > 0:
+        outcome, detail = "untestable", str(untestable)
+    elif whole and tests_run and not bad and fault is None:
         outcome = "passed"
     elif not detail:
         detail = "the tests' process ended early"
-    return SuiteRun(outcome, passed, len(tests), detail)
+    # What was broken off says nothing of the tests that were still to come.
+    failed = frozenset(str(line["test"]) for line in bad) if whole else None
+    return SuiteRun(outcome, passed, len(tests_run), detail), failed
+
+
+def _told(name: str, suite: Suite) -> str:
+    """A test's name for people: its text, where it is known by its number."""
+    if not name.isdecimal():
+        return name
+    if not isinstance(suite.tests, str):
+        return suite.tests[int(name)][:NAME_CHARACTERS]
+    node = ast.parse(suite.tests).body[int(name)]
+    return f"line {node.lineno}: {ast.unparse(node)}"[:NAME_CHARACTERS]
 
 
 async def run_program(code: str, stdin: bytes, limits: Limits | None = None) -> ProgramRun:
@@ -150,7 +163,7 @@ async def run_program(code: str, stdin: bytes, limits: Limits | None = None) -> 
     """
     limits = limits or Limits()
     with folder_with(code) as folder:
-        child = await Child.start("_candidate", folder, limits)
+        child = await Child.start("_program", folder, limits)
         read: list[bytes] = []
 
         async def talk() -> None:

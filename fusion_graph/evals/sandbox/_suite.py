@@ -23,8 +23,8 @@ class Suite:
     entry_point: str | None = None
 
 
-def used_names(tests: str | Iterable[str]) -> tuple[set[str], set[str]]:
-    """Names that the tests use and do not define, and those among them spelled as classes.
+def used_names(tests: str | Iterable[str]) -> set[str]:
+    """The names that tests use and do not define.
 
     Names of built-ins and of modules of the standard library are never taken from an answer: a
     test of its own `all` or `math` would be a test no longer.
@@ -50,6 +50,4 @@ def used_names(tests: str | Iterable[str]) -> tuple[set[str], set[str]]:
                     own.add(name)
                 case ast.Import(names=names) | ast.ImportFrom(names=names):
                     own.update((n.asname or n.name).partition(".")[0] for n in names)
-    foreign = used - own - set(vars(builtins)) - sys.stdlib_module_names
-    classes = {name for name in foreign if name[:1].isupper() and not name.isupper()}
-    return foreign, classes
+    return used - own - set(vars(builtins)) - sys.stdlib_module_names
