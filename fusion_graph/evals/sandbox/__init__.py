@@ -12,8 +12,10 @@ What remains possible:
 - Tests that ask too little pass too easily: `assert f(2)` takes any true value, and where a test
   compares objects of the answer's own class, its word is taken.
 - An answer may hold a table of results it has seen elsewhere; only tests nobody knows help there.
-- An answer that fails on purpose in a part of its runs, by lot, passes in one of seven (a half of
-  a half of a half, or p(1-p)^2 at its best).
+- An answer that draws by lot whether it forges a pass or fails wins at most one time in seven: it
+  must pass one run and fail two, p(1-p)^2.
+- What stands in an `assertIn` of variables or in a helper's table is not altered; an answer that
+  reads just that out of the interpreter, and computes nothing, passes.
 - Third-party packages are out of reach, but for a little of pytest (`inside/_pytest.py`). Tests
   that need more are `untestable`, which is no fault of the answer.
 - Without bubblewrap code is run only where whoever evaluates said `--unconfined`; then limits of
