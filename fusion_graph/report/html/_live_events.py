@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fusion_graph.report.html._failures import what_failed
+from fusion_graph.report.html._run_state import RunState
 from fusion_graph.report.html._workers import Step, Worker, tool_step
 from fusion_graph.text.phrases import (
     answered,
@@ -20,13 +21,10 @@ from fusion_graph.text.phrases import (
 )
 from fusion_graph.text.phrases import waiting as trying_again
 
-if TYPE_CHECKING:
-    from fusion_graph.report.html.live import LiveRun
-
 _Event = Mapping[str, Any]
 
 
-def _started(run: LiveRun, event: _Event) -> None:
+def _started(run: RunState, event: _Event) -> None:
     run.question = str(event["question"])
     run.invoked = bool(event["invoked"])
     preset = f"preset {clean(event['preset'])}" if event["preset"] else ""
@@ -42,20 +40,20 @@ def _started(run: LiveRun, event: _Event) -> None:
         member.does("waiting for its turn")
 
 
-def _added(run: LiveRun, event: _Event) -> None:
+def _added(run: RunState, event: _Event) -> None:
     member = run.member(event)
     member.model, member.began = clean(event["model"]), float(event.get("at", 0))
     member.does("thinking")
 
 
-def _tool(run: LiveRun, event: _Event) -> None:
+def _tool(run: RunState, event: _Event) -> None:
     member = run.member(event)
     step = tool_step(str(event["tool"]), event["args"])
     member.steps.append(step)
     member.does(step.doing)
 
 
-def _tool_completed(run: LiveRun, event: _Event) -> None:
+def _tool_completed(run: RunState, event: _Event) -> None:
     member = run.member(event)
     at_work = [step for step in member.steps if step.state == "doing"]
     # Events do not say which of several calls of a tool it was: the one that began first.
@@ -66,7 +64,7 @@ def _tool_completed(run: LiveRun, event: _Event) -> None:
         member.does("thinking")
 
 
-def _wrote(run: LiveRun, event: _Event) -> None:
+def _wrote(run: RunState, event: _Event) -> None:
     member = run.member(event)
     if event.get("turn") != member.turn:
         member.turn, member.writing = event.get("turn"), ""
@@ -74,7 +72,7 @@ def _wrote(run: LiveRun, event: _Event) -> None:
     member.writing += str(event["text"])
 
 
-def _completed(run: LiveRun, event: _Event) -> None:
+def _completed(run: RunState, event: _Event) -> None:
     member = run.member(event)
     member.writing = str(event.get("content") or member.writing)
     member.model = clean(event.get("model") or member.model)
@@ -84,7 +82,7 @@ def _completed(run: LiveRun, event: _Event) -> None:
     _count(run)
 
 
-def _failed(run: LiveRun, event: _Event) -> None:
+def _failed(run: RunState, event: _Event) -> None:
     member = run.member(event)
     member.reason, member.detail = str(event["reason"]), str(event["detail"])
     member.seconds = float(event["seconds"])
@@ -92,14 +90,14 @@ def _failed(run: LiveRun, event: _Event) -> None:
     _count(run)
 
 
-def _count(run: LiveRun) -> None:
+def _count(run: RunState) -> None:
     conditions = [member.condition for member in run.panel.values()]
     lost = f", {conditions.count('failed')} failed" if "failed" in conditions else ""
     panel = counted(len(conditions), "panelist")
     run.progress = f"{conditions.count('done')} of {panel} answered{lost}"
 
 
-def _replaced(run: LiveRun, event: _Event) -> None:
+def _replaced(run: RunState, event: _Event) -> None:
     member = run.member(event)
     failure = event.get("failure") or {}
     reason, detail = str(failure.get("reason", "")), shortened(failure.get("detail", ""), 200)
@@ -112,18 +110,18 @@ def _replaced(run: LiveRun, event: _Event) -> None:
     member.does(f"asking {member.model} instead")
 
 
-def _reused(run: LiveRun, event: _Event) -> None:
+def _reused(run: RunState, event: _Event) -> None:
     run.headline = "going on from the panel's earlier work"
     run.progress = f"The panel’s {counted(event['answers'], 'answer')} are used again"
 
 
-def _analysing(run: LiveRun, event: _Event) -> None:
+def _analysing(run: RunState, event: _Event) -> None:
     answers = counted(event["answers"], "answer")
     run.judge = Worker("judge", clean(event["model"]), doing=f"comparing {answers}")
     run.progress = f"The judge compares {answers}"
 
 
-def _judge_ended(run: LiveRun, event: _Event) -> None:
+def _judge_ended(run: RunState, event: _Event) -> None:
     run.judge = run.judge or Worker("judge")
     if event["type"] == "analysis.completed":
         run.analysis = event.get("analysis")
@@ -133,17 +131,17 @@ def _judge_ended(run: LiveRun, event: _Event) -> None:
         run.judge.end("failed", f"failed: {event['code']}: {clean(event['detail'])}")
 
 
-def _writing(run: LiveRun, event: _Event) -> None:
+def _writing(run: RunState, event: _Event) -> None:
     run.writer = Worker("writer", clean(event["model"]), doing="writing")
     _answering(run)
 
 
-def _answering(run: LiveRun) -> None:
+def _answering(run: RunState) -> None:
     run.answering = True
     run.progress = "The answer is being written"
 
 
-def _restarted(run: LiveRun, event: _Event) -> None:
+def _restarted(run: RunState, event: _Event) -> None:
     run.writer = run.writer or Worker("writer")
     # A writer that mends its answer was done before.
     run.writer.condition = "working"
@@ -152,7 +150,7 @@ def _restarted(run: LiveRun, event: _Event) -> None:
     _answering(run)
 
 
-def _answer(run: LiveRun, event: _Event) -> None:
+def _answer(run: RunState, event: _Event) -> None:
     if event["message_id"] != run.answer_id:
         run.answer, run.answer_id = "", event["message_id"]
     run.answer += str(event["text"])
@@ -162,24 +160,24 @@ def _answer(run: LiveRun, event: _Event) -> None:
         _answering(run)
 
 
-def _retried(run: LiveRun, event: _Event) -> None:
+def _retried(run: RunState, event: _Event) -> None:
     run.worker(event).waits(trying_again(event))
 
 
-def _waited(run: LiveRun, event: _Event) -> None:
+def _waited(run: RunState, event: _Event) -> None:
     worker = run.worker(event)
     if not worker.ended:
         worker.waits(f"still at it, silent for {float(event['seconds']):.0f} s")
 
 
-def _checking(run: LiveRun, event: _Event) -> None:
+def _checking(run: RunState, event: _Event) -> None:
     if run.writer:
         run.writer.end("done", "done")
     run.check = Worker("check", clean(event.get("model") or ""), doing=checking(event))
     run.progress = "The answer is being checked"
 
 
-def _check_ended(run: LiveRun, event: _Event) -> None:
+def _check_ended(run: RunState, event: _Event) -> None:
     run.check = run.check or Worker("check")
     if event["type"] == "verify.completed":
         run.check.end("done", checked(event))
@@ -188,14 +186,14 @@ def _check_ended(run: LiveRun, event: _Event) -> None:
         run.check.end("failed", f"failed: {run.check.detail}")
 
 
-def _over(run: LiveRun, event: _Event) -> None:
+def _over(run: RunState, event: _Event) -> None:
     run.ended = True
     run.seconds = float(event.get("seconds", 0))
     if run.writer:
         run.writer.end("done", "done")
 
 
-TELLERS: dict[str, Callable[[LiveRun, _Event], None]] = {
+TELLERS: dict[str, Callable[[RunState, _Event], None]] = {
     "fusion.started": _started,
     "fusion.waiting": _waited,
     "panel.added": _added,

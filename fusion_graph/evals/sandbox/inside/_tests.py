@@ -140,7 +140,8 @@ class Tests:
                     steps.append((name, partial(_call, value, **case)))
             elif isinstance(value, type) and hasattr(value, "assertEqual"):
                 steps += [
-                    (f"{name}.{one._testMethodName}", partial(_run, one)) for one in _all(value)
+                    (f"{name}.{one.id().rpartition('.')[2]}", partial(_run, one))
+                    for one in _all(value)
                 ]
             elif isinstance(value, type) and name.startswith("Test"):
                 steps += list(_methods(name, value))
