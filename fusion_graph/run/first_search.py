@@ -14,8 +14,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.run.tool_use import Researcher, run_calls
-from fusion_graph.run.wanted_calls import WantedCall
 
 QUERY_CHARACTERS = 200
 """Longest query: about thirty words, as many as search engines read."""

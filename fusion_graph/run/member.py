@@ -11,8 +11,8 @@ from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.models.calls import Caller
+from fusion_graph.run._member_clock import MemberClock
 from fusion_graph.run.deadlines import spent
-from fusion_graph.run.member_clock import MemberClock
 from fusion_graph.run.panel import Panel, take_part
 from fusion_graph.run.recursion import inside_fusion
 from fusion_graph.run.stage import Stage, no_text

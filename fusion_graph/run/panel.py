@@ -22,8 +22,8 @@ from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
 from fusion_graph.errors import CutBefore, TimeUp
 from fusion_graph.evidence import Ledger, open_ledger
+from fusion_graph.run._member_clock import MemberClock
 from fusion_graph.run.deadlines import spent
-from fusion_graph.run.member_clock import MemberClock
 from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import CallRecord, Run
 

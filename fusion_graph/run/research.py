@@ -31,10 +31,10 @@ from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.request import Options
 from fusion_graph.models.window import fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
+from fusion_graph.run._wanted_calls import WantedCall, wanted_calls
 from fusion_graph.run.first_search import search_first
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
 from fusion_graph.run.tool_use import Researcher, answer_call, refuse_call, run_calls
-from fusion_graph.run.wanted_calls import WantedCall, wanted_calls
 from fusion_graph.state.conversation import with_findings
 
 CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100

@@ -23,7 +23,7 @@ from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
-from fusion_graph.run.wanted_calls import WantedCall
+from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
 from fusion_tools.normalise import normalise

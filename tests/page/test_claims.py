@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from fusion_graph import FusionReport
-from fusion_graph.report.html.markdown import Claimed, markdown
+from fusion_graph.report.html._markdown import Claimed, markdown
 from tests.claims import ANSWER, CLAIMS, claim
 from tests.page.opening import NARROW, open_page, sideways
 

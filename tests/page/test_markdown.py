@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fusion_graph.report.html.markdown import markdown
+from fusion_graph.report.html._markdown import markdown
 
 
 def cite(ids: list[int], words: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from fusion_graph.report.html.markdown import blocks
+from fusion_graph.report.html._markdown import blocks
 
 BELOW = 3
 """Level of the headings that the texts of models stand under in a run's view."""

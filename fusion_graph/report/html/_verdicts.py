@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from fusion_graph.report.html._citations import MOST_CARDS
 from fusion_graph.report.html._environment import template
-from fusion_graph.report.html.markdown import Claimed, plain_words
+from fusion_graph.report.html._markdown import Claimed, plain_words
 from fusion_graph.text.claims import (
     SIGNS,
     Told,

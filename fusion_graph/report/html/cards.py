@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from fusion_graph.report.html._environment import template
 from fusion_graph.report.html._growing import BELOW, GrowingText
+from fusion_graph.report.html._markdown import NO_CLAIMS, Claimed, markdown
 from fusion_graph.report.html._run_page import Cites, RunPage, RunStatus
 from fusion_graph.report.html.live import LiveRun
-from fusion_graph.report.html.markdown import NO_CLAIMS, Claimed, markdown
 from fusion_graph.report.html.strangers import readable
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ class LiveRun(RunState):
             elapsed: Seconds since the run began.
         """
         from fusion_graph.report.html._environment import template
-        from fusion_graph.report.html.markdown import markdown
+        from fusion_graph.report.html._markdown import markdown
 
         return readable(
             template("live.html").render(

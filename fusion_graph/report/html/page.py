@@ -71,9 +71,9 @@ def _render(report: RunReport, *, framed: bool) -> str:
     # Jinja and the Markdown parser are loaded when a page is made, not with the package.
     from fusion_graph.report.html._citations import Citations
     from fusion_graph.report.html._environment import template
+    from fusion_graph.report.html._markdown import markdown
     from fusion_graph.report.html._timeline import lay_out
     from fusion_graph.report.html._verdicts import Verdicts
-    from fusion_graph.report.html.markdown import markdown
     from fusion_graph.report.html.panel import Panel
     from fusion_graph.report.html.strangers import readable
     from fusion_graph.text.claims import beside_claims
