@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -376,3 +377,22 @@ def test_a_killed_evaluation_takes_its_processes_along(tmp_path):
     for descriptor in watched:
         assert select.select([descriptor], [], [], 60)[0], "a process lives on"
         os.close(descriptor)
+
+
+def test_a_sandbox_works_where_the_package_itself_lies_below_tmp(tmp_path):
+    root = Path(__file__).parents[2]
+    for package in ("fusion_graph", "tools/fusion_tools"):
+        shutil.copytree(root / package, tmp_path / Path(package).name)
+    code = "from fusion_graph.evals.sandbox._bubblewrap import wall; print(wall().version)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("bubblewrap")

@@ -165,12 +165,13 @@ def _bwrap(here: Wall, folder: Path | None, limits: Limits) -> list[str]:
     # To become nobody takes two rights, which go with it.
     change = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     parts += change if here.as_nobody else ["--unshare-user"]
+    # Before what is shown of the system: a Python, or this package, may itself lie below /tmp.
+    parts += ["--perms", "1777", "--size", str(limits.folder_bytes), "--tmpfs", FOLDER]
     for path in (*SYSTEM, *DEVICES, *_python_files()):
         # Folders on the way would be closed to all but root: nobody would find a Python in /root.
         for above in reversed(Path(path).parents[:-1]):
             parts += ["--perms", "0755", "--dir", str(above)]
         parts += ["--dev-bind" if path in DEVICES else "--ro-bind-try", path, path]
-    parts += ["--perms", "1777", "--size", str(limits.folder_bytes), "--tmpfs", FOLDER]
     if folder is not None:
         for file in folder.iterdir():
             parts += ["--ro-bind", str(file), f"{FOLDER}/{file.name}"]
