@@ -39,9 +39,12 @@ def test_it_says_what_was_done_gives_up_its_calls_and_the_thread_goes_on_from_th
     monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(tmp_path / "data"))
     # One at a time: when c is asked, a and b have been put on disk.
     preset = preset_file(max_concurrency=1)
-    answer = {"text": '{"consensus": []}' if hanging == "j" else "The answer of c."}
-    models.script(hanging, {"hang": True}, answer)
-    asked = 3 if hanging == "c" else 4
+    if hanging == "j":
+        # It hangs when asked again: by then the command has surely heard that it is at work.
+        models.script("j", "They agree.", {"hang": True}, '{"consensus": []}')
+    else:
+        models.script("c", {"hang": True}, "The answer of c.")
+    asked = 3 if hanging == "c" else 5
 
     command = ("ask", "-p", preset, "--thread", "wet water", "How wet is water?")
     process = start(*command)
