@@ -232,6 +232,7 @@ BEHAVIOURS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("fields", "scripts"), BEHAVIOURS.values(), ids=BEHAVIOURS.keys())
+@pytest.mark.slow
 async def test_a_run_costs_what_the_range_says(models, pages, fields, scripts):
     sensible(models)
     for name, steps in scripts.items():

@@ -217,6 +217,7 @@ print(len(list(graph.stream(question, stream_mode="messages"))))
 """
 
 
+@pytest.mark.slow
 def test_a_program_ends_without_a_warning_or_a_word(panel_config):
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, json.dumps(panel_config())],

@@ -90,6 +90,7 @@ with PostgresSaver.from_conn_string(database) as saver:
 """
 
 
+@pytest.mark.slow
 async def test_turns_of_a_thread_are_kept_and_another_process_goes_on_with_them(
     models, panel_config, database
 ):

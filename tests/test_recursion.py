@@ -144,6 +144,7 @@ print(json.dumps(record["answers"][0]["tool_calls"][0]["status"]))
 """
 
 
+@pytest.mark.slow
 def test_an_async_tool_that_blocks_on_a_fusion_does_not_hang_the_run(models, panel_config):
     models.script("a", CALL, "The answer of a without experts.")
     # In a process of its own: what would hang is the loop that all synchronous runs share.
@@ -296,6 +297,7 @@ class ChatUpstage(SimpleChatModel):
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_the_command_line_leads_to_is_refused(tmp_path):
     package = tmp_path / "langchain_upstage"
     package.mkdir()

@@ -12,6 +12,7 @@ from tests.benchmarks.private_names import uses
 from tests.benchmarks.rooms import ROOT, modules
 
 
+@pytest.mark.slow
 def test_no_private_name_of_another_library_is_used_outside_the_seams():
     found = uses(modules(ROOT))
     assert not found, (
@@ -131,6 +132,7 @@ def test_functions_that_call_other_things_are_no_duplicates(tmp_path):
     assert duplicates(rooms) == []
 
 
+@pytest.mark.slow
 def test_no_function_stands_twice_but_for_a_synchronous_and_an_asynchronous_face():
     def name(place: str) -> str:
         return place.rpartition(" ")[2].lstrip("_").removeprefix("a")

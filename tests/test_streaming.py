@@ -55,6 +55,7 @@ faces = pytest.mark.parametrize("face", ["stream", "astream"])
 @faces
 @pytest.mark.parametrize("subgraphs", [False, True], ids=["flat", "subgraphs"])
 @pytest.mark.parametrize("mode", MODES, ids=str)
+@pytest.mark.slow
 async def test_in_every_mode_the_run_is_the_same_and_asked_in_the_same_way(
     models, panel_config, face, mode, subgraphs
 ):

@@ -407,6 +407,7 @@ with SqliteSaver.from_conn_string(path) as saver:
 """
 
 
+@pytest.mark.slow
 def test_a_thread_is_read_and_resumed_by_another_process_without_a_warning(
     models, panel_config, tmp_path
 ):

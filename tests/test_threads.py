@@ -89,6 +89,7 @@ STEPS = {
 
 @pytest.mark.parametrize("how", ["resumed", "asked again"])
 @pytest.mark.parametrize(("step", "left"), STEPS.values(), ids=STEPS)
+@pytest.mark.slow
 async def test_a_run_cut_off_between_two_steps_is_not_taken_for_a_finished_one(
     models, panel_config, file, step, left, how
 ):

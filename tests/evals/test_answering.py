@@ -81,6 +81,7 @@ async def test_an_arm_s_report_is_the_one_that_users_of_its_preset_get(tmp_path)
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else value or "-",
 )
+@pytest.mark.slow
 async def test_an_arm_decides_falls_back_and_fails_as_its_stack_does_for_users(
     models, tmp_path, fields, broken, happens
 ):

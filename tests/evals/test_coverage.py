@@ -21,6 +21,7 @@ REPETITIONS = 100
 RESAMPLES = 400
 
 
+@pytest.mark.slow
 async def test_the_pipeline_reports_who_was_right_question_by_question(models, tmp_path):
     scores = drawn(1, count=24)
 
@@ -40,6 +41,7 @@ def test_intervals_hold_the_true_difference_about_as_often_as_they_claim():
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.slow
 def test_arms_that_are_alike_are_called_different_in_at_most_10_of_100(name):
     # Of the table in coverage.md, a sample: 20 questions, where rare disasters mostly go unseen.
     found = misses(name, 20, repetitions=100, resamples=200)

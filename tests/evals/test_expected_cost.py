@@ -53,6 +53,7 @@ def stack(models, tmp_path):
     ids=" ".join,
 )
 @pytest.mark.parametrize("marked_by", ["grader", "code"])
+@pytest.mark.slow
 async def test_the_range_holds_what_every_kind_of_arm_costs(stack, tmp_path, arms, marked_by):
     marking = {"reference": "Wet."} if marked_by == "grader" else {}
     questions = read_dataset(question_file(tmp_path, 3, **marking)).questions

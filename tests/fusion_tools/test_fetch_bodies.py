@@ -459,6 +459,7 @@ async def test_what_is_not_http(get: Get, site: Site, answer: bytes) -> None:
     [(bodies.many_links(), "link 100"), (bodies.huge_table(), "cell 100")],
     ids=["50,000 links", "a 5 MB table"],
 )
+@pytest.mark.slow
 async def test_a_page_that_takes_too_long(get: Get, site: Site, body: str, text: str) -> None:
     # The next page, on a fresh worker, has the same limit: enough for it on a busy machine.
     page = await get(site.page("/x", body), extract_seconds=1.5)

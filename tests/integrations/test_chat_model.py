@@ -211,6 +211,7 @@ async def test_a_wrong_setting_of_a_call_is_one_too(panel_config):
         ([""], ANSWER),
     ],
 )
+@pytest.mark.slow
 async def test_the_answer_ends_before_a_stop_text(panel_config, face, stop, left):
     assert (await said(ChatFusion(config=panel_config()), face, stop=stop)).text == left
     assert (await said(ChatFusion(config=panel_config(), stop=stop), face)).text == left

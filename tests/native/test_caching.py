@@ -43,6 +43,7 @@ async def opus(native_server, chat, panel_config):
     return native.log(), report.answers[0]
 
 
+@pytest.mark.slow
 async def test_every_request_repeats_the_one_before_and_reads_it_from_the_cache(opus):
     calls, answer = opus
 

@@ -49,6 +49,7 @@ async def raised(chat: Any, provider: str, native: Any, model: str, **fields: An
     return caught.value
 
 
+@pytest.mark.slow
 async def test_every_refusal_is_known_for_what_it_is(native, chat, provider):
     from .errors import ERRORS
 

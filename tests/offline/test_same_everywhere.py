@@ -26,5 +26,6 @@ def answers(hash_seed: int) -> str:
 
 # Python orders the words of a set by a seed that it draws for every process.
 @pytest.mark.parametrize("hash_seed", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_another_process_gives_the_same_answers(hash_seed):
     assert answers(hash_seed) == answers(1)

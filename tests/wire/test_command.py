@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.wire.__main__ import main
 from tests.wire.kinds import KINDS
 
@@ -24,6 +26,7 @@ def test_it_prints_the_statuses_and_the_outcome_of_every_case(tmp_path, capsys) 
     assert "Independent errors cancel out." in shown
 
 
+@pytest.mark.slow
 def test_a_case_that_misses_its_check_fails_the_command(tmp_path, capsys) -> None:
     assert main([str(written(tmp_path, check={"answered": False}))]) == 1
     assert "answered is True" in capsys.readouterr().out
