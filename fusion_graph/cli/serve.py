@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fusion_graph.cli.app import Work, app
-from fusion_graph.cli.exits import ANSWERED, complain, debugging, leave
+from fusion_graph.cli.exits import ANSWERED, complain, leave
+from fusion_graph.cli.listening import (
+    access_told,
+    http_server,
+    listen,
+    log_to_stderr,
+    refuse_open,
+    url_of,
+)
 from fusion_graph.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import uvicorn
 
+    from fusion_graph.faces.server.limits import Limits
     from fusion_graph.faces.server.settings import ServerSettings
 
 PACKAGES = ("starlette", "uvicorn", "sse_starlette")
@@ -60,18 +66,14 @@ def serve(service: Service) -> int:
         )
     from fusion_graph.faces.server.settings import ServerSettings
 
-    settings = ServerSettings.from_environment(_limits(service.limits), access_log=True)
-    listener = _listen(service.host, service.port)
+    settings = ServerSettings.from_environment(limits_of(service.limits), access_log=True)
+    listener = listen(service.host, service.port)
     with listener:
-        address = listener.getsockname()[0]
-        if settings.key is None and not service.without_key and not ip_address(address).is_loopback:
-            raise ConfigurationError(
-                f"--host {service.host} lets everyone who can reach it spend your keys.",
-                "Set FUSION_API_KEY to a secret of yours, or say --without-key if that is meant.",
-            )
+        if settings.key is None and not service.without_key:
+            refuse_open(listener, service.host)
         working = _working(settings)
         server = _server(settings)
-        _log_to_stderr()
+        log_to_stderr()
         _announce(listener, settings, working)
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
             asyncio.Runner().run(server.serve(sockets=[listener]))
@@ -87,26 +89,21 @@ def split(given: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(item.strip() for part in given for item in part.split(",") if item.strip())
 
 
-def _limits(options: Mapping[str, Any]) -> Any:
+def limits_of(options: Mapping[str, Any]) -> Limits:
+    """The owner's limits, of presets that there are.
+
+    Args:
+        options: Fields of `Limits` by name; None where an option was not given.
+
+    Raises:
+        ConfigurationError: There is no preset of a given name.
+    """
     from fusion_graph.config.presets import load
     from fusion_graph.faces.server.limits import Limits
 
     for name in options.get("presets") or ():
         load(name)
     return Limits(**{name: value for name, value in options.items() if value is not None})
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
-    except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise ConfigurationError(
-            f"Cannot listen on {host} port {port}: {why}.", "Try another --host or --port."
-        ) from None
 
 
 def _working(settings: ServerSettings) -> list[str]:
@@ -128,26 +125,10 @@ def _working(settings: ServerSettings) -> list[str]:
     return working
 
 
-def _log_to_stderr() -> None:
-    """One line a request, and a word on faults; tracebacks only where they are wanted."""
-    log = logging.getLogger("fusion_graph.server")
-    log.setLevel(logging.DEBUG if debugging() else logging.INFO)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(handler)
-    log.propagate = False
-
-
 def _announce(listener: socket.socket, settings: ServerSettings, working: list[str]) -> None:
-    address, port = listener.getsockname()[:2]
-    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-    wanted = "no key is wanted, and only this machine is let in"
-    if settings.key is not None:
-        wanted = "callers give the key: Authorization: Bearer $FUSION_API_KEY"
-    elif not ip_address(address).is_loopback:
-        wanted = "NO KEY IS WANTED: everyone who reaches this address can spend your keys"
+    url = url_of(listener)
     complain(f"fusion-graph listens on {url}/v1 (page: {url}/)")
-    complain(f"  access: {wanted}")
+    complain(f"  access: {access_told(listener, settings.key)}")
     complain(f"  models: {', '.join(working)}")
     key = '-H "Authorization: Bearer $FUSION_API_KEY" ' if settings.key is not None else ""
     body = (
@@ -160,8 +141,6 @@ def _announce(listener: socket.socket, settings: ServerSettings, working: list[s
 
 
 def _server(settings: ServerSettings) -> uvicorn.Server:
-    import uvicorn
-
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
     # everybody for the first request.
     import fusion_graph.models.openai_protocol  # noqa: F401
@@ -171,23 +150,7 @@ def _server(settings: ServerSettings) -> uvicorn.Server:
 
     runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs)
 
-    class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # First the runs: uvicorn waits for connections, and these wait for their runs.
-            await runs.close()
-            await super().shutdown(sockets)
-
-    config = uvicorn.Config(
-        create_app(settings, runs),
-        loop="asyncio",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-        ws="none",
-    )
-    return Server(config)
+    return http_server(create_app(settings, runs), runs)
 
 
 _ADDRESS, _ALLOWED = "Where", "What requests may ask for"

@@ -11,18 +11,14 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fusion_graph.errors import ApiError, MissingKey
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._playground_cards import drawn
-from fusion_graph.faces.server._playground_presets import (
-    chosen_preset,
-    presets,
-    problem_told,
-)
+from fusion_graph.faces.server._playground_presets import presets
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
-from fusion_graph.faces.server.limits import Limits, run_context
-from fusion_graph.faces.server.offer import PREFIX, Offer
+from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.runs import Run, Runs
 from fusion_graph.faces.server.settings import ServerSettings
+from fusion_graph.faces.server.wanted import wanted
 
 HEARTBEAT_SECONDS = 5
 """A stream sends a comment as often as this, well under the patience of any proxy."""
@@ -60,8 +56,11 @@ class Playground:
         question = _question(body)
         fusion = _fusion(body)
         name = fusion.pop("preset", None)
-        context, model = await asyncio.to_thread(self._context, name, fusion, self._limits)
-        run = _runs(request).start([("user", question)], context, model=model, question=question)
+        name = None if name is None else str(name)
+        asked = await asyncio.to_thread(wanted, question, name, fusion, self._offer, self._limits)
+        run = _runs(request).start(
+            [("user", question)], asked.context, model=asked.model, question=question
+        )
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
     async def list(self, request: Request) -> Response:
@@ -107,25 +106,6 @@ class Playground:
         if run is None:
             raise ApiError(404, "This server remembers no run of that id.", "run_not_found")
         return run
-
-    def _context(
-        self, name: object, fusion: dict[str, Any], limits: Limits
-    ) -> tuple[dict[str, Any], str]:
-        """A run's configuration, tried out, and what its preset is called as a model."""
-        from fusion_graph.nodes.fan_out import check
-        from fusion_graph.run.settings import GraphConfig
-
-        name = str(name) if name is not None else chosen_preset(self._offer).name
-        ref, preset = self._offer.find(f"{PREFIX}{name}", "fusion.preset")
-        context = {**run_context(fusion, {}, preset, limits), "preset": ref}
-        given = GraphConfig(None)
-        settings, _ = given.begin(context)
-        try:
-            check(settings, given)
-        except MissingKey as error:
-            said = problem_told(error)
-            raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
-        return context, f"{PREFIX}{name}"
 
     def _told(self, run: Run) -> dict[str, Any]:
         address = None if run.report is None else self._report_address(run)

@@ -6,24 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_graph.config import model_name
-from fusion_graph.config.presets import Choice, choose, load
+from fusion_graph.config.presets import Choice, load
 from fusion_graph.errors import ConfigurationError, MissingKey
 from fusion_graph.faces.server._openai_errors import api_error
 from fusion_graph.faces.server.offer import Offer
+from fusion_graph.faces.server.wanted import missing_key_told
 
 EXAMPLE = "How much more does a panel cost than one model?"
 """A question that the bundled documents answer: who has no key yet can ask it."""
-
-
-def chosen_preset(offer: Offer) -> Choice:
-    """The preset for who names none: the machine's, else the first on offer.
-
-    May take a second when something holds Ollama's port without answering.
-    """
-    choice, refs = choose(), offer.refs()
-    if choice.name in refs:
-        return choice
-    return Choice(next(iter(refs)), "the first that this server offers")
 
 
 def presets(offer: Offer) -> list[dict[str, Any]]:
@@ -36,7 +26,7 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
         (why it is not usable), chosen (taken if none is named), reason (why it was chosen),
         example (a question it can answer).
     """
-    choice = chosen_preset(offer)
+    choice = offer.chosen()
     return [_told(name, ref, choice) for name, ref in offer.refs().items()]
 
 
@@ -47,10 +37,7 @@ def problem_told(error: ConfigurationError) -> str:
         error: What the configuration raised.
     """
     if isinstance(error, MissingKey):
-        return (
-            f"{error.problem} Set it in the server's environment and start the server again, or "
-            "choose another preset."
-        )
+        return missing_key_told(error)
     return api_error(error).message
 
 

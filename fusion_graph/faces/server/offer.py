@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fusion_graph.config.presets import Preset, load, names
+from fusion_graph.config.presets import Choice, Preset, choose, load, names
 from fusion_graph.errors import ApiError, FusionError, UnknownPreset
 from fusion_graph.faces.server._public import preset_name
 
@@ -44,6 +44,16 @@ class Offer:
         return {
             preset_name(ref): ref for ref in (names() if self._presets is None else self._presets)
         }
+
+    def chosen(self) -> Choice:
+        """The preset for who names none: the machine's, else the first on offer.
+
+        May take a second when something holds Ollama's port without answering.
+        """
+        choice, refs = choose(), self.refs()
+        if choice.name in refs:
+            return choice
+        return Choice(next(iter(refs)), "the first that this server offers")
 
     def find(self, model: str, param: str = "model") -> tuple[str, Preset]:
         """The preset of a model id.

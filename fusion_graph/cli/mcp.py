@@ -1,0 +1,250 @@
+"""`fusion-graph mcp`: the MCP server, for one client on standard streams or many over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+
+from fusion_graph.cli.app import Work, app
+from fusion_graph.cli.exits import ANSWERED, complain, leave
+from fusion_graph.errors import ConfigurationError
+
+PACKAGES = ("mcp", "starlette", "uvicorn", "sse_starlette")
+"""What the extra `mcp` installs."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen: name or address, TCP port (0 takes a free one), and whether an open
+    address without a key is meant."""
+
+    host: str
+    port: int
+    without_key: bool
+
+
+def serve_streams(options: Mapping[str, Any]) -> int:
+    """Serve the client on standard input and output until it leaves. Returns the exit code.
+
+    Args:
+        options: Fields of `Limits` by name; None where an option was not given.
+
+    Raises:
+        ConfigurationError: The extra is missing, or an option is wrong.
+    """
+    _need_packages()
+    if sys.stdin is None or not _is_open(0) or not _is_open(1):
+        raise ConfigurationError(
+            "`mcp` talks to its client over standard input and output, and one of them is closed.",
+            "Start it with both, or over HTTP with --http.",
+        )
+    if sys.stdin.isatty():
+        complain("fusion-graph mcp waits for an MCP client on standard input. Ctrl-C stops it.")
+        complain("  `fusion-graph mcp --install CLIENT` lets a client start it by itself.")
+    # The reader first: it answers the handshake while the rest is being imported.
+    from fusion_graph.faces.mcp.cancellations import Cancellations
+    from fusion_graph.faces.mcp.stdio import Stdio
+
+    cancellations = Cancellations()
+    stdio = Stdio(cancellations.note, lambda: leave(ANSWERED))
+    stdio.start()
+    from fusion_graph.cli.serve import limits_of
+    from fusion_graph.faces.mcp.serving import serve_stdio
+
+    limits = limits_of(options)
+
+    async def serve() -> int:
+        with suppress(asyncio.CancelledError):  # SIGINT, SIGTERM
+            await serve_stdio(stdio, limits, cancellations)
+        # Straight out: the loop's end would wait for threads, which may still be importing, or
+        # fetching a page for a run that has been given up.
+        leave(ANSWERED)
+
+    return asyncio.run(serve())
+
+
+def serve_http(address: Address, options: Mapping[str, Any]) -> int:
+    """Serve clients over streamable HTTP until SIGINT or SIGTERM. Returns the exit code.
+
+    Args:
+        address: Where to listen.
+        options: Fields of `Limits` by name; None where an option was not given.
+
+    Raises:
+        ConfigurationError: The extra is missing, the address cannot be had, an option is wrong,
+            or everyone on the network would be let in without a key.
+    """
+    _need_packages()
+    from fusion_graph.cli.listening import (
+        access_told,
+        http_server,
+        listen,
+        log_to_stderr,
+        refuse_open,
+        url_of,
+    )
+    from fusion_graph.cli.serve import limits_of
+    from fusion_graph.faces.server.settings import ServerSettings
+
+    settings = ServerSettings.from_environment(limits_of(options), access_log=True)
+    with listen(address.host, address.port) as listener:
+        if settings.key is None and not address.without_key:
+            refuse_open(listener, address.host)
+        from fusion_graph.faces.mcp.fusions import import_graph
+        from fusion_graph.faces.mcp.http import PATH, create_mcp_app
+        from fusion_graph.faces.server.runs import Runs
+
+        import_graph()  # before the event loop runs: there everybody would wait for it
+        runs = Runs(at_once=settings.limits.max_runs)
+        server = http_server(create_mcp_app(settings, runs), runs)
+        log_to_stderr()
+        complain(f"fusion-graph listens on {url_of(listener)}{PATH} (MCP, streamable HTTP)")
+        complain(f"  access: {access_told(listener, settings.key)}")
+        complain("  Ctrl-C stops it")
+        with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
+            asyncio.Runner().run(server.serve(sockets=[listener]))
+    complain("stopped")
+    leave(ANSWERED)
+
+
+def _need_packages() -> None:
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"`mcp` needs packages that are not installed: {', '.join(missing)}.",
+            "Install them with: pip install 'fusion-graph[mcp]'",
+        )
+
+
+def _is_open(descriptor: int) -> bool:
+    import os
+
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+_OVER_HTTP, _ALLOWED = "Over HTTP", "What calls may ask for"
+
+
+@app.command("mcp")
+def _mcp(
+    http: Annotated[
+        bool,
+        typer.Option(
+            "--http",
+            rich_help_panel=_OVER_HTTP,
+            help="Listen for clients, instead of serving the one that started this.",
+        ),
+    ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            metavar="HOST",
+            rich_help_panel=_OVER_HTTP,
+            help="Name or address to listen on.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            rich_help_panel=_OVER_HTTP,
+            help="TCP port; 0 takes a free one.",
+        ),
+    ] = 8485,
+    without_key: Annotated[
+        bool,
+        typer.Option(
+            "--without-key",
+            rich_help_panel=_OVER_HTTP,
+            help="Listen on an open address although FUSION_API_KEY is not set.",
+        ),
+    ] = False,
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--preset",
+            "-p",
+            metavar="NAME",
+            rich_help_panel=_ALLOWED,
+            help="A preset on offer, by name or file. Repeat it, or use commas. Unset: all.",
+        ),
+    ] = None,
+    max_tool_calls: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tool-calls",
+            metavar="N",
+            min=0,
+            max=16,
+            rich_help_panel=_ALLOWED,
+            help="Most searches and fetches of one panelist. Default 16.",
+        ),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--max-tokens",
+            metavar="N",
+            min=16,
+            max=128_000,
+            rich_help_panel=_ALLOWED,
+            help="Most tokens of one model call. Default 128000.",
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost",
+            metavar="USD",
+            min=0.0,
+            rich_help_panel=_ALLOWED,
+            help="Most dollars of one run. Unset: what the preset says.",
+        ),
+    ] = None,
+    max_runs: Annotated[
+        int | None,
+        typer.Option(
+            "--max-runs",
+            metavar="N",
+            min=1,
+            rich_help_panel=_ALLOWED,
+            help="Most runs at work at the same time. Default 64.",
+        ),
+    ] = None,
+) -> Work:
+    """Serve the panel as tools to coding agents and chat programs, over MCP.
+
+    [bold]Examples[/bold]
+
+    fusion-graph mcp
+    fusion-graph mcp --preset budget --max-cost 0.50
+    fusion-graph mcp --http --port 8485
+    """
+    from fusion_graph.cli.serve import split
+
+    options = {
+        "presets": split(preset),
+        "models": (),
+        "max_tool_calls": max_tool_calls,
+        "max_tokens": max_tokens,
+        "max_cost": max_cost,
+        "max_runs": max_runs,
+    }
+    if http:
+        return lambda: serve_http(Address(host, port, without_key), options)
+    return lambda: serve_streams(options)

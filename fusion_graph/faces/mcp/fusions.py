@@ -1,0 +1,201 @@
+"""What the server does: ask a panel and tell its progress, hand out results and reports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from fusion_graph.errors import ApiError, FusionError
+from fusion_graph.faces.mcp import resources, result, tools
+from fusion_graph.faces.mcp._sdk import INVALID_PARAMS, RESOURCE_NOT_FOUND, Caller, Refused, Told
+from fusion_graph.faces.mcp.cancellations import Cancellations
+from fusion_graph.faces.mcp.progress import Standing
+from fusion_graph.faces.mcp.tasks import Task, Tasks
+from fusion_graph.faces.server._openai_errors import api_error
+from fusion_graph.faces.server.limits import Limits
+from fusion_graph.faces.server.offer import Offer
+from fusion_graph.faces.server.runs import Runs
+from fusion_graph.faces.server.wanted import Wanted, wanted
+
+LOOK_SECONDS = 0.5
+"""How often a call looks what its run is doing: what changes is told as soon."""
+
+TELL_SECONDS = 4.0
+"""Longest a call says nothing. opencode's limit of 60 s begins anew with each word."""
+
+
+class Fusions:
+    """The handlers of a client's requests.
+
+    Args:
+        runs: Where the runs are kept.
+        limits: What requests may ask for.
+        cancellations: Tells which calls were cut by the client's own limit.
+    """
+
+    def __init__(self, runs: Runs, limits: Limits, cancellations: Cancellations) -> None:
+        self._limits = limits
+        self._offer = Offer(limits.presets)
+        self._cancellations = cancellations
+        self._tasks = Tasks(runs, cancellations)
+
+    async def tools(self) -> list[Told]:
+        """List the tools, with the presets that can work here."""
+        presets, chosen = await asyncio.to_thread(self._presets)
+        return tools.listed(presets, chosen)
+
+    async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Told:
+        """Call a tool; what goes wrong in it is a result that says so.
+
+        Raises:
+            Refused: There is no such tool.
+        """
+        if name not in tools.ARGUMENTS:
+            known = ", ".join(tools.ARGUMENTS)
+            raise Refused(INVALID_PARAMS, f"There is no tool {name[:60]!r}. Tools: {known}.")
+        try:
+            given = tools.checked(name, arguments)
+            row = _Row(caller)
+            if name in ("fusion", "fusion_start"):
+                asked = await self._prepared(given, row)
+                return await (self._ask if name == "fusion" else self._start)(asked, row)
+            task = self._task(given["task"])
+            if name == "fusion_cancel":
+                return await self._cancel(task)
+            return await self._fetch(task, given.get("wait_seconds", tools.WAIT_SECONDS), row)
+        except FusionError as error:
+            return result.failed(api_error(error))
+
+    async def resources(self) -> list[Told]:
+        """List the newest reports."""
+        return resources.listed(self._tasks.latest())
+
+    async def templates(self) -> list[Told]:
+        """List how reports' addresses are made."""
+        return resources.templates()
+
+    async def read(self, uri: str) -> Told:
+        """Read a report.
+
+        Raises:
+            Refused: There is none at that address.
+        """
+        if (named := resources.parsed(uri)) is None:
+            said = f"{uri[:200]!r} is no resource here. Reports are fusion://reports/TASK."
+            raise Refused(RESOURCE_NOT_FOUND, said)
+        task = self._tasks.get(named[0])
+        if task is None or task.run.report is None:
+            how = "no task of that id is remembered" if task is None else task.run.status
+            raise Refused(RESOURCE_NOT_FOUND, f"{uri} holds no report: {how}.")
+        return await resources.content(task, named[1], uri)
+
+    async def _prepared(self, given: Mapping[str, Any], row: _Row) -> Wanted:
+        """Check what is asked for; the first time this waits for imports, and says so."""
+        checking = asyncio.create_task(asyncio.to_thread(self._wanted, given))
+        while not (await asyncio.wait({checking}, timeout=TELL_SECONDS))[0]:
+            await row.tell(0, "preparing the panel")
+        return await checking
+
+    async def _ask(self, asked: Wanted, row: _Row) -> Told:
+        task, joined = self._tasks.begin(asked)
+        with task.attended():
+            try:
+                await row.follow(task)
+            except asyncio.CancelledError:
+                if not self._cancellations.was_cut(row.call):
+                    task.give_up()
+                raise
+        task.read_by(row.call)
+        return result.finished(task, joined)
+
+    async def _start(self, asked: Wanted, _row: _Row) -> Told:
+        task, joined = self._tasks.begin(asked)
+        task.kept = True
+        with suppress(TimeoutError):
+            # A run that cannot begin says so at once.
+            async with asyncio.timeout(LOOK_SECONDS):
+                await task.run.begun()
+        if task.run.failure is not None:
+            return result.failed(task.run.failure, task)
+        return result.at_work(task, _line(task), joined)
+
+    async def _fetch(self, task: Task, wait: float, row: _Row) -> Told:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await row.follow(task)
+        if task.run.running:
+            return result.at_work(task, _line(task))
+        task.read_by(row.call)
+        return result.finished(task)
+
+    async def _cancel(self, task: Task) -> Told:
+        was_running = task.run.running
+        task.run.stop()
+        await task.run.ended()
+        return result.stopped(task, was_running)
+
+    def _task(self, id: str) -> Task:
+        if (task := self._tasks.get(id)) is None:
+            said = f"No task {id[:60]!r} is remembered: it was never started, or is too old."
+            raise ApiError(404, said, "task_not_found", param="task")
+        return task
+
+    def _wanted(self, given: Mapping[str, Any]) -> Wanted:
+        import_graph()  # here and not in the loop, which would wait for it
+        return wanted(given["question"], given.get("preset"), {}, self._offer, self._limits)
+
+    def _presets(self) -> tuple[dict[str, str], str]:
+        """The presets that can work here with their descriptions, and which one is usual."""
+        told = self._offer.working()
+        presets = {model["id"].partition("/")[2]: model["description"] for model in told}
+        chosen = self._offer.chosen().name
+        return presets, chosen if chosen in presets else next(iter(presets), chosen)
+
+
+class _Row:
+    """The row on which a client shows what a call is doing.
+
+    Args:
+        caller: Who waits for the call.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        self.call = caller.key
+        self._tell = caller.tell
+        self._progress = 0.0
+
+    async def tell(self, seconds: float, words: str) -> None:
+        """Send progress: the seconds so far, as a number that rises each time."""
+        self._progress = round(max(self._progress + 0.001, seconds), 3)
+        await self._tell(self._progress, words)
+
+    async def follow(self, task: Task) -> None:
+        """Tell what a task does, until it has ended."""
+        loop = asyncio.get_running_loop()
+        standing, seen, said, last = Standing(), 0, "", 0.0
+        while task.run.running:
+            for event in task.run.events[seen:]:
+                standing.take(event)
+                seen += 1
+            words = standing.line(0, task.id)
+            if words != said or loop.time() - last >= TELL_SECONDS:
+                await self.tell(task.run.seconds, standing.line(task.run.seconds, task.id))
+                said, last = words, loop.time()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await task.run.ended()
+
+
+def import_graph() -> None:
+    """Import what a run needs: two seconds of a processor, the first time."""
+    import fusion_graph.graph
+    import fusion_graph.models.openai_protocol  # noqa: F401
+
+
+def _line(task: Task) -> str:
+    standing = Standing()
+    for event in list(task.run.events):
+        standing.take(event)
+    return standing.line(task.run.seconds, task.id)

@@ -1,0 +1,119 @@
+"""Tasks: runs under the names that clients know them by, and who waits for each.
+
+A request that is asked again while its run is at work, or before anybody has read its result,
+joins that run: nothing is paid twice. Who asks again after reading wants a new answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fusion_graph.faces.mcp.cancellations import CallKey, Cancellations
+from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.wanted import Wanted
+
+ID_CHARACTERS = 12
+"""Of a run's id, what names its task: models copy it by hand, and nobody guesses 48 bits."""
+
+
+@dataclass
+class Task:
+    """A run, and what is known of those who asked for it.
+
+    Attributes:
+        id: Names it in tools and addresses.
+        run: The fusion.
+        wanted: What was asked for.
+        kept: Whether it goes on when nobody waits for it: somebody means to fetch it.
+    """
+
+    id: str
+    run: Run
+    wanted: Wanted
+    kept: bool = False
+    _callers: int = 0
+    _readers: set[CallKey] = field(default_factory=set)
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Count a caller that waits for it."""
+        self._callers += 1
+        try:
+            yield
+        finally:
+            self._callers -= 1
+
+    def give_up(self) -> None:
+        """Stop the run, now that a caller does not want it, unless others do."""
+        if self._callers <= 1 and not self.kept:
+            self.run.stop()
+
+    def read_by(self, call: CallKey) -> None:
+        """Note that a call is given its result."""
+        self._readers.add(call)
+
+    def was_read(self, cancellations: Cancellations) -> bool:
+        """Tell whether its result has reached somebody: a call cut meanwhile got nothing."""
+        return any(not cancellations.was_cut(call) for call in self._readers)
+
+
+class Tasks:
+    """The tasks of a server, over its runs.
+
+    Args:
+        runs: Where the runs are kept, and forgotten.
+        cancellations: Tells which calls were cut.
+    """
+
+    def __init__(self, runs: Runs, cancellations: Cancellations) -> None:
+        self._runs = runs
+        self._cancellations = cancellations
+        self._tasks: dict[str, Task] = {}
+
+    def get(self, id: str) -> Task | None:
+        """The task of that id, if its run is remembered."""
+        self._forget()
+        return self._tasks.get(id)
+
+    def latest(self) -> list[Task]:
+        """All tasks, the newest first."""
+        self._forget()
+        return list(reversed(self._tasks.values()))
+
+    def begin(self, wanted: Wanted) -> tuple[Task, bool]:
+        """Start a run, or join the one that does this already.
+
+        Args:
+            wanted: What is asked for.
+
+        Returns:
+            The task, and whether it was there.
+
+        Raises:
+            TooManyRuns: No more may be at work.
+        """
+        for task in self.latest():
+            if task.wanted == wanted and self._joinable(task):
+                return task, True
+        run = self._runs.start(
+            [("user", wanted.question)],
+            wanted.context,
+            model=wanted.model,
+            question=wanted.question,
+        )
+        task = Task(run.id[:ID_CHARACTERS], run, wanted)
+        self._tasks[task.id] = task
+        return task, False
+
+    def _joinable(self, task: Task) -> bool:
+        if task.run.running:
+            return True
+        answered = task.run.status in ("ok", "degraded")
+        return answered and not task.was_read(self._cancellations)
+
+    def _forget(self) -> None:
+        gone = [id for id, task in self._tasks.items() if self._runs.get(task.run.id) is None]
+        for id in gone:
+            del self._tasks[id]

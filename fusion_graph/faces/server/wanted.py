@@ -1,0 +1,68 @@
+"""What a request wants a run to do: a question and a preset, checked before anything is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_graph.errors import ApiError, MissingKey
+from fusion_graph.faces.server.limits import Limits, run_context
+from fusion_graph.faces.server.offer import PREFIX, Offer
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run as it was asked for; two that are equal are the same request.
+
+    Attributes:
+        question: What is asked.
+        model: The preset as a model, `fusion/NAME`.
+        context: The run's configuration, as `FusionConfig` fields.
+    """
+
+    question: str
+    model: str
+    context: Mapping[str, Any]
+
+
+def wanted(
+    question: str, preset: str | None, fusion: Mapping[str, Any], offer: Offer, limits: Limits
+) -> Wanted:
+    """What a request wants, tried out: keys, packages and servers are there.
+
+    May take a second when something holds a local server's port without answering.
+
+    Args:
+        question: What is asked.
+        preset: A preset's name; None for the one that suits this machine.
+        fusion: Further settings.
+        offer: The presets on offer.
+        limits: The owner's limits.
+
+    Raises:
+        ApiError: The preset is not on offer, a setting is not allowed, or a key is missing.
+        ConfigurationError: The preset cannot work here.
+    """
+    from fusion_graph.nodes.fan_out import check
+    from fusion_graph.run.settings import GraphConfig
+
+    name = preset if preset is not None else offer.chosen().name
+    ref, found = offer.find(f"{PREFIX}{name}", "fusion.preset")
+    context = {**run_context(fusion, {}, found, limits), "preset": ref}
+    given = GraphConfig(None)
+    settings, _ = given.begin(context)
+    try:
+        check(settings, given)
+    except MissingKey as error:
+        said = missing_key_told(error)
+        raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
+    return Wanted(question, f"{PREFIX}{name}", context)
+
+
+def missing_key_told(error: MissingKey) -> str:
+    """Word a missing key for who uses a server: who runs it can mend it."""
+    return (
+        f"{error.problem} Set it in the server's environment and start the server again, or "
+        "choose another preset."
+    )
