@@ -1,0 +1,134 @@
+"""The server over streamable HTTP: who gets in, and that a call there fares as over stdio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.commands import start
+from tests.mcp.client import HANDSHAKE, PATIENCE, TIMED_OUT
+from tests.scripted_models.client import Scope
+
+Offer = Callable[..., str]
+
+ACCEPTED = {"accept": "application/json, text/event-stream"}
+
+
+@contextmanager
+def serving(config: Path, **environment: str) -> Iterator[str]:
+    """A server on a free port; yields its URL."""
+    variables = {"FUSION_GRAPH_CONFIG_DIR": str(config), **environment}
+    process = start("mcp", "--http", "--port", "0", environment=variables)
+    try:
+        said = process.says("Ctrl-C stops it")
+        assert " listens on " in said, said
+        yield said.split(" listens on ")[1].split(" ")[0]
+        assert "Traceback" not in process.err
+    finally:
+        process.kill()
+
+
+def post(http: httpx2.Client, url: str, message: Any, **headers: str) -> httpx2.Response:
+    return http.post(url, json=message, headers={**ACCEPTED, **headers})
+
+
+def message_in(response: httpx2.Response) -> Any:
+    """The last message of a reply, which may be a stream."""
+    if response.headers["content-type"].startswith("application/json"):
+        return response.json()
+    lines = [line for line in response.text.splitlines() if line.startswith("data: {")]
+    return json.loads(lines[-1].removeprefix("data: "))
+
+
+class Session:
+    """A session, opened."""
+
+    def __init__(self, http: httpx2.Client, url: str) -> None:
+        self._http, self._url = http, url
+        opened = self.send({"id": 0, "method": "initialize", "params": HANDSHAKE})
+        self._headers = {"mcp-session-id": opened.headers["mcp-session-id"]}
+        self.send({"method": "notifications/initialized"})
+
+    def send(self, message: dict[str, Any]) -> httpx2.Response:
+        headers = getattr(self, "_headers", {})
+        return post(self._http, self._url, {"jsonrpc": "2.0", **message}, **headers)
+
+    def fusion(self, id: int, **arguments: str) -> httpx2.Response:
+        params = {"name": "fusion", "arguments": arguments, "_meta": {"progressToken": id}}
+        return self.send({"id": id, "method": "tools/call", "params": params})
+
+
+@pytest.fixture
+def http() -> Iterator[httpx2.Client]:
+    with httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as client:
+        yield client
+
+
+async def test_the_official_client_asks_a_panel(tmp_path: Path, offer: Offer) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    preset = offer(tmp_path)
+    with serving(tmp_path) as url:
+        async with (
+            streamable_http_client(url) as streams,
+            ClientSession(streams[0], streams[1]) as session,
+        ):
+            await session.initialize()
+            asked: Any = {"question": "How wet?", "preset": preset}
+            result = await session.call_tool("fusion", asked)
+    data = result.model_dump(mode="json", by_alias=True)["structuredContent"]
+    assert data["answer"] == "The final answer of the writer."
+
+
+def test_a_cut_call_is_joined_from_another_session_and_a_cancelled_one_stops(
+    tmp_path: Path, offer: Offer, models: Scope, http: httpx2.Client
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    preset = offer(tmp_path)
+    models.script("b", {"text": "Late.", "delay": 2.0, "cost": 0.001})
+    with serving(tmp_path) as url, ThreadPoolExecutor() as threads:
+        session = Session(http, url)
+        cut = threads.submit(session.fusion, 1, question="How wet?", preset=preset)
+        models.calls("b", arrived=1)
+        given_up = {"requestId": 1, "reason": TIMED_OUT}
+        session.send({"method": "notifications/cancelled", "params": given_up})
+        cut.result()
+        joined = message_in(Session(http, url).fusion(1, question="How wet?", preset=preset))
+        assert "was joined" in joined["result"]["content"][0]["text"]
+        assert len(models.calls("b")) == 1
+
+        models.script("b", {"hang": True})
+        aborted = threads.submit(session.fusion, 2, question="How dry?", preset=preset)
+        models.calls("b", arrived=2)
+        session.send({"method": "notifications/cancelled", "params": {"requestId": 2}})
+        assert models.calls("b", ended=2)[1].disconnected
+        aborted.result()
+
+
+def test_strangers_stay_outside(tmp_path: Path, http: httpx2.Client) -> None:
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HANDSHAKE}
+    with serving(tmp_path) as url:
+        assert post(http, url, hello).status_code == 200
+        assert post(http, url, hello, host="evil.example").status_code == 403
+        assert post(http, url, hello, origin="https://evil.example").status_code == 403
+        inside = post(http, url, hello, **{"x-fusion-depth": "1"})
+        assert inside.json()["error"]["code"] == "fusion_recursion"
+        assert http.get(url.removesuffix("/mcp") + "/").status_code == 404
+        assert post(http, url, hello, **{"mcp-session-id": "made-up"}).status_code == 404
+
+
+def test_with_a_key_callers_give_it(tmp_path: Path, http: httpx2.Client) -> None:
+    hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HANDSHAKE}
+    with serving(tmp_path, FUSION_API_KEY="k" * 20) as url:
+        refused = post(http, url, hello)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
+        assert post(http, url, hello, authorization="Bearer wrong").status_code == 401
+        assert post(http, url, hello, authorization=f"Bearer {'k' * 20}").status_code == 200
