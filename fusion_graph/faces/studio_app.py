@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.util import find_spec
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fusion_graph.faces.server.app import create_app
+from fusion_graph.faces.server.settings import ServerSettings
 
 ORIGINS_VARIABLE = "CORS_ALLOW_ORIGINS"
 """LangGraph's own variable: further origins that may ask, with commas between; `*` for all."""
@@ -51,6 +53,13 @@ class KnownPages:
         return bool(_WELCOME.fullmatch(origin) or self._further & {origin, "*"})
 
 
-app = create_app(alone=False)
+_settings = ServerSettings.from_environment()
+
+app = create_app(_settings, alone=False)
+if find_spec("mcp") is not None:
+    # Before LangGraph's own `/mcp`, whose result is the Python repr of a graph's whole state.
+    from fusion_graph.faces.mcp.http import attach
+
+    attach(app, _settings, app.state.runs)
 app.add_middleware(KnownPages, origins=os.environ.get(ORIGINS_VARIABLE, ""))
-"""The OpenAI-compatible endpoint, at `/v1`; the gate stands before LangGraph's own API too."""
+"""OpenAI's API at `/v1` and MCP at `/mcp`; the gate stands before LangGraph's own API too."""

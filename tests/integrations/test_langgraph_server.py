@@ -544,3 +544,22 @@ def test_studio_and_pages_of_this_machine_are_welcome(server, origin):
 @pytest.mark.slow
 def test_the_example_edits_the_analysis_and_judges_again(server):
     run_page("docs/how-to/studio.md", port_2024=server)
+
+
+# Its MCP server
+
+
+async def test_an_mcp_client_gets_the_answer_and_no_repr_of_the_state(server: str) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamable_http_client
+
+    async with (
+        streamable_http_client(f"{server}/mcp") as streams,
+        ClientSession(streams[0], streams[1]) as session,
+    ):
+        await session.initialize()
+        asked: Any = {"question": "What is self-fusion?", "preset": "offline"}
+        result = await session.call_tool("fusion", asked)
+    told = result.model_dump(mode="json", by_alias=True)
+    assert told["content"][0]["text"].startswith("Self-fusion is a panel in which")
+    assert told["structuredContent"]["status"] == "ok"

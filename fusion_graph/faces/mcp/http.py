@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -35,31 +36,49 @@ def create_mcp_app(settings: ServerSettings, runs: Runs) -> Starlette:
         settings: Key and limits.
         runs: Where its runs are kept.
     """
+
+    async def nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
+        said = f"There is nothing at {scope['path'][:200]!r}. The MCP server is at {PATH}."
+        raise ApiError(404, said, "not_found")
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await runs.close()
+
+    app = Starlette(lifespan=lifespan)
+    attach(app, settings, runs)
+    nowhere = Guard(nothing_here, settings)
+    app.router.routes.append(Route("/{path:path}", nowhere))
+    app.router.redirect_slashes = False
+    app.router.default = nowhere
+    return app
+
+
+def attach(app: Starlette, settings: ServerSettings, runs: Runs) -> None:
+    """Put the MCP server onto an app, at `PATH`.
+
+    Args:
+        app: Gets the route, and what has to run beside it.
+        settings: Key and limits.
+        runs: Where its runs are kept.
+    """
     cancellations = Cancellations()
     server = create_server(Fusions(runs, settings.limits, cancellations))
     manager = create_session_manager(server)
+    before = app.router.lifespan_context
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         refuse_depth(Request(scope))
         await manager.handle_request(scope, receive, send)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with manager.run():
-            yield
-            await runs.close()
+    async def lifespan(app: Starlette) -> AsyncIterator[Any]:
+        async with before(app) as state, manager.run():
+            yield state
 
-    async def nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
-        said = f"There is nothing at {scope['path'][:200]!r}. The MCP server is at {PATH}."
-        raise ApiError(404, said, "not_found")
-
-    nowhere = Guard(nothing_here, settings)
-    heard = Guard(Peek(answer, cancellations), settings)
-    routes = [Route(PATH, heard), Route("/{path:path}", nowhere)]
-    app = Starlette(routes=routes, lifespan=lifespan)
-    app.router.redirect_slashes = False
-    app.router.default = nowhere
-    return app
+    app.router.lifespan_context = lifespan
+    app.router.routes.append(Route(PATH, Guard(Peek(answer, cancellations), settings)))
 
 
 class Peek:
