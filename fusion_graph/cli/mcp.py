@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,6 +41,7 @@ def serve_streams(options: Mapping[str, Any]) -> int:
         ConfigurationError: The extra is missing, or an option is wrong.
     """
     _need_packages()
+    _forget_placeholders()
     if sys.stdin is None or not _is_open(0) or not _is_open(1):
         raise ConfigurationError(
             "`mcp` talks to its client over standard input and output, and one of them is closed.",
@@ -124,8 +126,6 @@ def _need_packages() -> None:
 
 
 def _is_open(descriptor: int) -> bool:
-    import os
-
     try:
         os.fstat(descriptor)
     except OSError:
@@ -133,11 +133,40 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-_OVER_HTTP, _ALLOWED = "Over HTTP", "What calls may ask for"
+def _forget_placeholders() -> None:
+    """Drop variables that the client passed unexpanded: a name is no key."""
+    from fusion_graph.faces.mcp.clients import placeholders
+
+    for name in placeholders(os.environ):
+        del os.environ[name]
+        complain(f"warning: the client passed {name} without a value: it is not set there.")
+
+
+_INTO, _OVER_HTTP, _ALLOWED = "Into a client", "Over HTTP", "What calls may ask for"
 
 
 @app.command("mcp")
 def _mcp(
+    install: Annotated[
+        str | None,
+        typer.Option(
+            "--install",
+            metavar="CLIENT",
+            rich_help_panel=_INTO,
+            help="Write the server into claude-code, codex, opencode, gemini or cursor, after "
+            "saying what is written. Other options given here go with it.",
+        ),
+    ] = None,
+    print_only: Annotated[
+        bool,
+        typer.Option(
+            "--print", rich_help_panel=_INTO, help="With --install: show it, write nothing."
+        ),
+    ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", "-y", rich_help_panel=_INTO, help="With --install: do not ask."),
+    ] = False,
     http: Annotated[
         bool,
         typer.Option(
@@ -231,20 +260,26 @@ def _mcp(
 
     [bold]Examples[/bold]
 
-    fusion-graph mcp
+    fusion-graph mcp --install codex
     fusion-graph mcp --preset budget --max-cost 0.50
     fusion-graph mcp --http --port 8485
     """
     from fusion_graph.cli.serve import split
 
-    options = {
-        "presets": split(preset),
-        "models": (),
+    numbers = {
         "max_tool_calls": max_tool_calls,
         "max_tokens": max_tokens,
         "max_cost": max_cost,
         "max_runs": max_runs,
     }
+    if install is not None:
+        from fusion_graph.cli.mcp_install import install as install_into
+
+        given = {"preset": split(preset), **numbers}
+        return lambda: install_into(install, given, print_only=print_only, yes=yes)
+    if print_only or yes:
+        raise typer.BadParameter("--print and --yes go with --install")
+    options = {"presets": split(preset), "models": (), **numbers}
     if http:
         return lambda: serve_http(Address(host, port, without_key), options)
     return lambda: serve_streams(options)
