@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import IO, Any
@@ -35,10 +35,16 @@ _PRELOADED = [
     "fusion_graph.evals.output",
     "fusion_graph.evals.expected_cost",
     "fusion_graph.graph",
+    "fusion_graph.cli.mcp",
+    "fusion_graph.faces.mcp.http",
+    "fusion_graph.faces.mcp.serving",
     "fusion_graph.faces.server.app",
     "fusion_graph.offline._chat",
     "fusion_graph.models.openai_protocol",
     "langgraph.checkpoint.sqlite.aio",
+    "mcp.server.lowlevel",
+    "mcp.server.stdio",
+    "mcp.server.streamable_http_manager",
     "genai_prices",
     "uvicorn",
 ]
@@ -57,20 +63,22 @@ class Started:
     """A command under way.
 
     args: what follows `fusion-graph`.
-    stdin: what it reads.
+    stdin: what it reads; None to `tell` it things while it runs.
     out: a file that takes its standard output; by default it writes to a pipe, and what comes out
         there is part of the result.
     environment: variables besides those of this process.
     terminal: path of a terminal, which takes the place of all three streams.
+    hear: called with each piece of its standard output, in a thread.
     """
 
     def __init__(
         self,
         args: tuple[str, ...],
-        stdin: str = "",
+        stdin: str | None = "",
         out: IO[Any] | None = None,
         environment: Mapping[str, str] = MappingProxyType({}),
         terminal: str | None = None,
+        hear: Callable[[bytes], None] | None = None,
     ) -> None:
         context = multiprocessing.get_context("forkserver" if FORKS else "spawn")
         pipes = [context.Pipe(duplex=False) for _ in range(3)]
@@ -88,8 +96,10 @@ class Started:
         self._process.start()
         for connection in given.streams:
             connection.close()
-        _write(pipes[0][1], stdin)
-        self._out, self._err = (_Output(pipe[0]) for pipe in pipes[1:])
+        self._in = pipes[0][1]
+        if stdin is not None:
+            _write(self._in, stdin)
+        self._out, self._err = _Output(pipes[1][0], hear), _Output(pipes[2][0])
 
     @property
     def running(self) -> bool:
@@ -105,6 +115,16 @@ class Started:
         """What it has written to standard error once these words are there, or once it ended."""
         return self._err.wait_for(words)
 
+    def tell(self, data: bytes) -> None:
+        """Write to its standard input."""
+        while data:
+            data = data[os.write(self._in.fileno(), data) :]
+
+    def hang_up(self) -> None:
+        """Close its standard input."""
+        if not self._in.closed:
+            self._in.close()
+
     def signal(self, number: int) -> None:
         """Send it a signal."""
         assert self._process.pid is not None
@@ -113,6 +133,7 @@ class Started:
     def kill(self) -> Ended:
         """Kill it with SIGKILL, if it has not ended."""
         self._process.kill()
+        self.hang_up()
         return self.wait()
 
     def wait(self) -> Ended:
@@ -184,8 +205,9 @@ def _write(connection: Any, text: str) -> None:
 class _Output:
     """What comes out of a process, read as it comes, so that it never waits to be read."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, hear: Callable[[bytes], None] | None = None) -> None:
         self._connection, self._data, self._ended = connection, b"", False
+        self._hear = hear or (lambda _: None)
         self._more = threading.Condition()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -195,6 +217,8 @@ class _Output:
             with self._more:
                 self._data += piece
                 self._more.notify_all()
+            self._hear(piece)
+        self._hear(b"")
         with self._more:
             self._ended = True
             self._more.notify_all()

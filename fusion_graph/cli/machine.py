@@ -13,9 +13,9 @@ from typing import Any
 
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.exits import ANSWERED, WRONG_USAGE, leave
-from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
 from fusion_graph.cli.members import first_broken, prospects
 from fusion_graph.config import ResolvedConfig
+from fusion_graph.config.keys import KEY_OF_PROVIDER, SEARCH_KEYS, is_set, keys_of
 from fusion_graph.config.presets import Choice, Preset, choose, load, user_folder
 from fusion_graph.config.presets.servers import USUAL, find_servers
 from fusion_graph.errors import ConfigurationError

@@ -90,7 +90,7 @@ def _given(options: Mapping[str, Any]) -> list[str]:
 
 def _variables() -> list[str]:
     """The variables that are set here and matter to a run, by name."""
-    from fusion_graph.cli.keys import KEY_OF_PROVIDER, SEARCH_KEYS
+    from fusion_graph.config.keys import KEY_OF_PROVIDER, SEARCH_KEYS
 
     names = dict.fromkeys([*KEY_OF_PROVIDER.values(), *SEARCH_KEYS, *FURTHER_VARIABLES])
     return [name for name in names if name and os.environ.get(name)]

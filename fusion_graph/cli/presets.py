@@ -97,7 +97,7 @@ def toml_text(preset: Preset) -> str:
 
 
 def _row(name: str) -> tuple[str, Text, Text]:
-    from fusion_graph.cli.keys import is_set
+    from fusion_graph.config.keys import is_set
     from fusion_graph.config.presets import load
 
     try:
@@ -125,14 +125,14 @@ def _stack(preset: Preset) -> list[str]:
 
 
 def _keys(preset: Preset) -> list[str]:
-    from fusion_graph.cli.keys import keys_of
+    from fusion_graph.config.keys import keys_of
 
     own = [candidate.key for candidate in preset.candidates]
     return list(dict.fromkeys([*own, *keys_of(preset.fields)]))
 
 
 def _state(key: str) -> str:
-    from fusion_graph.cli.keys import is_set
+    from fusion_graph.config.keys import is_set
 
     return "set" if is_set(key) else "not set"
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+
+from tests.commands import COMMAND, Ended, Started
 
 PATIENCE = 120
 """Seconds until a wait counts as a failure; nothing takes a tenth of it when it works."""
@@ -28,19 +30,21 @@ HANDSHAKE = {
 Message = dict[str, Any]
 
 
-def environment(config: Path | None, variables: Mapping[str, str]) -> dict[str, str]:
-    """A server's environment: no key and no model server of the machine's owner."""
-    found = dict.fromkeys(
-        ("OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST", "VLLM_HOST"), "127.0.0.1:9"
-    )
-    paths = [os.environ.get("PYTHONPATH", ""), str(ROOT), str(ROOT / "tools")]
+def environment(config: Path | None = None, **variables: str) -> dict[str, str]:
+    """What a server's environment has besides: no key and no model server of the machine's owner.
+
+    config: its FUSION_GRAPH_CONFIG_DIR.
+    variables: FIRST_PATH goes before its other import paths.
+    """
+    hosts = ("OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST", "VLLM_HOST")
+    found = dict.fromkeys(hosts, "127.0.0.1:9")
+    found |= {name: "" for name in os.environ if name.endswith("_API_KEY")}
+    first = variables.pop("FIRST_PATH", "")
+    paths = [first, os.environ.get("PYTHONPATH", ""), str(ROOT), str(ROOT / "tools")]
     found["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     if config is not None:
         found["FUSION_GRAPH_CONFIG_DIR"] = str(config)
-    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    if first := variables.get("FIRST_PATH"):
-        found["PYTHONPATH"] = os.pathsep.join([first, found["PYTHONPATH"]])
-    return {**kept, **found, **variables}
+    return {**found, **variables}
 
 
 class Client:
@@ -48,26 +52,19 @@ class Client:
 
     options: what follows `fusion-graph mcp`.
     config: the server's FUSION_GRAPH_CONFIG_DIR.
-    variables: of its environment; FIRST_PATH goes before its other import paths.
+    variables: of its environment. With FIRST_PATH it is an interpreter of its own, which looks
+        there before everywhere else.
     """
 
     def __init__(self, *options: str, config: Path | None = None, **variables: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "fusion_graph", "mcp", *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(config, variables),
-        )
         self.config = config
-        self.lines: list[bytes] = []
         self.messages: list[Message] = []
-        self._err = b""
+        self._rest = b""
         self._ended = False
         self._id = 0
         self._more = threading.Condition()
-        for read in (self._read, self._read_err):
-            threading.Thread(target=read, daemon=True).start()
+        begin = Interpreter if "FIRST_PATH" in variables else _forked
+        self.process = begin(("mcp", *options), environment(config, **variables), self._hear)
 
     def open(self) -> Self:
         """Shake hands."""
@@ -102,9 +99,7 @@ class Client:
     def send(self, message: Any) -> None:
         """Send anything as a line of JSON; bytes as they are."""
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
-        assert self.process.stdin is not None
-        self.process.stdin.write(data + b"\n")
-        self.process.stdin.flush()
+        self.process.tell(data + b"\n")
 
     def response(self, id: int | str | None) -> Message:
         """The response to a request, an error too."""
@@ -140,46 +135,91 @@ class Client:
     @property
     def err(self) -> str:
         """What the server has written to standard error so far."""
-        return self._err.decode(errors="replace")
+        return self.process.err
 
     def leave(self) -> int:
         """Close the server's standard input, and wait for its end; returns its exit code."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        return self.process.wait(PATIENCE)
-
-    def close(self) -> None:
-        """End the server."""
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert stream is not None
-            try:
-                stream.close()
-            except OSError:  # unsent lines of a server that has gone
-                continue
+        self.process.hang_up()
+        return self.process.wait().code
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.process.kill()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self._more:
-                self.lines.append(line)
-                self.messages.append(json.loads(line))
-                self._more.notify_all()
+    def _hear(self, piece: bytes) -> None:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
         with self._more:
-            self._ended = True
+            self.messages += [json.loads(line) for line in lines]
+            self._ended = not piece
             self._more.notify_all()
 
-    def _read_err(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._err += line
+
+def _forked(
+    args: tuple[str, ...], variables: dict[str, str], hear: Callable[[bytes], None]
+) -> Started:
+    return Started(args, None, environment=variables, hear=hear)
+
+
+class Interpreter:
+    """A command in an interpreter of its own, for what has to be imported from elsewhere."""
+
+    def __init__(
+        self, args: tuple[str, ...], variables: dict[str, str], hear: Callable[[bytes], None]
+    ) -> None:
+        self._hear = hear
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [*COMMAND, *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, **variables},
+        )
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def err(self) -> str:
+        """What it has written to standard error so far."""
+        return os.pread(self._log.fileno(), 1_000_000, 0).decode(errors="replace")
+
+    def tell(self, data: bytes) -> None:
+        """Write to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def hang_up(self) -> None:
+        """Close its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self) -> Ended:
+        """Wait for its end."""
+        code = self._process.wait(PATIENCE)
+        self._thread.join(PATIENCE)
+        return Ended(code, "", self.err)
+
+    def kill(self) -> Ended:
+        """Kill it, if it has not ended."""
+        self._process.kill()
+        self.hang_up()
+        ended = self.wait()
+        self._log.close()
+        return ended
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            while piece := os.read(stdout.fileno(), 65536):
+                self._hear(piece)
+        self._hear(b"")
 
 
 def _tells(message: Message, id: int) -> bool:

@@ -32,7 +32,7 @@ def test_nothing_heavy_is_imported_before_the_handshake_can_be_answered() -> Non
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=environment(None, {}),
+        env={**os.environ, **environment()},
         capture_output=True,
         text=True,
         check=True,
@@ -57,7 +57,7 @@ def test_what_a_library_prints_misses_the_wire() -> None:
     done = subprocess.run(
         [sys.executable, "-u", "-c", script],
         input=json.dumps(ping).encode(),
-        env=environment(None, {}),
+        env={**os.environ, **environment()},
         capture_output=True,
         timeout=PATIENCE,
     )
@@ -127,8 +127,8 @@ def test_its_runs_end_with_it(end: str, tmp_path: Path, offer: Offer, models: Sc
         if end == "stdin":
             code = client.leave()
         else:
-            client.process.send_signal(signal.SIGTERM)
-            code = client.process.wait(PATIENCE)
+            client.process.signal(signal.SIGTERM)
+            code = client.process.wait().code
         assert code == 0
         assert "Traceback" not in client.err
     assert [call.disconnected for call in models.calls("b", ended=2)] == [True, True]
@@ -171,7 +171,7 @@ def test_what_cannot_be_served_is_said_in_a_line() -> None:
         assert words in ended.err
         assert "Traceback" not in ended.err
     with Client("--preset", "nothing") as client:
-        assert client.process.wait(PATIENCE) == 2
+        assert client.process.wait().code == 2
         assert "no preset 'nothing'" in client.err
 
 
@@ -182,7 +182,7 @@ async def test_the_official_client_is_served_by_both_majors(
     from mcp import ClientSession, StdioServerParameters
     from mcp.client.stdio import stdio_client
 
-    variables = {}
+    variables: dict[str, str] = {}
     if major == "other":
         if not (other := os.environ.get("FUSION_OTHER_MCP")):
             pytest.skip("FUSION_OTHER_MCP names no folder with mcp of another major")
@@ -197,7 +197,7 @@ async def test_the_official_client_is_served_by_both_majors(
     parameters = StdioServerParameters(
         command=sys.executable,
         args=["-W", "error", "-m", "fusion_graph", "mcp"],
-        env=environment(tmp_path, variables),
+        env={**os.environ, **environment(tmp_path, **variables)},
     )
     async with stdio_client(parameters) as streams, ClientSession(*streams) as session:
         await session.initialize()

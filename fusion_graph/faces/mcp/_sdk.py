@@ -12,32 +12,23 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Protocol
 
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp.about import INSTRUCTIONS, NAME, TITLE
 from fusion_graph.faces.mcp.cancellations import CallKey
 from fusion_graph.version import own_version
 
-RESOURCE_NOT_FOUND, INVALID_PARAMS = -32002, -32602
-"""Codes of the protocol's errors: MCP's own, and JSON-RPC's."""
+CODES = {"unknown_tool": -32602, "resource_not_found": -32002}
+"""The protocol's number for an `ApiError` that answers a request as a whole, by its code: that of
+JSON-RPC for wrong parameters, and one of MCP's own."""
+
+INTERNAL_ERROR = -32603
+"""JSON-RPC's number for everything else."""
 
 SESSION_HEADER = "mcp-session-id"
 """Names a session over HTTP."""
 
 Told = dict[str, Any]
 """Something of the protocol's as it goes over the wire."""
-
-
-class Refused(Exception):
-    """A request that is answered with an error of the protocol.
-
-    Args:
-        code: The error's code.
-        message: What is wrong, for people.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class Handlers(Protocol):
         """Call a tool.
 
         Raises:
-            Refused: There is no such tool.
+            ApiError: There is no such tool.
         """
 
     async def resources(self) -> list[Told]:
@@ -76,7 +67,7 @@ class Handlers(Protocol):
         """Read a resource.
 
         Raises:
-            Refused: There is none at that address.
+            ApiError: There is none at that address.
         """
 
 
@@ -176,8 +167,8 @@ def _first(handlers: Handlers) -> Any:
             context = server.request_context
             try:
                 answer = await make(asked.params, context, teller(context))
-            except Refused as refused:
-                error = types.ErrorData(code=refused.code, message=refused.message)
+            except ApiError as refused:
+                error = types.ErrorData(code=_number(refused), message=refused.message)
                 raise exceptions.McpError(error) from None
             return types.ServerResult(made.model_validate(answer))
 
@@ -207,8 +198,8 @@ def _second(handlers: Handlers) -> Any:
         async def handler(context: Any, params: Any) -> Any:
             try:
                 answer = await make(params, context, teller(context))
-            except Refused as refused:
-                raise exceptions.MCPError(refused.code, refused.message) from None
+            except ApiError as refused:
+                raise exceptions.MCPError(_number(refused), refused.message) from None
             return made.model_validate(answer)
 
         server.add_request_handler(method, getattr(types, params_type), handler)
@@ -216,6 +207,10 @@ def _second(handlers: Handlers) -> Any:
     for method, make in _answers(handlers).items():
         register(make, method, *_REQUESTS[method][1:])
     return server
+
+
+def _number(error: ApiError) -> int:
+    return CODES.get(error.code, INTERNAL_ERROR)
 
 
 def _key(context: Any) -> CallKey:

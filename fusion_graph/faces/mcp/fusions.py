@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from fusion_graph.errors import ApiError, FusionError
+from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp import resources, result, tools
-from fusion_graph.faces.mcp._sdk import INVALID_PARAMS, RESOURCE_NOT_FOUND, Caller, Refused, Told
+from fusion_graph.faces.mcp._sdk import Caller, Told
 from fusion_graph.faces.mcp.cancellations import Cancellations
 from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.mcp.tasks import Task, Tasks
@@ -24,6 +25,8 @@ LOOK_SECONDS = 0.5
 
 TELL_SECONDS = 4.0
 """Longest a call says nothing. opencode's limit of 60 s begins anew with each word."""
+
+_log = logging.getLogger("fusion_graph.server")
 
 
 class Fusions:
@@ -50,11 +53,12 @@ class Fusions:
         """Call a tool; what goes wrong in it is a result that says so.
 
         Raises:
-            Refused: There is no such tool.
+            ApiError: There is no such tool.
         """
         if name not in tools.ARGUMENTS:
             known = ", ".join(tools.ARGUMENTS)
-            raise Refused(INVALID_PARAMS, f"There is no tool {name[:60]!r}. Tools: {known}.")
+            said = f"There is no tool {name[:60]!r}. Tools: {known}."
+            raise ApiError(404, said, "unknown_tool")
         try:
             given = tools.checked(name, arguments)
             row = _Row(caller)
@@ -65,8 +69,12 @@ class Fusions:
             if name == "fusion_cancel":
                 return await self._cancel(task)
             return await self._fetch(task, given.get("wait_seconds", tools.WAIT_SECONDS), row)
-        except FusionError as error:
-            return result.failed(api_error(error))
+        except Exception as error:
+            told = api_error(error)
+            if told.code == "internal_error":
+                _log.error("%s: %s", name, type(error).__name__)
+                _log.debug("%s", name, exc_info=error)
+            return result.failed(told)
 
     async def resources(self) -> list[Told]:
         """List the newest reports."""
@@ -80,15 +88,15 @@ class Fusions:
         """Read a report.
 
         Raises:
-            Refused: There is none at that address.
+            ApiError: There is none at that address.
         """
         if (named := resources.parsed(uri)) is None:
             said = f"{uri[:200]!r} is no resource here. Reports are fusion://reports/TASK."
-            raise Refused(RESOURCE_NOT_FOUND, said)
+            raise ApiError(404, said, "resource_not_found")
         task = self._tasks.get(named[0])
         if task is None or task.run.report is None:
             how = "no task of that id is remembered" if task is None else task.run.status
-            raise Refused(RESOURCE_NOT_FOUND, f"{uri} holds no report: {how}.")
+            raise ApiError(404, f"{uri} holds no report: {how}.", "resource_not_found")
         return await resources.content(task, named[1], uri)
 
     async def _prepared(self, given: Mapping[str, Any], row: _Row) -> Wanted:
@@ -122,7 +130,7 @@ class Fusions:
         return result.at_work(task, _line(task), joined)
 
     async def _fetch(self, task: Task, wait: float, row: _Row) -> Told:
-        with suppress(TimeoutError):
+        with suppress(TimeoutError), task.attended():
             async with asyncio.timeout(wait):
                 await row.follow(task)
         if task.run.running:
@@ -148,8 +156,7 @@ class Fusions:
 
     def _presets(self) -> tuple[dict[str, str], str]:
         """The presets that can work here with their descriptions, and which one is usual."""
-        told = self._offer.working()
-        presets = {model["id"].partition("/")[2]: model["description"] for model in told}
+        presets = self._offer.likely()
         chosen = self._offer.chosen().name
         return presets, chosen if chosen in presets else next(iter(presets), chosen)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from fusion_graph.config.keys import is_set, keys_of
 from fusion_graph.config.presets import Choice, Preset, choose, load, names
-from fusion_graph.errors import ApiError, FusionError, UnknownPreset
+from fusion_graph.errors import ApiError, ConfigurationError, FusionError, UnknownPreset
 from fusion_graph.faces.server._public import preset_name
 
 PREFIX = "fusion/"
@@ -44,6 +45,24 @@ class Offer:
         return {
             preset_name(ref): ref for ref in (names() if self._presets is None else self._presets)
         }
+
+    def likely(self) -> dict[str, str]:
+        """The presets whose keys and local servers are here, with their descriptions.
+
+        Nothing that calls models is imported for it; what else a preset lacks is told to who asks
+        for it. May take a second when something holds a local server's port without answering.
+        """
+        told = {}
+        for name, ref in self.refs().items():
+            try:
+                preset = load(ref)
+                fields = preset.stack()
+            except ConfigurationError:
+                continue
+            # A fallback's missing key matters to nobody until it is asked.
+            if all(is_set(key) for key in keys_of({**fields, "fallbacks": []})):
+                told[name] = preset.description
+        return told
 
     def chosen(self) -> Choice:
         """The preset for who names none: the machine's, else the first on offer.
