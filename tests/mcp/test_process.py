@@ -148,7 +148,7 @@ def test_the_owner_says_which_presets_there_are_and_what_a_run_may_take(
         data = client.answer("fusion", question="Why?", preset=preset)["structuredContent"]
         report = client.result(client.ask("resources/read", {"uri": data["resources"]["report"]}))
     assert taken["enum"] == [preset, "offline"]
-    assert f"fusion/{preset}, fusion/offline" in refused["content"][0]["text"]
+    assert f"Presets: {preset}, offline" in refused["content"][0]["text"]
     config = json.loads(report["contents"][0]["text"])["config"]
     assert (config["max_tool_calls"], config["max_cost_usd"]) == (0, 0.5)
 

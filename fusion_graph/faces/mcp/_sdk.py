@@ -1,4 +1,4 @@
-"""The official `mcp` package behind one face: its majors 1 and 2 say the same in different ways.
+"""The module hides which major of the official `mcp` package is installed.
 
 `langchain-mcp-adapters` needs `mcp<2`, other software needs 2: one environment may hold either.
 Ours and theirs meet in plain data as it goes over the wire, which is the same for both.
@@ -33,7 +33,7 @@ Told = dict[str, Any]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who waits for a call's result.
+    """A caller waits for a call's result.
 
     Attributes:
         key: The call.
@@ -45,7 +45,7 @@ class Caller:
 
 
 class Handlers(Protocol):
-    """What a server does; everything in and out is as it goes over the wire."""
+    """Handlers answer a client's requests; all in and out is as it goes over the wire."""
 
     async def tools(self) -> list[Told]:
         """List the tools."""
@@ -72,12 +72,12 @@ class Handlers(Protocol):
 
 
 def is_second() -> bool:
-    """Whether the installed `mcp` is of major 2."""
+    """Tell whether the installed `mcp` is of major 2."""
     return int(version("mcp").split(".")[0]) >= 2
 
 
 def create_server(handlers: Handlers) -> Any:
-    """A low-level server of the SDK over handlers of ours.
+    """Create a low-level server of the SDK over our handlers.
 
     Args:
         handlers: What it does.
@@ -98,7 +98,7 @@ async def serve_stream(server: Any, lines: Any) -> None:
 
 
 def create_session_manager(server: Any) -> Any:
-    """What serves a server's clients over streamable HTTP; its caller sees to who gets in."""
+    """Create what serves clients over streamable HTTP; the caller sees to who gets in."""
     http = import_module("mcp.server.streamable_http_manager")
     return http.StreamableHTTPSessionManager(app=server)
 
@@ -124,7 +124,7 @@ _REQUESTS = {
 
 
 def _answers(handlers: Handlers) -> dict[str, Make]:
-    """What answers each method."""
+    """Name the handler of each method."""
 
     async def tools(_params: Any, _context: Any, _tell: Tell) -> Told:
         return {"tools": await handlers.tools()}

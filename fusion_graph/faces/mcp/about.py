@@ -1,4 +1,4 @@
-"""What the server says of itself to a client, before anything heavy is imported."""
+"""The server introduces itself, before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ CAPABILITIES: dict[str, Any] = {
 
 
 def server_info() -> dict[str, str]:
-    """The server's name, title and version, as MCP's `serverInfo`."""
+    """Give the server's name, title and version, as MCP's `serverInfo`."""
     return {"name": NAME, "title": TITLE, "version": own_version()}

@@ -1,4 +1,4 @@
-"""Why a client gave a call up: its own time limit, or its user.
+"""Cancellations tell why a client gave a call up: its own time limit, or its user.
 
 A call that was cut by a time limit is wanted still, and its run goes on. The SDKs cancel a call's
 handler and keep the `reason` to themselves, so it is read from the messages on their way in.
@@ -23,7 +23,7 @@ timeout`; Python SDK 2: `timed out after 60s`. Whoever gives no reason, or anoth
 
 
 class Cancellations:
-    """The calls that clients gave up, with their reasons."""
+    """Cancellations remember which calls clients gave up, and why."""
 
     def __init__(self) -> None:
         self._reasons: dict[CallKey, str] = {}

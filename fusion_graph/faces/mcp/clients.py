@@ -1,4 +1,4 @@
-"""The programs that this server can be put into: where each keeps its servers, and how."""
+"""Clients keep their MCP servers in files: where each does, and in what shape."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GEMINI_TOOL_MS = 1_800_000
 
 @dataclass(frozen=True)
 class Launch:
-    """How a client starts the server.
+    """A launch says how a client starts the server.
 
     Attributes:
         command: A program, absolute or on PATH.
@@ -57,7 +57,7 @@ class Client:
     inherits: bool = False
 
     def file(self, environment: Mapping[str, str], user: Path) -> Path:
-        """Where it keeps its servers.
+        """Find the file that holds its servers.
 
         Args:
             environment: Variables that may move its folder.
@@ -73,7 +73,7 @@ class Client:
 def launch(
     options: Sequence[str], variables: Sequence[str], prefix: str = "", executable: str = ""
 ) -> Launch:
-    """How to start the server that this very environment holds.
+    """Say how to start the server that this very environment holds.
 
     Args:
         options: What follows `fusion-graph mcp`.
@@ -169,7 +169,7 @@ CLIENTS: dict[str, Client] = {
 
 
 def placeholders(environment: Mapping[str, str]) -> list[str]:
-    """The variables whose value is their own name, unexpanded: the client had nothing to put there.
+    """Find variables that a client passed unexpanded: their value is their own name.
 
     Args:
         environment: The server's variables.

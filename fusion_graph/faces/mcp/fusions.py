@@ -1,4 +1,4 @@
-"""What the server does: ask a panel and tell its progress, hand out results and reports."""
+"""The server asks a panel, tells its progress, and hands out results and reports."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from fusion_graph.faces.mcp.tasks import Task, Tasks
 from fusion_graph.faces.server._openai_errors import api_error
 from fusion_graph.faces.server.limits import Limits
 from fusion_graph.faces.server.offer import Offer
+from fusion_graph.faces.server.run_request import RunRequest, run_request
 from fusion_graph.faces.server.runs import Runs
-from fusion_graph.faces.server.wanted import Wanted, wanted
 
 LOOK_SECONDS = 0.5
 """How often a call looks what its run is doing: what changes is told as soon."""
@@ -30,7 +30,7 @@ _log = logging.getLogger("fusion_graph.server")
 
 
 class Fusions:
-    """The handlers of a client's requests.
+    """The handlers of a client's requests: they ask panels and hand out what came of it.
 
     Args:
         runs: Where the runs are kept.
@@ -99,14 +99,14 @@ class Fusions:
             raise ApiError(404, f"{uri} holds no report: {how}.", "resource_not_found")
         return await resources.content(task, named[1], uri)
 
-    async def _prepared(self, given: Mapping[str, Any], row: _Row) -> Wanted:
+    async def _prepared(self, given: Mapping[str, Any], row: _Row) -> RunRequest:
         """Check what is asked for; the first time this waits for imports, and says so."""
-        checking = asyncio.create_task(asyncio.to_thread(self._wanted, given))
+        checking = asyncio.create_task(asyncio.to_thread(self._request, given))
         while not (await asyncio.wait({checking}, timeout=TELL_SECONDS))[0]:
             await row.tell(0, "preparing the panel")
         return await checking
 
-    async def _ask(self, asked: Wanted, row: _Row) -> Told:
+    async def _ask(self, asked: RunRequest, row: _Row) -> Told:
         task, joined = self._tasks.begin(asked)
         with task.attended():
             try:
@@ -118,7 +118,7 @@ class Fusions:
         task.read_by(row.call)
         return result.finished(task, joined)
 
-    async def _start(self, asked: Wanted, _row: _Row) -> Told:
+    async def _start(self, asked: RunRequest, _row: _Row) -> Told:
         task, joined = self._tasks.begin(asked)
         task.kept = True
         with suppress(TimeoutError):
@@ -150,19 +150,23 @@ class Fusions:
             raise ApiError(404, said, "task_not_found", param="task")
         return task
 
-    def _wanted(self, given: Mapping[str, Any]) -> Wanted:
+    def _request(self, given: Mapping[str, Any]) -> RunRequest:
+        presets = self._offer.refs()
+        if (preset := given.get("preset")) is not None and preset not in presets:
+            said = f"{preset[:60]!r} is no preset on offer here. Presets: {', '.join(presets)}."
+            raise ApiError(404, said, "preset_not_found", param="preset")
         import_graph()  # here and not in the loop, which would wait for it
-        return wanted(given["question"], given.get("preset"), {}, self._offer, self._limits)
+        return run_request(given["question"], preset, {}, self._offer, self._limits)
 
     def _presets(self) -> tuple[dict[str, str], str]:
-        """The presets that can work here with their descriptions, and which one is usual."""
-        presets = self._offer.likely()
+        """Find the presets that can work here with their descriptions, and which is usual."""
+        presets = self._offer.likely() or dict.fromkeys(self._offer.refs(), "cannot work here now")
         chosen = self._offer.chosen().name
         return presets, chosen if chosen in presets else next(iter(presets), chosen)
 
 
 class _Row:
-    """The row on which a client shows what a call is doing.
+    """A row shows what a call is doing, in the client.
 
     Args:
         caller: Who waits for the call.

@@ -1,4 +1,4 @@
-"""The handshake's answer by the standard library alone.
+"""The standard library alone answers a client's handshake.
 
 Importing `mcp` costs a second of a processor and the graph as much. A client asks `initialize`
 first, and what it is told there depends on nothing that has to be imported.
@@ -18,7 +18,7 @@ VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 
 class Handshake:
-    """Answers a client's first words until the SDK can.
+    """The handshake answers a client's first words before the SDK can.
 
     The SDK is told of the handshake later all the same, for its session has to know the client.
     What it answers then is `repeated`, and must not reach the client a second time.
@@ -79,7 +79,7 @@ def pong(message: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _is_whole(message: Mapping[str, Any]) -> bool:
-    """Whether a handshake has all that the protocol wants of it, so that the SDK takes it too."""
+    """Tell whether a handshake has all that the protocol wants of it, so that the SDK takes it too."""
     params = message.get("params")
     if not isinstance(params, dict) or not isinstance(params.get("protocolVersion"), str):
         return False

@@ -1,4 +1,4 @@
-"""The server over streamable HTTP: an ASGI app behind the same gate as `fusion-graph serve`."""
+"""The server answers over streamable HTTP, behind the same gate as `fusion-graph serve`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEEKED_BYTES = 10_000
 
 
 def create_mcp_app(settings: ServerSettings, runs: Runs) -> Starlette:
-    """The MCP server as an ASGI app.
+    """Create the MCP server as an ASGI app.
 
     Args:
         settings: Key and limits.
@@ -82,7 +82,7 @@ def attach(app: Starlette, settings: ServerSettings, runs: Runs) -> None:
 
 
 class Peek:
-    """Reads small bodies on their way in, for the reasons of cancellations.
+    """A peek reads small bodies on their way in, for the reasons of cancellations.
 
     Args:
         app: What answers.

@@ -1,4 +1,4 @@
-"""A server's entry put into a client's file of settings: everything else in it stays."""
+"""Merging puts a server's entry into a client's settings, and keeps everything else in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_HAND = "Put the lines above into it by hand."
 
 @dataclass(frozen=True)
 class Change:
-    """What an installation does to a file.
+    """A change is what an installation does to a file.
 
     Attributes:
         path: The file.
@@ -36,12 +36,12 @@ class Change:
 
     @property
     def needed(self) -> bool:
-        """Whether it changes anything."""
+        """Tell whether it changes anything."""
         return self.before != self.after
 
 
 def snippet(form: str, table: str, name: str, entry: Mapping[str, Any]) -> str:
-    """The entry as it stands in a file, for people to read and copy."""
+    """Write the entry as it stands in a file, for people to read and copy."""
     if form == "toml":
         return _toml(table, name, entry)
     return json.dumps({table: {name: entry}}, indent=2, ensure_ascii=False) + "\n"
@@ -182,7 +182,7 @@ def _loaded(text: str, path: Path) -> dict[str, Any]:
 
 
 def _without_table(text: str, table: str, name: str) -> str:
-    """The text without an entry's table and its subtables, as far as lines tell.
+    """Leave an entry's table and its subtables out of a text, as far as lines tell.
 
     Whether that was right is for the caller to see: what is parsed afterwards must be the same.
     """

@@ -1,4 +1,4 @@
-"""Who is doing what in a run, in one line: what a client shows on the tool's row."""
+"""Progress says in one line who is doing what in a run; clients show it on the tool's row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEWEST_CHARACTERS = 12
 
 
 class Standing:
-    """What everybody of a run is doing, as its events tell."""
+    """A standing holds what everybody of a run is doing, as its events tell."""
 
     def __init__(self) -> None:
         self._members: dict[str, str] = {}
@@ -41,7 +41,7 @@ class Standing:
             self._stage = words
 
     def line(self, seconds: float, task: str) -> str:
-        """One line of at most `LINE_CHARACTERS`.
+        """Say it in a line of at most `LINE_CHARACTERS`.
 
         Args:
             seconds: How long the run has been at work.
@@ -90,7 +90,7 @@ def _words(event: Mapping[str, Any]) -> str:
 
 
 def _stage(event: Mapping[str, Any]) -> str:
-    """What the run as a whole is doing, where an event says so."""
+    """Word what the run as a whole is doing, where an event says so."""
     match event["type"]:
         case "analysis.in_progress":
             return f"judge: comparing {counted(event['answers'], 'answer')}"

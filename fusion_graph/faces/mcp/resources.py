@@ -1,4 +1,4 @@
-"""Reports as resources: the data, the answer alone, and a page for people."""
+"""Resources hand out reports: the data, the answer alone, and a page for people."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"fusion://reports/([0-9a-f]{1,64})(?:/(answer|html))?")
 
 
 def listed(tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """The newest finished reports, as MCP lists resources.
+    """List the newest finished reports, as MCP's resources.
 
     Args:
         tasks: The newest first.
@@ -36,7 +36,7 @@ def listed(tasks: Sequence[Task]) -> list[dict[str, Any]]:
         {
             "uri": uri,
             "name": f"{kind}-{task.id}",
-            "title": f"{KINDS[kind][0]}: {clean(task.wanted.question, 80)}",
+            "title": f"{KINDS[kind][0]}: {clean(task.request.question, 80)}",
             "description": KINDS[kind][2],
             "mimeType": KINDS[kind][1],
         }
@@ -46,7 +46,7 @@ def listed(tasks: Sequence[Task]) -> list[dict[str, Any]]:
 
 
 def templates() -> list[dict[str, Any]]:
-    """How the resources' addresses are made, as MCP lists templates."""
+    """List how the resources' addresses are made, as MCP's templates."""
     return [
         {
             "uriTemplate": uri,
@@ -60,13 +60,13 @@ def templates() -> list[dict[str, Any]]:
 
 
 def parsed(uri: str) -> tuple[str, str] | None:
-    """The task and the kind that an address names; None for any other address."""
+    """Read the task and the kind out of an address; None for any other address."""
     match = _ADDRESS.fullmatch(uri)
     return (match[1], match[2] or "report") if match else None
 
 
 async def content(task: Task, kind: str, uri: str) -> dict[str, Any]:
-    """A resource's content.
+    """Give a resource's content.
 
     Args:
         task: A task whose run has a report.

@@ -1,4 +1,4 @@
-"""What a tool call gives back: text to read, and the same as data, never over a client's limit."""
+"""A tool call gives back text to read, and the same as data, never over a client's limit."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ ADDRESS = "fusion://reports/{task}"
 
 
 def addresses(task: str) -> dict[str, str]:
-    """The resources of a task's report, by what they hold."""
+    """Name the resources of a task's report, by what they hold."""
     report = ADDRESS.format(task=task)
     return {"report": report, "answer": f"{report}/answer", "html": f"{report}/html"}
 
 
 def finished(task: Task, joined: bool = False) -> dict[str, Any]:
-    """The result of a task whose run has ended.
+    """Tell the result of a task whose run has ended.
 
     Args:
         task: The task.
@@ -55,7 +55,7 @@ def finished(task: Task, joined: bool = False) -> dict[str, Any]:
 
 
 def failed(error: ApiError, task: Task | None = None) -> dict[str, Any]:
-    """A refusal or a failure as a result: what happened, and what to do.
+    """Tell a refusal or a failure as a result: what happened, and what to do.
 
     Args:
         error: What went wrong.
@@ -74,7 +74,7 @@ def failed(error: ApiError, task: Task | None = None) -> dict[str, Any]:
 
 
 def at_work(task: Task, line: str, joined: bool = False) -> dict[str, Any]:
-    """The result of a call that does not wait for a task's end.
+    """Tell how a task stands, for a call that does not wait for its end.
 
     Args:
         task: The task.
@@ -84,7 +84,7 @@ def at_work(task: Task, line: str, joined: bool = False) -> dict[str, Any]:
     data = {
         "status": "running",
         "task": task.id,
-        "preset": task.wanted.model,
+        "preset": task.request.model,
         "seconds": round(task.run.seconds, 1),
         "doing": line,
         "joined": joined,
@@ -94,7 +94,7 @@ def at_work(task: Task, line: str, joined: bool = False) -> dict[str, Any]:
 
 
 def stopped(task: Task, was_running: bool) -> dict[str, Any]:
-    """The result of stopping a task."""
+    """Tell what stopping a task did."""
     if was_running:
         text = f"Task {task.id} is stopped. What its models had been asked may still be billed."
     else:
@@ -108,12 +108,12 @@ def _result(text: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _data(task: Task, report: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenRouter's shape, with the writer's answer, its costs, and where the rest is."""
+    """Fill OpenRouter's shape, with the answer, its costs, and where the rest is."""
     total = report["usage"]["total"]
     own = {
         "status": report["status"],
         "task": task.id,
-        "preset": task.wanted.model,
+        "preset": task.request.model,
         "answer": _fitting(report["answer"], ANSWER_BYTES, task),
         "degradations": [
             {"code": lost["code"], "detail": shortened(lost["detail"])}
@@ -136,7 +136,7 @@ def _data(task: Task, report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(task: Task, report: Mapping[str, Any], joined: bool) -> str:
-    """The answer, then what a reader has to know of it."""
+    """Write the answer, then what a reader has to know of it."""
     parts = [_fitting(report["answer"], ANSWER_BYTES, task)]
     if joined:
         parts.append("(The run of the same question, asked before, was joined.)")
@@ -157,7 +157,7 @@ def _text(task: Task, report: Mapping[str, Any], joined: bool) -> str:
 
 
 def _sources(report: Mapping[str, Any]) -> list[str]:
-    """The sources that the answer cites, a line each."""
+    """List the sources that the answer cites, a line each."""
     known = {source["id"]: source for source in report["sources"]}
     return [
         f"[{id}] {clean(known[id]['title'], POINT_CHARACTERS)} {clean(known[id]['url'])}"
@@ -190,7 +190,7 @@ def _fitting(text: str, limit: int, task: Task) -> str:
 
 
 def _held(make: Callable[[int], str], room: int) -> str:
-    """What `make` gives for a number of characters that comes to at most `room` bytes."""
+    """Have `make` give a text of at most `room` bytes; it takes a number of characters."""
     limit = max(LEAST_CHARACTERS, room)
     while _bytes(text := make(limit)) > room and limit > LEAST_CHARACTERS:
         limit = max(LEAST_CHARACTERS, min(limit - 1, limit * room // _bytes(text)))

@@ -1,4 +1,4 @@
-"""Serving one client over standard streams until it leaves."""
+"""The server serves one client over standard streams until it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard input and output as MCP's wire: one JSON message a line, read from the first moment.
+"""Standard input and output carry MCP's messages, one a line, from the first moment on.
 
 The wire belongs to the protocol alone: what a library prints goes to standard error, and what it
 reads is empty.
@@ -24,7 +24,7 @@ PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 
 
 class Stdio:
-    """The process's standard streams as lines of messages.
+    """Stdio makes the process's standard streams into lines of messages.
 
     It is both what the SDK reads from (an async iterator of lines) and what it writes to.
 

@@ -1,4 +1,4 @@
-"""Tasks: runs under the names that clients know them by, and who waits for each.
+"""Tasks name runs for clients, and know who waits for each.
 
 A request that is asked again while its run is at work, or before anybody has read its result,
 joins that run: nothing is paid twice. Who asks again after reading wants a new answer.
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fusion_graph.faces.mcp.cancellations import CallKey, Cancellations
+from fusion_graph.faces.server.run_request import RunRequest
 from fusion_graph.faces.server.runs import Run, Runs
-from fusion_graph.faces.server.wanted import Wanted
 
 ID_CHARACTERS = 12
 """Of a run's id, what names its task: models copy it by hand, and nobody guesses 48 bits."""
@@ -20,18 +20,18 @@ ID_CHARACTERS = 12
 
 @dataclass
 class Task:
-    """A run, and what is known of those who asked for it.
+    """A task is a run, and what is known of those who asked for it.
 
     Attributes:
         id: Names it in tools and addresses.
         run: The fusion.
-        wanted: What was asked for.
+        request: What was asked for.
         kept: Whether it goes on when nobody waits for it: somebody means to fetch it.
     """
 
     id: str
     run: Run
-    wanted: Wanted
+    request: RunRequest
     kept: bool = False
     _callers: int = 0
     _readers: set[CallKey] = field(default_factory=set)
@@ -60,7 +60,7 @@ class Task:
 
 
 class Tasks:
-    """The tasks of a server, over its runs.
+    """Tasks start runs, join them, and find them again.
 
     Args:
         runs: Where the runs are kept, and forgotten.
@@ -82,11 +82,11 @@ class Tasks:
         self._forget()
         return list(reversed(self._tasks.values()))
 
-    def begin(self, wanted: Wanted) -> tuple[Task, bool]:
+    def begin(self, request: RunRequest) -> tuple[Task, bool]:
         """Start a run, or join the one that does this already.
 
         Args:
-            wanted: What is asked for.
+            request: What is asked for.
 
         Returns:
             The task, and whether it was there.
@@ -95,15 +95,15 @@ class Tasks:
             TooManyRuns: No more may be at work.
         """
         for task in self.latest():
-            if task.wanted == wanted and self._joinable(task):
+            if task.request == request and self._joinable(task):
                 return task, True
         run = self._runs.start(
-            [("user", wanted.question)],
-            wanted.context,
-            model=wanted.model,
-            question=wanted.question,
+            [("user", request.question)],
+            request.context,
+            model=request.model,
+            question=request.question,
         )
-        task = Task(run.id[:ID_CHARACTERS], run, wanted)
+        task = Task(run.id[:ID_CHARACTERS], run, request)
         self._tasks[task.id] = task
         return task, False
 

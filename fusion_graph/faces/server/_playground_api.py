@@ -16,9 +16,9 @@ from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import presets
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.offer import Offer
+from fusion_graph.faces.server.run_request import run_request
 from fusion_graph.faces.server.runs import Run, Runs
 from fusion_graph.faces.server.settings import ServerSettings
-from fusion_graph.faces.server.wanted import wanted
 
 HEARTBEAT_SECONDS = 5
 """A stream sends a comment as often as this, well under the patience of any proxy."""
@@ -57,7 +57,9 @@ class Playground:
         fusion = _fusion(body)
         name = fusion.pop("preset", None)
         name = None if name is None else str(name)
-        asked = await asyncio.to_thread(wanted, question, name, fusion, self._offer, self._limits)
+        asked = await asyncio.to_thread(
+            run_request, question, name, fusion, self._offer, self._limits
+        )
         run = _runs(request).start(
             [("user", question)], asked.context, model=asked.model, question=question
         )

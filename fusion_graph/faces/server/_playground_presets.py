@@ -10,7 +10,7 @@ from fusion_graph.config.presets import Choice, load
 from fusion_graph.errors import ConfigurationError, MissingKey
 from fusion_graph.faces.server._openai_errors import api_error
 from fusion_graph.faces.server.offer import Offer
-from fusion_graph.faces.server.wanted import missing_key_told
+from fusion_graph.faces.server.run_request import missing_key_told
 
 EXAMPLE = "How much more does a panel cost than one model?"
 """A question that the bundled documents answer: who has no key yet can ask it."""

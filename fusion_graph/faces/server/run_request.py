@@ -1,4 +1,4 @@
-"""What a request wants a run to do: a question and a preset, checked before anything is paid."""
+"""A request for a run: a question and a preset, checked before anything is paid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fusion_graph.faces.server.offer import PREFIX, Offer
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunRequest:
     """A run as it was asked for; two that are equal are the same request.
 
     Attributes:
@@ -26,10 +26,10 @@ class Wanted:
     context: Mapping[str, Any]
 
 
-def wanted(
+def run_request(
     question: str, preset: str | None, fusion: Mapping[str, Any], offer: Offer, limits: Limits
-) -> Wanted:
-    """What a request wants, tried out: keys, packages and servers are there.
+) -> RunRequest:
+    """Check a request for a run: its keys, packages and servers are there.
 
     May take a second when something holds a local server's port without answering.
 
@@ -57,7 +57,7 @@ def wanted(
     except MissingKey as error:
         said = missing_key_told(error)
         raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
-    return Wanted(question, f"{PREFIX}{name}", context)
+    return RunRequest(question, f"{PREFIX}{name}", context)
 
 
 def missing_key_told(error: MissingKey) -> str:
