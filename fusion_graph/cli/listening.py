@@ -1,4 +1,4 @@
-"""Listening: a server's socket, who may reach it, and its log, for the commands that serve HTTP."""
+"""Commands that serve HTTP open their socket here, say who may reach it, and log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def refuse_open(listener: socket.socket, host: str) -> None:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where a socket is reached: `http://127.0.0.1:8484`."""
+    """Word where a socket is reached: `http://127.0.0.1:8484`."""
     address, port = listener.getsockname()[:2]
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
@@ -79,7 +79,7 @@ def log_to_stderr() -> None:
 
 
 def http_server(app: ASGIApp, runs: Runs) -> uvicorn.Server:
-    """A server of an app that stops its runs first when it is stopped.
+    """Create a server of an app that stops its runs first when it is stopped.
 
     Args:
         app: What answers.

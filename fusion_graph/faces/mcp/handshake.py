@@ -79,7 +79,7 @@ def pong(message: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _is_whole(message: Mapping[str, Any]) -> bool:
-    """Tell whether a handshake has all that the protocol wants of it, so that the SDK takes it too."""
+    """Tell whether a handshake has all that the protocol wants, so that the SDK takes it too."""
     params = message.get("params")
     if not isinstance(params, dict) or not isinstance(params.get("protocolVersion"), str):
         return False
