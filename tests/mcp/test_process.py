@@ -101,6 +101,28 @@ def test_a_handshake_of_the_future_gets_the_newest_version_and_half_a_one_an_err
         assert told["protocolVersion"] == "2025-11-25"
 
 
+def test_a_client_of_the_era_without_a_handshake_is_served(tmp_path: Path, offer: Offer) -> None:
+    from fusion_graph.faces.mcp._sdk import is_second
+
+    if not is_second():
+        pytest.skip("the installed mcp knows only protocols with a handshake")
+    era = "io.modelcontextprotocol/"
+    envelope = {
+        f"{era}protocolVersion": "2026-07-28",
+        f"{era}clientInfo": {"name": "tests", "version": "1"},
+        f"{era}clientCapabilities": {},
+    }
+    asked = {"name": "fusion", "arguments": {"question": "How wet?", "preset": offer(tmp_path)}}
+    with Client(config=tmp_path) as client:
+        found = client.result(client.ask("server/discover", {"_meta": envelope}))
+        tools = client.result(client.ask("tools/list", {"_meta": envelope}))["tools"]
+        result = client.result(client.ask("tools/call", {**asked, "_meta": envelope}))
+        assert client.leave() == 0
+    assert found["supportedVersions"] == ["2026-07-28"]
+    assert tools[0]["name"] == "fusion"
+    assert result["structuredContent"]["answer"] == "The final answer of the writer."
+
+
 def test_what_the_handshake_says_is_what_the_sdk_says() -> None:
     from fusion_graph.errors import FusionError  # noqa: F401
     from fusion_graph.faces.mcp._sdk import create_server
