@@ -23,8 +23,13 @@ PACKAGES = ("mcp", "starlette", "uvicorn", "sse_starlette")
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen: name or address, TCP port (0 takes a free one), and whether an open
-    address without a key is meant."""
+    """An address says where to listen, and for whom.
+
+    Attributes:
+        host: Name or address.
+        port: TCP port; 0 takes a free one.
+        without_key: Whether an open address without a key is meant.
+    """
 
     host: str
     port: int

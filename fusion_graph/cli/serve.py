@@ -90,7 +90,7 @@ def split(given: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def limits_of(options: Mapping[str, Any]) -> Limits:
-    """The owner's limits, of presets that there are.
+    """Make the owner's limits, of presets that there are.
 
     Args:
         options: Fields of `Limits` by name; None where an option was not given.

@@ -130,9 +130,10 @@ class Fusions:
         return result.at_work(task, _line(task), joined)
 
     async def _fetch(self, task: Task, wait: float, row: _Row) -> Told:
-        with suppress(TimeoutError), task.attended():
-            async with asyncio.timeout(wait):
-                await row.follow(task)
+        if wait:
+            with suppress(TimeoutError), task.attended():
+                async with asyncio.timeout(wait):
+                    await row.follow(task)
         if task.run.running:
             return result.at_work(task, _line(task))
         task.read_by(row.call)

@@ -10,6 +10,7 @@ from fusion_graph.errors import ApiError
 from fusion_graph.evidence import cited
 from fusion_graph.faces._tool_result import LEAST_CHARACTERS, refusal, tool_result
 from fusion_graph.faces.mcp.tasks import Task
+from fusion_graph.text.json_data import writable
 from fusion_graph.text.phrases import clean, shortened, summary
 
 TEXT_BYTES, DATA_BYTES = 27_000, 47_000
@@ -103,8 +104,14 @@ def stopped(task: Task, was_running: bool) -> dict[str, Any]:
 
 
 def _result(text: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    content = [{"type": "text", "text": text}]
-    return {"content": content, "structuredContent": dict(data), "isError": False}
+    told = {
+        "content": [{"type": "text", "text": text}],
+        "structuredContent": dict(data),
+        "isError": False,
+    }
+    # Half a character in a provider's error would keep the whole result from being sent.
+    safe: dict[str, Any] = writable(told)
+    return safe
 
 
 def _data(task: Task, report: Mapping[str, Any]) -> dict[str, Any]:
