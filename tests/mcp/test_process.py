@@ -176,7 +176,8 @@ def test_the_owner_says_which_presets_there_are_and_what_a_run_may_take(
 
 
 def test_a_server_that_a_fusion_started_asks_no_panel(tmp_path: Path) -> None:
-    with Client(config=tmp_path, FUSION_GRAPH_DEPTH="1") as client:
+    # An interpreter of its own: the depth is read when the module is imported.
+    with Client(config=tmp_path, FIRST_PATH="", FUSION_GRAPH_DEPTH="1") as client:
         client.open()
         result = client.answer("fusion", question="What is self-fusion?", preset="offline")
     assert result["isError"] is True
