@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +13,33 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.commands import start
-from tests.mcp.client import HANDSHAKE, PATIENCE, TIMED_OUT
+from tests.commands import COMMAND, start
+from tests.mcp.client import HANDSHAKE, PATIENCE, TIMED_OUT, environment
 from tests.scripted_models.client import Scope
 
 Offer = Callable[..., str]
 
 ACCEPTED = {"accept": "application/json, text/event-stream"}
+
+
+@contextmanager
+def serving_other_major(config: Path, folder: str) -> Iterator[str]:
+    """A server on the other major of the SDK, which wants an interpreter of its own."""
+    process = subprocess.Popen(
+        [*COMMAND, "mcp", "--http", "--port", "0"],
+        env={**os.environ, **environment(config, FIRST_PATH=folder)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as said:
+        try:
+            yield next(line for line in said if " listens on " in line).split()[3]
+        finally:
+            process.terminate()
+            rest = said.read()
+            process.wait(PATIENCE)
+    assert "Traceback" not in rest
 
 
 @contextmanager
@@ -70,31 +92,49 @@ def http() -> Iterator[httpx2.Client]:
         yield client
 
 
-async def test_the_official_client_asks_a_panel(tmp_path: Path, offer: Offer) -> None:
+@pytest.mark.parametrize("major", ["installed", "other"])
+async def test_the_official_client_asks_a_panel(major: str, tmp_path: Path, offer: Offer) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
 
+    other = os.environ.get("FUSION_OTHER_MCP", "")
+    if major == "other" and not other:
+        pytest.skip("FUSION_OTHER_MCP names no folder with mcp of another major")
     preset = offer(tmp_path)
-    with serving(tmp_path) as url:
+    told: list[str] = []
+
+    async def progress(_done: float, _total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    server = serving_other_major(tmp_path, other) if major == "other" else serving(tmp_path)
+    with server as url:
         async with (
             streamable_http_client(url) as streams,
             ClientSession(streams[0], streams[1]) as session,
         ):
             await session.initialize()
+            tools = await session.list_tools()
             asked: Any = {"question": "How wet?", "preset": preset}
-            result = await session.call_tool("fusion", asked)
+            result = await session.call_tool("fusion", asked, progress_callback=progress)
     data = result.model_dump(mode="json", by_alias=True)["structuredContent"]
+    assert tools.tools[0].name == "fusion"
     assert data["answer"] == "The final answer of the writer."
+    assert any("task" in words for words in told)
 
 
+@pytest.mark.parametrize("major", ["installed", "other"])
 def test_a_cut_call_is_joined_from_another_session_and_a_cancelled_one_stops(
-    tmp_path: Path, offer: Offer, models: Scope, http: httpx2.Client
+    major: str, tmp_path: Path, offer: Offer, models: Scope, http: httpx2.Client
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    other = os.environ.get("FUSION_OTHER_MCP", "")
+    if major == "other" and not other:
+        pytest.skip("FUSION_OTHER_MCP names no folder with mcp of another major")
+    server = serving_other_major(tmp_path, other) if major == "other" else serving(tmp_path)
     preset = offer(tmp_path)
     models.script("b", {"text": "Late.", "delay": 2.0, "cost": 0.001})
-    with serving(tmp_path) as url, ThreadPoolExecutor() as threads:
+    with server as url, ThreadPoolExecutor() as threads:
         session = Session(http, url)
         cut = threads.submit(session.fusion, 1, question="How wet?", preset=preset)
         models.calls("b", arrived=1)

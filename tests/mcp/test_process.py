@@ -90,6 +90,44 @@ def test_the_handshake_is_answered_once_in_the_version_that_was_asked_for() -> N
     assert len(answers) == 1
 
 
+def test_a_call_that_comes_before_the_server_can_answer_it_is_told_progress_at_once(
+    tmp_path: Path, offer: Offer
+) -> None:
+    script = (
+        "import os, sys, threading\n"
+        "from fusion_graph.faces.mcp.stdio import Stdio\n"
+        "stdio = Stdio(lambda message: None, lambda: os._exit(7))\n"
+        "stdio.start()\n"  # and nothing ever attaches: the imports take for ever
+        "threading.Event().wait()"
+    )
+    calls = [
+        {"name": "fusion", "arguments": {"question": "Why?"}, "_meta": {"progressToken": 5}},
+        {"name": "fusion", "arguments": {"question": "Why?"}},
+        {"name": "fusion_cancel", "arguments": {"task": "x"}, "_meta": {"progressToken": 6}},
+    ]
+    lines = [
+        json.dumps({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+        for id, params in enumerate(calls)
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input="\n".join(lines).encode(),
+        env={**os.environ, **environment()},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [message["params"]["progressToken"] for message in told] == [5]
+    assert told[0]["params"]["message"] == "preparing the panel"
+    with Client(config=tmp_path) as client:
+        client.open()
+        id = client.call("fusion", question="How wet?", preset=offer(tmp_path))
+        client.result(id)
+        progress = [message["progress"] for message in client.progress(id)]
+    assert progress[0] == 0
+    assert progress == sorted(set(progress)), "it rises with each message, as MCP wants"
+
+
 def test_a_handshake_of_the_future_gets_the_newest_version_and_half_a_one_an_error() -> None:
     with Client() as client:
         half = client.ask("initialize", {"protocolVersion": "2025-06-18"})

@@ -12,6 +12,7 @@ from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp import resources, result, tools
 from fusion_graph.faces.mcp._sdk import Caller, Told
 from fusion_graph.faces.mcp.cancellations import Cancellations
+from fusion_graph.faces.mcp.handshake import PREPARING
 from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.mcp.tasks import Task, Tasks
 from fusion_graph.faces.server._openai_errors import api_error
@@ -103,7 +104,7 @@ class Fusions:
         """Check what is asked for; the first time this waits for imports, and says so."""
         checking = asyncio.create_task(asyncio.to_thread(self._request, given))
         while not (await asyncio.wait({checking}, timeout=TELL_SECONDS))[0]:
-            await row.tell(0, "preparing the panel")
+            await row.tell(0, PREPARING)
         return await checking
 
     async def _ask(self, asked: RunRequest, row: _Row) -> Told:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from fusion_graph.faces.mcp.handshake import Handshake, pong
+from fusion_graph.faces.mcp.handshake import Handshake, first_progress, pong
 from fusion_graph.text.json_data import encodable
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
@@ -113,6 +113,8 @@ class Stdio:
             return
         if (answer := self._handshake.answer(message)) is not None:
             self._send(json.dumps(answer))
+        if (told := first_progress(message)) is not None:
+            self._send(json.dumps(told))
         with self._turn:
             self._lines.append(text)
             self._tell()
