@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from fusion_graph.faces.chat_model import ChatFusion
     from fusion_graph.faces.follow import follow
+    from fusion_graph.faces.resumable import resumable
     from fusion_graph.faces.tool import create_fusion_tool
     from fusion_graph.graph import create_fusion_graph
     from fusion_graph.judgement import Analysis
@@ -59,6 +60,7 @@ _HOMES = {
     "create_fusion_tool": "faces.tool",
     "FusionReport": "report",
     "follow": "faces.follow",
+    "resumable": "faces.resumable",
 }
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "create_fusion_graph",
     "create_fusion_tool",
     "follow",
+    "resumable",
 ]
 
 

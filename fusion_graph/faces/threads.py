@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import convert_to_messages
-
 from fusion_graph.errors import ThreadError
 from fusion_graph.faces.follow import Event, follow
 from fusion_graph.graph import create_fusion_graph
+from fusion_graph.langgraph_seams.unfinished import is_unfinished, messages_in, own_errors
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -76,11 +75,11 @@ async def ask_in_thread(
         config = _config(name, fields)
         state = await graph.aget_state(config)
         message: Any = ("user", question)
-        if _unfinished(state):
+        if is_unfinished(state):
             asked = _last_question(state)
-            if not _failed(state) and asked == question:
+            if not own_errors(state) and asked == question:
                 message = None
-            elif not _failed(state):
+            elif not own_errors(state):
                 raise ThreadError(
                     f"Thread '{name}' holds an unfinished run of another question.",
                     f"`fusion-graph resume {name}` finishes it; or take another name.",
@@ -114,11 +113,11 @@ async def resume_thread(name: str) -> AsyncIterator[Event]:
         graph = create_fusion_graph(fields, checkpointer=saver)
         config = _config(name, fields)
         state = await graph.aget_state(config)
-        if not _unfinished(state):
+        if not is_unfinished(state):
             report, message = state.values["fusion"], state.values["messages"][-1]
             yield {"type": "fusion.result", "message": message, "report": report}
             return
-        given = [state.values["messages"][-1]] if _failed(state) else None
+        given = [state.values["messages"][-1]] if own_errors(state) else None
         async for event in follow(graph, given, config=config, durability="sync"):
             yield event
 
@@ -143,7 +142,7 @@ async def _threads(saver: AsyncSqliteSaver) -> list[Thread]:
     threads = []
     for name in names:
         state = await graph.aget_state({"configurable": {"thread_id": name}})
-        threads.append(Thread(name, _last_question(state), _unfinished(state)))
+        threads.append(Thread(name, _last_question(state), is_unfinished(state)))
     return threads
 
 
@@ -155,30 +154,8 @@ def _config(name: str, fields: Mapping[str, Any]) -> Any:
 
 
 def _last_question(state: Any) -> str:
-    # An input that was not taken in yet counts as the result of a node of LangGraph's own.
-    coming = [m for task in state.tasks for m in (task.result or {}).get("messages", ())]
-    said = convert_to_messages([*state.values.get("messages", ()), *coming])
-    asked = [m for m in said if m.type == "human"]
+    asked = [m for m in messages_in(state) if m.type == "human"]
     return str(asked[-1].text) if asked else ""
-
-
-def _unfinished(state: Any) -> bool:
-    """Whether there is something left to do.
-
-    `state.next` is empty as well when all nodes of a step have ended and the next step was not
-    written down yet.
-    """
-    return bool(state.tasks)
-
-
-def _failed(state: Any) -> bool:
-    """Whether the run ended in an error of its own, which going on would only repeat.
-
-    LangGraph keeps an interrupt (Ctrl-C) as an error of the nodes that were at work.
-    """
-    return any(
-        task.error and not str(task.error).startswith("CancelledError") for task in state.tasks
-    )
 
 
 @asynccontextmanager

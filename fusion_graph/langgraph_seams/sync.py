@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.runnables import Runnable, ensure_config
 from langgraph.graph import StateGraph
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from fusion_graph.langgraph_seams.loops import leaving_stops, run_blocking
+from fusion_graph.langgraph_seams.unfinished import ResumableGraph
 
 
 class Node(Runnable[Any, Any]):
@@ -47,8 +47,10 @@ THREADS = 16 + 4
 Python's default of them, processors + 4, and a panel of 16 would take three turns on two."""
 
 
-class StoppableGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
+class StoppableGraph(ResumableGraph[StateT, ContextT, InputT, OutputT]):
     """A compiled graph of such nodes, whose `invoke` and `stream` stop when their caller does."""
+
+    nothing: ClassVar[Any] = {}  # so that its first node, and not LangGraph, says what is missing
 
     if not TYPE_CHECKING:  # the signatures are LangGraph's
 
