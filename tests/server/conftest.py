@@ -63,7 +63,11 @@ def running(config: Path, *options: str, **environment: str) -> Iterator[Server]
     config: the folder whose `presets` it finds.
     """
     (config / "presets").mkdir(parents=True, exist_ok=True)
-    env = {"FUSION_GRAPH_CONFIG_DIR": str(config), **environment}
+    env = {
+        "FUSION_GRAPH_CONFIG_DIR": str(config),
+        "FUSION_GRAPH_DATA_DIR": str(config),
+        **environment,
+    }
     process = start("serve", "--port", "0", *options, environment=env)
     try:
         said = process.says("Ctrl-C stops it")

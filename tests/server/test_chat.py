@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -38,11 +39,22 @@ def test_an_answer_comes_with_usage_and_the_report(client, offer):
     assert [answer.content for answer in report.answers] == [
         f"The answer of {name}." for name in "abc"
     ]
-    total = report.usage.total
-    assert done.usage.prompt_tokens == total.input_tokens > 0
-    assert done.usage.completion_tokens == total.output_tokens > 0
-    assert done.usage.total_tokens == total.input_tokens + total.output_tokens
     assert done.usage.cost == pytest.approx(0.008)
+
+
+def test_the_usage_is_that_of_the_visible_conversation(client, models, offer):
+    model = offer()
+    models.script("w", {"text": "word " * 400})
+    short = client.chat.completions.create(model=model, messages=MESSAGES)
+    long: Any = [{"role": "user", "content": "water " * 4_000}]
+    more = client.chat.completions.create(model=model, messages=long)
+
+    # A panel of three, a judge and a writer read it: agents would compact after one turn.
+    assert short.usage.prompt_tokens < 100 < short.fusion["usage"]["total"]["input_tokens"]
+    assert 300 < short.usage.completion_tokens < 700
+    assert short.usage.total_tokens == short.usage.prompt_tokens + short.usage.completion_tokens
+    assert 5_000 < more.usage.prompt_tokens < 8_000
+    assert more.fusion["usage"]["total"]["input_tokens"] > 3 * more.usage.prompt_tokens
 
 
 def test_a_cost_that_nobody_knows_is_left_out(client, models, offer):
@@ -76,9 +88,8 @@ def test_a_stream_brings_the_answer_in_pieces_and_the_report_at_the_end(client, 
     assert end.fusion["content"] == FINAL
     assert FusionReport.model_validate(end.fusion["report"]).status == "ok"
     assert usage.choices == []
-    assert usage.usage.total_tokens == sum(
-        end.fusion["report"]["usage"]["total"][name] for name in ("input_tokens", "output_tokens")
-    )
+    assert 0 < usage.usage.completion_tokens < usage.usage.prompt_tokens < 100
+    assert end.fusion["report"]["usage"]["total"]["input_tokens"] > 100
 
 
 def test_without_include_usage_every_chunk_has_a_choice(client, offer):
@@ -100,6 +111,62 @@ def test_a_stream_tells_what_the_panel_does(client, offer):
     }
     assert done == {name: f"The answer of {name}." for name in "abc"}
     assert "panel.delta" not in types
+
+
+def test_a_stream_shows_what_the_panel_does_as_reasoning(client, models, offer):
+    model = offer()
+    models.script("b", {"status": 401, "error": {"message": "*No* [key](http://evil.example)"}})
+
+    def reasoning(**more: Any) -> str:
+        chunks = client.chat.completions.create(model=model, messages=MESSAGES, stream=True, **more)
+        deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+        return "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+
+    shown = reasoning()
+    assert "panel of 3: a, b, c" in shown
+    assert "a: answered" in shown
+    assert "judge: comparing 2 answers" in shown
+    assert "[key](" not in shown  # whose words it is in is no friend of the reader's
+    assert reasoning(extra_body={"fusion": {"progress": False}}) == ""
+    assert reasoning(extra_body={"reasoning": {"exclude": True}}) == ""
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_ends_before_the_first_stop_text(client, models, offer, stream):
+    model = offer()
+    models.script("w", {"text": "One two three. END of it STOP more.", "chunks": 2})
+    done = client.chat.completions.create(
+        model=model, messages=MESSAGES, stream=stream, stop=["STOP", "END"]
+    )
+    if stream:
+        chunks = list(done)
+        text, finish = text_of(chunks), chunks[-1].choices[0].finish_reason
+    else:
+        text, finish = done.choices[0].message.content, done.choices[0].finish_reason
+    assert text == "One two three. "
+    assert finish == "stop"
+
+
+def test_a_file_in_the_question_reaches_every_model(client, models, offer):
+    pdf = base64.b64encode(b"%PDF-1.4 of no pages").decode()
+    text = base64.b64encode("Wärme: 4 °C".encode()).decode()
+    content = [
+        {"type": "text", "text": "What do they say?"},
+        {
+            "type": "file",
+            "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{pdf}"},
+        },
+        {
+            "type": "file",
+            "file": {"filename": "b.txt", "file_data": f"data:text/plain;base64,{text}"},
+        },
+    ]
+    client.chat.completions.create(model=offer(), messages=[{"role": "user", "content": content}])
+    for name in "abcw":
+        sent = json.dumps(models.calls(name)[0].body["messages"], ensure_ascii=False)
+        assert pdf in sent
+        assert "[File: b.txt]" in sent
+        assert "Wärme: 4 °C" in sent
 
 
 async def test_the_asynchronous_client_gets_the_same(server, offer):

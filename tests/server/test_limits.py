@@ -179,7 +179,7 @@ def test_the_options_of_the_command_hold(models, offer, tmp_path):
         )
         long = server.post({"model": shown, "messages": MESSAGES, "max_tokens": 501})
         fine = server.post({"model": shown, "messages": MESSAGES})
-    assert [model["id"] for model in listed] == [shown]
+    assert [model["id"] for model in listed] == [shown, f"{shown}:direct"]
     assert wrong.status_code == 404
     assert named.json()["error"]["code"] == "model_not_allowed"
     assert long.json()["error"]["param"] == "max_tokens"

@@ -21,6 +21,19 @@ def test_presets_that_can_work_here_are_listed(client, offer):
     assert "tools" in listed["fusion/offline"].supported_parameters
 
 
+def test_every_preset_has_a_cheap_twin_of_one_model(client, models, offer):
+    model = offer()
+    assert f"{model}:direct" in [listed.id for listed in client.models.list()]
+    assert client.models.retrieve(f"{model}:direct").id == f"{model}:direct"
+
+    done = client.chat.completions.with_raw_response.create(
+        model=f"{model}:direct", messages=[{"role": "user", "content": "How wet is water?"}]
+    )
+    assert done.headers["x-fusion-invoked"] == "direct"
+    assert done.parse().choices[0].message.content == "The final answer of the writer."
+    assert {call.model for call in models.calls()} == {"w"}
+
+
 def test_one_model_can_be_looked_up(client, server: Server):
     assert client.models.retrieve("fusion/offline").id == "fusion/offline"
     assert server.request("GET", "/v1/models/fusion/offline").json()["id"] == "fusion/offline"

@@ -15,7 +15,7 @@ from fusion_graph.faces.mcp.cancellations import Cancellations
 from fusion_graph.faces.mcp.handshake import PREPARING
 from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.mcp.tasks import Task, Tasks
-from fusion_graph.faces.server._openai_errors import api_error
+from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server.limits import Limits
 from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.run_request import RunRequest, run_request

@@ -17,8 +17,8 @@ from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp._sdk import SESSION_HEADER, create_server, create_session_manager
 from fusion_graph.faces.mcp.cancellations import Cancellations
 from fusion_graph.faces.mcp.fusions import Fusions
+from fusion_graph.faces.server._api import refuse_depth
 from fusion_graph.faces.server._guard import Guard
-from fusion_graph.faces.server._openai_api import refuse_depth
 from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -18,12 +19,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fusion_graph.errors import ApiError
-from fusion_graph.faces.server._openai_errors import api_error
+from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server._wire import json_response
 from fusion_graph.faces.server.settings import ServerSettings
 
 Handler = Callable[[Request], Awaitable[Response]]
 """Answers a request, or raises what `api_error` knows to tell."""
+
+ErrorBody = Callable[[ApiError], dict[str, Any]]
+"""Words an error in a protocol's shape."""
 
 CLIENT_GONE = 499
 """What the log says of a client that left before its answer, as nginx has it."""
@@ -41,12 +45,21 @@ class Guard:
         app: What answers.
         settings: The server's key and whether it logs.
         public: Whether it may be had without the key: a page that will ask for it.
+        error: An error's body, in the shape that its clients read.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings, *, public: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServerSettings,
+        *,
+        public: bool = False,
+        error: ErrorBody = ApiError.body,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._public = public
+        self._error = error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,14 +92,19 @@ class Guard:
                 _log.debug("%s", request_id, exc_info=error)
             if status:
                 raise  # too late for an error's body: the connection is closed instead
-            await error_response(told)(scope, receive, answer)
+            response = json_response(self._error(told), told.status, told.headers)
+            await response(scope, receive, answer)
         finally:
             if self._settings.access_log:
                 _log_access(scope, status or CLIENT_GONE, time.monotonic() - began, request_id)
 
 
 def endpoint(
-    methods: Mapping[str, Handler], settings: ServerSettings, *, public: bool = False
+    methods: Mapping[str, Handler],
+    settings: ServerSettings,
+    *,
+    public: bool = False,
+    error: ErrorBody = ApiError.body,
 ) -> Guard:
     """A guarded ASGI app that answers each method with its handler.
 
@@ -94,6 +112,7 @@ def endpoint(
         methods: Handlers by method, in capitals; HEAD goes with GET.
         settings: The server's settings.
         public: Whether it may be had without the key.
+        error: An error's body, in the shape that its clients read.
     """
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +124,7 @@ def endpoint(
         response = await methods[method](Request(scope, receive))
         await response(scope, receive, send)
 
-    return Guard(dispatch, settings, public=public)
+    return Guard(dispatch, settings, public=public, error=error)
 
 
 def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) -> None:
@@ -140,11 +159,6 @@ def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) 
     if origin is not None and not _same_origin(origin, host):
         said = "This server has no key, so it answers no web page of another origin."
         raise ApiError(403, said, "origin_not_allowed")
-
-
-def error_response(error: ApiError) -> Response:
-    """An error as a response."""
-    return json_response(error.body(), error.status, error.headers)
 
 
 def _told(error: Exception) -> ApiError:

@@ -8,7 +8,7 @@ from typing import Any
 from fusion_graph.config import model_name
 from fusion_graph.config.presets import Choice, load
 from fusion_graph.errors import ConfigurationError, MissingKey
-from fusion_graph.faces.server._openai_errors import api_error
+from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.run_request import missing_key_told
 

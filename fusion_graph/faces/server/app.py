@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from fusion_graph.errors import ApiError
+from fusion_graph.faces.server._api import api_routes
 from fusion_graph.faces.server._guard import Guard
-from fusion_graph.faces.server._openai_api import openai_routes
 from fusion_graph.faces.server._playground import playground_routes
 from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
@@ -42,7 +42,7 @@ def create_app(
         yield
         await runs.close()
 
-    routes = [*openai_routes(settings, runs), *_guarded(playground_routes(settings), settings)]
+    routes = [*api_routes(settings, runs), *_guarded(playground_routes(settings), settings)]
     nowhere = Guard(_nothing_here, settings)
     if alone:
         routes.append(Route("/{path:path}", nowhere))  # also what a route has no method for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from fusion_graph.config.keys import is_set, keys_of
@@ -13,6 +14,9 @@ from fusion_graph.faces.server._public import preset_name
 PREFIX = "fusion/"
 """A preset's id as a model is this and its name, as OpenRouter's `openrouter/fusion`."""
 
+DIRECT = ":direct"
+"""Behind a preset's id: its writer's model answers alone. The cheap twin of every preset."""
+
 SUPPORTED = (
     "max_completion_tokens",
     "max_tokens",
@@ -20,12 +24,30 @@ SUPPORTED = (
     "reasoning_effort",
     "response_format",
     "seed",
+    "stop",
     "structured_outputs",
     "temperature",
     "tool_choice",
     "tools",
 )
 """Said of every model in OpenRouter's words: clients hide one whose list lacks `tools`."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A preset that a model id names.
+
+    Attributes:
+        name: What it is offered as.
+        ref: What a configuration calls it (`preset`).
+        preset: The preset.
+        direct: Whether its writer's model is to answer alone.
+    """
+
+    name: str
+    ref: str
+    preset: Preset
+    direct: bool = False
 
 
 class Offer:
@@ -74,15 +96,12 @@ class Offer:
             return choice
         return Choice(next(iter(refs)), "the first that this server offers")
 
-    def find(self, model: str, param: str = "model") -> tuple[str, Preset]:
-        """The preset of a model id.
+    def find(self, model: str, param: str = "model") -> Found:
+        """Find the preset of a model id.
 
         Args:
-            model: As the client wrote it: `fusion/NAME`.
+            model: As the client wrote it: `fusion/NAME` or `fusion/NAME:direct`.
             param: The request's field it stands in.
-
-        Returns:
-            What a configuration calls it (`preset`), and the preset.
 
         Raises:
             ApiError: 404, there is none.
@@ -90,9 +109,11 @@ class Offer:
         """
         refs = self.refs()
         name = model.removeprefix(PREFIX)
+        direct = name not in refs and name.endswith(DIRECT)
+        name = name.removesuffix(DIRECT) if direct else name
         try:
             if model.startswith(PREFIX) and name in refs:
-                return refs[name], load(refs[name])
+                return Found(name, refs[name], load(refs[name]), direct)
         except UnknownPreset:
             pass  # its file has gone since
         known = ", ".join(f"{PREFIX}{name}" for name in refs)
@@ -104,17 +125,26 @@ class Offer:
 
         May take a second when something holds Ollama's port without answering.
         """
-        return [self.told(name) for name, ref in self.refs().items() if problem(ref) is None]
+        names = [name for name, ref in self.refs().items() if problem(ref) is None]
+        return [self.told(name, direct) for name in names for direct in (False, True)]
 
-    def told(self, name: str) -> dict[str, Any]:
-        """One preset as OpenAI's model object, with what OpenRouter says besides."""
+    def told(self, name: str, direct: bool = False) -> dict[str, Any]:
+        """One preset as OpenAI's model object, with what OpenRouter says besides.
+
+        Args:
+            name: What it is offered as.
+            direct: Whether its writer's model is meant alone.
+        """
+        about = load(self.refs()[name]).description
+        if direct:
+            about = f"The writer of {PREFIX}{name} alone, without a panel."
         return {
-            "id": f"{PREFIX}{name}",
+            "id": f"{PREFIX}{name}{DIRECT if direct else ''}",
             "object": "model",
             "created": self._since,
             "owned_by": "fusion-graph",
-            "name": f"Fusion: {name}",
-            "description": load(self.refs()[name]).description,
+            "name": f"Fusion: {name}{' (one model)' if direct else ''}",
+            "description": about,
             "supported_parameters": list(SUPPORTED),
         }
 

@@ -48,8 +48,8 @@ def run_request(
     from fusion_graph.run.settings import GraphConfig
 
     name = preset if preset is not None else offer.chosen().name
-    ref, found = offer.find(f"{PREFIX}{name}", "fusion.preset")
-    context = {**run_context(fusion, {}, found, limits), "preset": ref}
+    found = offer.find(f"{PREFIX}{name}", "fusion.preset")
+    context = {**run_context(fusion, {}, found.preset, limits), "preset": found.ref}
     given = GraphConfig(None)
     settings, _ = given.begin(context)
     try:

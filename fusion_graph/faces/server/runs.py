@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
-from fusion_graph.faces.server._openai_errors import api_error
+from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.faces.server._signing import KEY_VARIABLE as SIGNING_KEY_VARIABLE
 from fusion_graph.faces.server.limits import Limits
 
 KEY_VARIABLE = "FUSION_API_KEY"
@@ -22,11 +23,14 @@ class ServerSettings:
             no web page of another site.
         limits: What requests may ask for.
         access_log: Whether every request is logged, at INFO, without its body and its key.
+        signing_key: The secret that signs what clients keep for the server; None for one in the
+            user's data folder.
     """
 
     key: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
     access_log: bool = False
+    signing_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, limits: Limits | None = None, *, access_log: bool = False) -> Self:
@@ -45,4 +49,5 @@ class ServerSettings:
                 f"{KEY_VARIABLE} holds spaces or characters that no header can carry.",
                 "Take letters, digits and signs, as from `openssl rand -hex 24`.",
             )
-        return cls(key or None, limits or Limits(), access_log)
+        signing_key = os.environ.get(SIGNING_KEY_VARIABLE) or None
+        return cls(key or None, limits or Limits(), access_log, signing_key)

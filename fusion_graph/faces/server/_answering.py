@@ -1,0 +1,173 @@
+"""Answering a request: the run that it starts, and what the finished run says to its client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage
+
+from fusion_graph.faces.server._signing import Signer
+from fusion_graph.faces.server.limits import Limits, run_context
+from fusion_graph.faces.server.offer import PREFIX, Found, Offer
+from fusion_graph.faces.server.protocols._asked import Asked, ClientTool
+from fusion_graph.faces.server.protocols._continuing import Continued, continued
+from fusion_graph.faces.server.protocols._continuing import Found as Where
+from fusion_graph.faces.server.protocols._deliberation import deliberation
+from fusion_graph.faces.server.protocols._pending import PendingCalls, digest_of
+from fusion_graph.faces.server.protocols._reply import (
+    FINISHES,
+    Call,
+    Reply,
+    Usage,
+    made_calls,
+    written_tokens,
+)
+from fusion_graph.faces.server.protocols._told import end_of
+from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.settings import ServerSettings
+from fusion_graph.state.conversation import question_of
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A request whose run has begun.
+
+    Attributes:
+        asked: What was asked.
+        run: The run.
+        invoked: Who answers: `panel`, `auto`, `direct`, `side_call` or `continued`.
+        found: Where the deliberation was that it goes on from.
+        reply: Says what the finished run says; raises `ApiError` for one that failed.
+    """
+
+    asked: Asked
+    run: Run
+    invoked: str
+    found: Where
+    reply: Callable[[Run], Reply]
+
+
+class Answering:
+    """Answering begins runs for requests, and keeps what their conversations go on from.
+
+    Args:
+        settings: The server's.
+        offer: The presets on offer.
+        runs: Where its runs are kept.
+    """
+
+    def __init__(self, settings: ServerSettings, offer: Offer, runs: Runs) -> None:
+        self._limits = settings.limits
+        self._offer = offer
+        self._runs = runs
+        self._pending = PendingCalls()
+        self._signer = Signer(settings.signing_key)
+
+    async def begin(self, asked: Asked, call_prefix: str) -> Begun:
+        """Begin the run that a request asks for.
+
+        Args:
+            asked: The request.
+            call_prefix: How the ids of its tool calls begin.
+
+        Raises:
+            ApiError: Something in it is wrong, or not allowed.
+            EmptyQuestion: There is nothing to answer.
+            TooManyRuns: No more may be at work.
+        """
+        fusion = dict(asked.fusion)
+        model, param = asked.model, "model"
+        if (named := fusion.pop("preset", None)) is not None:
+            model, param = f"{PREFIX}{named}", "fusion.preset"
+        preset = self._offer.find(model, param)
+        if asked.has_tools:
+            await asyncio.to_thread(self._signer.load)  # from the disk, the first time
+        before = continued(asked, self._pending, self._signer)
+        beside = _within(asked, self._limits)
+        context = run_context(fusion, beside, preset.preset, self._limits)
+        invoked = _invoked(preset, context, before)
+        if invoked == "direct":
+            context["invocation"] = "never"
+        question = question_of(before.messages)
+        run = self._runs.start(
+            before.messages, {**context, "preset": preset.ref}, model=model, question=question
+        )
+
+        def reply(ended: Run) -> Reply:
+            return self._reply(ended, asked, before, call_prefix)
+
+        return Begun(asked, run, invoked, before.found, reply)
+
+    def _reply(self, run: Run, asked: Asked, before: Continued, call_prefix: str) -> Reply:
+        if run.failure is not None:
+            raise run.failure
+        assert run.message is not None
+        assert run.report is not None
+        text = run.message.text
+        end = end_of(text, asked.stop)
+        stopped_by = next((mark for mark in asked.stop if text.startswith(mark, end)), None)
+        made = made_calls(run.message, asked)
+        sealed = None
+        models = [str(answer["model"]) for answer in run.report["answers"]]
+        if made and not before.carried:
+            data = {"model": asked.model, "models": models, **deliberation(run.report)}
+            sealed = self._signer.seal(data)
+        finish = str(run.message.response_metadata.get("finish_reason"))
+        finish = finish if finish in FINISHES and stopped_by is None else "stop"
+        return Reply(
+            run_id=run.id,
+            model=run.model,
+            created=int(run.started),
+            text=text[:end],
+            calls=self._handed_out(run.message, made, run.report, asked, call_prefix),
+            finish="tool_calls" if made else finish,
+            stopped_by=stopped_by,
+            usage=Usage(
+                asked.tokens(),
+                written_tokens(text[:end], made),
+                run.report["usage"]["total"]["cost_usd"],
+            ),
+            report=run.report,
+            carried=sealed,
+            models=models,
+        )
+
+    def _handed_out(
+        self,
+        message: AIMessage,
+        made: list[tuple[str, str, str]],
+        report: dict[str, Any],
+        asked: Asked,
+        prefix: str,
+    ) -> list[Call]:
+        if not made:
+            return []
+        digest = digest_of(asked.model, [*asked.conversation, message])
+        own = [id for id, _, _ in made]
+        ids = self._pending.hand_out(own, report, message, digest, prefix)
+        return [
+            Call(id, asked.tools.get(name, ClientTool(name)), arguments)
+            for id, (_, name, arguments) in zip(ids, made, strict=True)
+        ]
+
+
+def _invoked(preset: Found, context: Mapping[str, Any], before: Continued) -> str:
+    """Who answers, as far as it is known before the run."""
+    if before.found in ("conversation", "memory") and not before.alone:
+        return "continued"
+    given = context.get("invocation") or preset.preset.fields.get("invocation", "always")
+    if preset.direct or before.alone or given == "never":
+        return "direct"
+    return "auto" if given == "auto" else "panel"
+
+
+def _within(asked: Asked, limits: Limits) -> dict[str, tuple[str, Any]]:
+    """The protocol's settings; a limit that a client always sends is kept to the owner's."""
+    beside = dict(asked.beside)
+    if asked.capped and (given := beside.get("writer_max_tokens")) is not None:
+        name, value = given
+        beside["writer_max_tokens"] = (name, min(value, limits.max_tokens))
+    return beside

@@ -1,0 +1,145 @@
+"""A run as its client is told of it, in no protocol's words: progress, pieces of text, the end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_graph.errors import ApiError
+from fusion_graph.faces.server.protocols._asked import Asked
+from fusion_graph.faces.server.protocols._reply import Reply
+from fusion_graph.faces.server.runs import Run
+from fusion_graph.text.markdown import as_text
+from fusion_graph.text.phrases import tell
+
+BEGINS_AGAIN = "\n\n---\n\n*The answer above broke off and does not count. It begins again:*\n\n"
+"""Put between a draft that broke off and the next: what a client has been sent stays sent."""
+
+UNTOLD = frozenset({"answer.delta", "panel.delta", "fusion.result"})
+"""Events that are no progress to tell here: the answer has its own place, and the panelists' texts
+come whole with `panel.completed`."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something happened in the run.
+
+    Attributes:
+        event: The event, see `fusion_graph.state.events`.
+        words: The same in lines of Markdown, for people; empty where there is nothing to say.
+    """
+
+    event: dict[str, Any]
+    words: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run has ended with an answer."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run has ended without one."""
+
+    error: ApiError
+
+
+Told = Progress | Text | Finished | Failed
+
+
+async def told(run: Run, asked: Asked, reply_of: Callable[[Run], Reply]) -> AsyncIterator[Told]:
+    """Tell a run as it happens; the last thing told is `Finished` or `Failed`.
+
+    Args:
+        run: The run.
+        asked: What was asked.
+        reply_of: What the finished run says; raises `ApiError` for one that failed.
+    """
+    draft = Draft(asked.stop, held=asked.held)
+    async with aclosing(run.follow()) as events:  # type: ignore[type-var]
+        async for _, event in events:
+            if event["type"] == "answer.delta":
+                for piece in draft.take(event["message_id"], event["text"]):
+                    yield Text(piece)
+            elif event["type"] not in UNTOLD:
+                yield Progress(event, words_of(event))
+    try:
+        reply = reply_of(run)
+    except ApiError as error:
+        yield Failed(error)
+        return
+    if rest := draft.rest(reply.text):
+        yield Text(rest)
+    yield Finished(reply)
+
+
+def words_of(event: dict[str, Any]) -> str:
+    """Word an event for people, in Markdown: queries and errors in it are strangers' text.
+
+    Args:
+        event: The event.
+    """
+    return "".join(f"{as_text(line)}\n\n" for line in tell(event))
+
+
+class Draft:
+    """The answer as far as a client has been sent it.
+
+    Args:
+        stop: Texts before the first of which it ends.
+        held: Whether nothing is sent before the answer is whole: one in a format could not be
+            read with a broken draft in front of it.
+    """
+
+    def __init__(self, stop: Sequence[str] = (), *, held: bool = False) -> None:
+        self._stop, self._all_held = stop, held
+        self._longest = max(map(len, stop), default=1)
+        self._id: str | None = None
+        self._sent = self._waiting = ""
+        self._said = self._ended = False
+
+    def take(self, message_id: str, text: str) -> Iterator[str]:
+        """Take the next piece of a message; gives what of it is to be sent."""
+        if self._all_held:
+            return
+        if message_id != self._id:
+            self._id, self._sent, self._waiting, self._ended = message_id, "", "", False
+            if self._said:
+                yield BEGINS_AGAIN
+                self._said = False
+        if self._ended:
+            return
+        self._waiting += text
+        end = end_of(self._waiting, self._stop)
+        self._ended = end < len(self._waiting)
+        # What may be the beginning of a stop text waits.
+        sure = end if self._ended else max(0, end - self._longest + 1)
+        piece, self._waiting = self._waiting[:sure], self._waiting[sure:]
+        if piece:
+            self._said = True
+            self._sent += piece
+            yield piece
+
+    def rest(self, content: str) -> str:
+        """What of the finished text is still to be sent; of one that was corrected, what waits."""
+        if content.startswith(self._sent):
+            return content[len(self._sent) :]
+        return "" if self._ended else self._waiting
+
+
+def end_of(text: str, stop: Sequence[str]) -> int:
+    """Where the first stop text begins, or the text's end."""
+    places = (text.find(mark) for mark in stop)
+    return min((place for place in places if place >= 0), default=len(text))
