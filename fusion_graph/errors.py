@@ -15,6 +15,7 @@ FusionError
 ├── UnreadableReport (also a ValueError)
 ├── FusionRecursion (also a RuntimeError)
 ├── AllPanelistsFailed (also a RuntimeError)
+├── RemoteRunFailed (also a RuntimeError)
 ├── EvaluationStopped (also a RuntimeError)
 │   ├── ArmUnavailable
 │   ├── GraderUnavailable
@@ -260,6 +261,27 @@ class AllPanelistsFailed(FusionError, RuntimeError):
         self.report = report
         reasons = "; ".join(f"{name}: {f['reason']} ({f['detail']})" for name, f in members)
         super().__init__(f"No panelist answered. {reasons}")
+
+
+class RemoteRunFailed(FusionError, RuntimeError):
+    """A fusion on a LangGraph server failed there, or the server did not take it.
+
+    Do: Follow the server's words, or check the address, the graph's name and the key.
+
+    Args:
+        graph: The graph or assistant that was asked.
+        kind: The error's name on the server (`AllPanelistsFailed`, …), or that of the HTTP error.
+        told: What the server said.
+    """
+
+    def __init__(self, graph: str, kind: str, told: str) -> None:
+        hint = ""
+        if "UUID" in told and "assistant" not in told:
+            hint = " Threads of a LangGraph server are named by UUIDs."
+        super().__init__(f"The fusion '{graph}' on a server failed: {kind}: {told}{hint}")
+        self.graph = graph
+        self.kind = kind
+        self.told = told
 
 
 class EvaluationStopped(FusionError, RuntimeError):

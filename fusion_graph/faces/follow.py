@@ -1,23 +1,27 @@
 """Following a run: one stream of events from a graph, or from whatever graph it is part of.
 
 LangGraph streams in several shapes (one mode or many, with namespaces or without, version 1 or
-2), and a parent's stream holds its own data besides ours. Here they become the events of
-`fusion_graph.state.events`, and two more: `answer.delta` (message_id, text), a piece of the final
-answer, where a new message_id voids what came before it; and, from `follow` alone,
-`fusion.result` (message, report), the last one.
+2, and from a server as JSON), and a parent's stream holds its own data besides ours. Here they
+become the events of `fusion_graph.state.events`, and two more: `answer.delta` (message_id, text), a
+piece of the final answer, where a new message_id voids what came before it; and, from `follow`
+alone, `fusion.result` (message, report), the last one.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, convert_to_messages
+from pydantic import BaseModel
 
+from fusion_graph.errors import RemoteRunFailed
 from fusion_graph.state.events import EVENTS
 
 if TYPE_CHECKING:
+    from langgraph.pregel.remote import RemoteGraph
+
     from fusion_graph.graph import FusionGraph
 
 Event = dict[str, Any]
@@ -28,7 +32,7 @@ MESSAGE_PREFIX = "fusion-"
 
 
 async def follow(
-    graph: FusionGraph,
+    graph: FusionGraph | RemoteGraph,
     messages: Sequence[Any] | None,
     *,
     context: Any = None,
@@ -38,7 +42,7 @@ async def follow(
     """Run a fusion graph and tell what happens, as it happens.
 
     Args:
-        graph: From `create_fusion_graph`.
+        graph: From `create_fusion_graph`, or a `RemoteGraph` of one on a LangGraph server.
         messages: The conversation, in any form LangChain takes; None resumes the thread that
             `config` names.
         context: The run's configuration, above the graph's own.
@@ -46,10 +50,11 @@ async def follow(
         options: More of `astream`'s, such as `durability`.
 
     Yields:
-        Every event of the run, and at the end one `fusion.result`. Leaving early cancels the run.
+        Every event of the run, and at the end one `fusion.result`. Leaving early cancels the run,
+        on a server too.
 
     Raises:
-        FusionError: As `ainvoke` raises it.
+        FusionError: As `ainvoke` raises it; `RemoteRunFailed` for whatever a server tells.
         KeyError: The run stopped before its end, at a breakpoint.
 
     Example:
@@ -70,21 +75,22 @@ async def follow(
     """
     given: Any = None if messages is None else {"messages": list(messages)}
     settings: Any = dict(config or {})
-    stream: Any = graph.astream(
-        given,
-        settings,
-        context=context,
-        stream_mode=["custom", "messages", "values"],
-        **options,
-    )
+    modes: Any = ["custom", "messages", "values"]
     last: Mapping[str, Any] = {}
-    async with aclosing(stream) as parts:
-        async for mode, data in parts:
-            if mode == "values":
-                last = data
-            elif (event := _event(mode, data)) is not None:
-                yield event
-    yield {"type": "fusion.result", "message": last["messages"][-1], "report": last["fusion"]}
+    with _told_apart(graph) as remote:
+        if remote:
+            context = _as_json(context)
+            options.setdefault("on_disconnect", "cancel")  # a server's own way is to go on
+        stream: Any = graph.astream(given, settings, context=context, stream_mode=modes, **options)
+        async with aclosing(stream) as parts:
+            async for part in parts:
+                _, mode, data = _split(part)
+                if mode == "values":
+                    last = data
+                elif (event := _event(mode, data)) is not None:
+                    yield event
+    (message,) = convert_to_messages(last["messages"][-1:])  # JSON, from a server
+    yield {"type": "fusion.result", "message": message, "report": last["fusion"]}
 
 
 async def afusion_events(stream: AsyncIterable[Any]) -> AsyncIterator[Event]:
@@ -116,33 +122,76 @@ def event_of(part: Any) -> Event | None:
 
     Args:
         part: What the stream yielded: data, `(mode, data)`, `(namespace, data)`,
-            `(namespace, mode, data)`, or version 2's dict.
+            `(namespace, mode, data)`, version 2's dict, or what the LangGraph SDK's client yields.
     """
-    namespace: tuple[str, ...] = ()
-    mode = None
-    if isinstance(part, Mapping) and {"type", "ns", "data"} <= part.keys():
-        mode, namespace, data = part["type"], tuple(part["ns"]), part["data"]
-    else:
-        data = part
-        if isinstance(data, tuple) and isinstance(data[0], tuple):
-            namespace, *rest = data
-            data = rest[0] if len(rest) == 1 else tuple(rest)
-        if isinstance(data, tuple) and isinstance(data[0], str):
-            mode, data = data
+    namespace, mode, data = _split(part)
     event = _event(mode, data)
     if event is not None and namespace:
         event["namespace"] = namespace
     return event
 
 
+def _split(part: Any) -> tuple[tuple[str, ...], str | None, Any]:
+    """Namespace, mode (None where the stream has but one) and data of one part of a stream."""
+    if isinstance(part, Mapping) and {"type", "ns", "data"} <= part.keys():
+        return tuple(part["ns"]), part["type"], part["data"]
+    if isinstance(part, tuple) and hasattr(part, "event"):
+        # The SDK's, and so a RemoteGraph's without namespaces: `mode|namespace|…`, data, number.
+        mode, *inside = part.event.split("|")
+        return tuple(inside), mode, part.data  # type: ignore[attr-defined]
+    namespace: tuple[str, ...] = ()
+    data = part
+    if isinstance(data, tuple) and isinstance(data[0], tuple):
+        namespace, *rest = data
+        data = rest[0] if len(rest) == 1 else tuple(rest)
+    if isinstance(data, tuple) and isinstance(data[0], str):
+        mode, data = data
+        return namespace, mode, data
+    return namespace, None, data
+
+
 def _event(mode: str | None, data: Any) -> Event | None:
     if mode in (None, "custom") and isinstance(data, Mapping):
         return dict(data) if data.get("type") in EVENTS else None
-    if mode in (None, "messages") and isinstance(data, tuple) and data:
+    # A list where it came as JSON.
+    if mode in (None, "messages") and isinstance(data, tuple | list) and data:
         chunk = data[0]
         # The finished message comes too, under the same id: it would be the text once more.
+        if isinstance(chunk, Mapping) and chunk.get("type") == "AIMessageChunk":
+            chunk = AIMessageChunk(content=chunk.get("content") or "", id=chunk.get("id"))
         if isinstance(chunk, AIMessageChunk) and str(chunk.id).startswith(MESSAGE_PREFIX):
             if not chunk.text:
                 return None
             return {"type": "answer.delta", "message_id": str(chunk.id), "text": chunk.text}
     return None
+
+
+@contextmanager
+def _told_apart(graph: Any) -> Iterator[bool]:
+    """Whether a graph is on a server, whose failures are raised as an error of ours.
+
+    Raises:
+        RemoteRunFailed: The server failed, refused the run, or cannot be reached.
+    """
+    from langgraph.pregel.remote import RemoteException, RemoteGraph
+
+    if not isinstance(graph, RemoteGraph):
+        yield False
+        return
+    from httpx import HTTPError
+
+    try:
+        yield True
+    except RemoteException as error:
+        told = error.args[0] if error.args and isinstance(error.args[0], Mapping) else {}
+        kind, message = str(told.get("error") or ""), str(told.get("message") or error)
+        raise RemoteRunFailed(graph.assistant_id, kind, message) from error
+    except HTTPError as error:
+        raise RemoteRunFailed(graph.assistant_id, type(error).__name__, str(error)) from error
+
+
+def _as_json(context: Any) -> Any:
+    """A run's context as it can be sent: what is set in it, and no more."""
+    if not isinstance(context, BaseModel):
+        return context
+    return context.model_dump(mode="json", exclude_unset=True)

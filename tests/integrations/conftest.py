@@ -1,13 +1,14 @@
-"""Fixtures: an agent's own model, as scripted as the panel's."""
+"""Fixtures: an agent's own model, as scripted as the panel's; a LangGraph server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from langchain_openai import ChatOpenAI
 
+from tests.hosts import LANGGRAPH, langgraph_dev
 from tests.scripted_models.client import Scope
 
 
@@ -22,3 +23,12 @@ def outer(models: Scope) -> Callable[..., ChatOpenAI]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a LangGraph server, one a worker."""
+    if LANGGRAPH is None:
+        pytest.skip("langgraph-cli is not installed")
+    with langgraph_dev(tmp_path_factory.mktemp("langgraph")) as url:
+        yield url

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from shutil import which
+from collections.abc import AsyncIterator
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
@@ -25,101 +17,13 @@ from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.prompts import CRITERIA
 from tests.conftest import VERDICT
 from tests.examples import run_page
-
-ROOT = Path(__file__).parents[2]
-COMMAND = which("langgraph", path=os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
-
-pytestmark = pytest.mark.skipif(COMMAND is None, reason="langgraph-cli is not installed")
-
-PATIENCE = 90
-"""Seconds until a wait counts as a failure; nothing is ever this slow when it works."""
+from tests.hosts import PATIENCE
 
 QUESTION = {"messages": [{"role": "user", "content": "How wet is water?"}]}
 RESEARCHABLE = {"messages": [{"role": "user", "content": "What is self-fusion?"}]}
 OFFLINE = {"preset": "offline"}
 
 _opener = build_opener(ProxyHandler({}))
-
-
-# The server
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _settings() -> dict[str, Any]:
-    """The repository's langgraph.json as it reads from another folder."""
-    settings = json.loads((ROOT / "langgraph.json").read_text())
-    text = json.dumps(settings | {"dependencies": [str(ROOT)]})
-    return dict(json.loads(text.replace('"./', f'"{ROOT}/')))
-
-
-def _answers(url: str) -> bool:
-    try:
-        with _opener.open(f"{url}/ok", timeout=PATIENCE) as reply:
-            return bool(json.load(reply)["ok"])
-    except (URLError, OSError):
-        return False
-
-
-@contextmanager
-def _langgraph_dev(folder: Path) -> Iterator[str]:
-    """A server in a folder of its own, without keys; gives its address."""
-    (folder / "langgraph.json").write_text(json.dumps(_settings()))
-    port = _free_port()
-    url, log = f"http://127.0.0.1:{port}", folder / "log"
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tools")]),
-        "HOME": str(folder),
-        "FUSION_GRAPH_CONFIG_DIR": str(folder / "config"),
-        "OLLAMA_HOST": "127.0.0.1:9",
-        "LLAMACPP_HOST": "127.0.0.1:9",
-        "LMSTUDIO_HOST": "127.0.0.1:9",
-        "VLLM_HOST": "127.0.0.1:9",
-        "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-        "LANGGRAPH_NO_VERSION_CHECK": "true",
-        "LANGSMITH_TRACING": "false",
-        # Whatever would still go out finds nobody there: models are asked over plain HTTP here.
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-    }
-    arguments = ["dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "4"]
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            [str(COMMAND), *arguments, "--port", str(port)],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        for _ in range(PATIENCE * 10):
-            if _answers(url):
-                break
-            if process.poll() is not None:
-                pytest.fail(f"langgraph dev ended:\n{log.read_text()[-3000:]}")
-            time.sleep(0.1)  # between two looks at the port: there is nothing to wait for
-        else:
-            pytest.fail(f"langgraph dev does not answer:\n{log.read_text()[-3000:]}")
-        yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a LangGraph server, one a worker."""
-    with _langgraph_dev(tmp_path_factory.mktemp("langgraph")) as url:
-        yield url
 
 
 @pytest.fixture
