@@ -7,8 +7,9 @@ error bodies by itself: whoever shares this module's client is covered.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +201,21 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     if data:
         yield Event("\n".join(data), name)
 
+
+async def read_out(events: AsyncGenerator[Event, None]) -> None:
+    """Read what follows the last event of a stream, so that its connection is used again.
+
+    Closed before its body has ended, a response takes its connection with it, and the next call
+    pays for a new one, TLS and all. A server that says no more for `REST_SECONDS` is not waited for.
+    """
+    with suppress(TimeoutError, httpx2.HTTPError, ReplyTooLarge):
+        async with asyncio.timeout(REST_SECONDS):
+            async for _ in events:
+                pass
+
+
+REST_SECONDS = 0.1
+"""Wait for the end of a body behind its last event: as long as a new connection takes."""
 
 _LINE_OVERHEAD = 64
 """Bytes of memory that a line takes besides its own: a million lines of one letter are no event."""

@@ -34,7 +34,7 @@ from fusion_graph.models._completion import (
     text_of,
     turn_in,
 )
-from fusion_graph.models._http import body_of, events_of, is_stream, opened
+from fusion_graph.models._http import body_of, events_of, is_stream, opened, read_out
 from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.reply import items_for, with_turn
 from fusion_graph.models.secrets import conceal, scrub
@@ -180,6 +180,7 @@ class ProtocolChat(OpenAIChat):
                     sink("")
                     continue
                 if over := event.data.strip() == "[DONE]":
+                    await read_out(events)
                     break
                 for piece in self._pieces(event.data):
                     if error := error_in(piece, reply.finish_reason if reply.says else None):
