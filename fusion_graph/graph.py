@@ -35,6 +35,7 @@ from fusion_graph.report.ending import finish, need_an_answer, report_alone
 from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.member import open_member
+from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.panel import close_panel
 from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.run.research import DRAWN
@@ -137,11 +138,12 @@ def build_graph(
     queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def resume(run: Run) -> ResolvedConfig:
-        # One after the other, so that members get to work in the panel's order; and in a thread:
-        # another preset in the context may mean files, or a server to ask.
+        # One after the other, so that members get to work in the panel's order.
         queue = queues.setdefault(run["id"], asyncio.Lock())
         async with queue:
-            settings = await asyncio.to_thread(given.resume, context(), run)
+            said = context()
+            # A preset may mean files, or a server to ask.
+            settings = await off_loop(given.has_preset(said, run), given.resume, said, run)
         ledger_of(run)
         return settings
 
@@ -181,16 +183,17 @@ def build_graph(
             return {"answers": [await panelist(member, calls_as_text(messages))]}
 
     async def bring_together(state: FusionState) -> dict[str, Any]:
-        run = state["run"]
+        run, answers = state["run"], state["answers"]
         close_panel(run["id"])
         pages = ledger_of(run).page
-        joined = await asyncio.to_thread(join, state["answers"], run["seed"], pages)
+        much = any(a["sources"] for a in answers) or is_long(*(a["content"] for a in answers))
+        joined = await off_loop(much, join, answers, run["seed"], pages)
         settings = await resume(run)
         need_an_answer(run, joined, settings)
         able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
         known = [source["id"] for source in joined["sources"]]
-        if lost := await asyncio.to_thread(without_sources, could, known):
+        if lost := await off_loop(much, without_sources, could, known):
             joined["degradations"].append(lost)
         if course.judge:
             return {"joined": joined}
@@ -240,7 +243,8 @@ def build_graph(
         finally:
             close_panel(run["id"])
         pages = ledger_of(run).page
-        joined = await asyncio.to_thread(join, [answer], run["seed"], pages)
+        much = bool(answer["sources"]) or is_long(answer["content"])
+        joined = await off_loop(much, join, [answer], run["seed"], pages)
         need_an_answer(run, joined, settings)
         final = await pass_on(joined["answers"][0], "", joined, send_text)
         return {"joined": joined, "judgement": None, "written": final}

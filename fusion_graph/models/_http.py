@@ -8,8 +8,8 @@ error bodies by itself: whoever shares this module's client is covered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,7 @@ async def guard(response: httpx2.Response) -> None:
         target = asked.join(response.headers["location"])
         if _origin(target) != _origin(asked):
             raise ForeignRedirect(plain_address(asked), plain_address(target))
-    # Decoded here, where the bytes are counted, piece by piece of at most a megabyte.
-    coded = httpx2.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=response.stream,
-        request=response.request,
-    )
-    response.stream = _Bounded(coded)
+    response.stream = _Bounded(response)
     for name in ("content-encoding", "content-length"):
         response.headers.pop(name, None)
 
@@ -69,7 +62,18 @@ class _Bounded(httpx2.AsyncByteStream):
     """The decoded bytes of a response, up to as many as its kind may have."""
 
     def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        self._coded = response.stream
+        self._pieces: AsyncIterable[bytes] = response.stream
+        self._status = response.status_code
+        if "content-encoding" in response.headers:
+            # Decoded here, where the bytes are counted, piece by piece of at most a megabyte.
+            self._pieces = httpx2.Response(
+                response.status_code,
+                headers=response.headers,
+                stream=response.stream,
+                request=response.request,
+            ).aiter_bytes()
         if response.status_code >= 300:
             self._what, self._most = "error body", MOST_ERROR_BYTES
         elif is_stream(response):
@@ -79,16 +83,14 @@ class _Bounded(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         read = 0
-        async with aclosing(self._response.aiter_bytes()) as pieces:
-            async for piece in pieces:
-                read += len(piece)
-                if read > self._most:
-                    status = self._response.status_code
-                    raise ReplyTooLarge(self._what, _mebibytes(self._most), status)
-                yield piece
+        async for piece in self._pieces:
+            read += len(piece)
+            if read > self._most:
+                raise ReplyTooLarge(self._what, _mebibytes(self._most), self._status)
+            yield piece
 
     async def aclose(self) -> None:
-        await self._response.aclose()
+        await self._coded.aclose()
 
 
 @dataclass(frozen=True)
@@ -175,38 +177,25 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     Raises:
         ReplyTooLarge: A line, or an event, has more bytes than a reply needs.
     """
-    data: list[str] = []
-    size, name, count = 0, "", 0
-    async with aclosing(_lines(response)) as lines:
-        async for line in lines:
-            count += not line or line.startswith(b":")
-            if count > MOST_EVENTS:
-                raise ReplyTooLarge("streamed reply", f"{MOST_EVENTS:,} events")
-            if not line:
-                if data:
-                    yield Event("\n".join(data), name)
-                data, size, name = [], 0, ""
-            elif line.startswith(b":"):
-                yield Event()
-            else:
-                field, _, value = line.partition(b":")
-                value = value.removeprefix(b" ")
-                if field == b"data":
-                    size += len(value) + _LINE_OVERHEAD
-                    _check_size("event", size)
-                    check_parts("event", value)
-                    data.append(value.decode("utf-8", "replace"))
-                elif field == b"event":
-                    name = value.decode("utf-8", "replace")
-    if data:
-        yield Event("\n".join(data), name)
+    lines, reader = _Lines(), _EventReader()
+    # What `guard` bounds is decoded already; going through the response again takes as long as
+    # reading a token does.
+    bounded = response.stream if isinstance(response.stream, _Bounded) else None
+    async for piece in bounded or response.aiter_bytes():
+        for line in lines.take(piece):
+            event = reader.take(line)
+            if event is not None:
+                yield event
+    for event in (reader.take(lines.end()), reader.take(b"")):
+        if event is not None and event.data:
+            yield event
 
 
 async def read_out(events: AsyncGenerator[Event, None]) -> None:
     """Read what follows the last event of a stream, so that its connection is used again.
 
     Closed before its body has ended, a response takes its connection with it, and the next call
-    pays for a new one, TLS and all. A server that says no more for `REST_SECONDS` is not waited for.
+    pays for a new one, TLS and all. A server that is silent for `REST_SECONDS` is not waited for.
     """
     with suppress(TimeoutError, httpx2.HTTPError, ReplyTooLarge):
         async with asyncio.timeout(REST_SECONDS):
@@ -221,25 +210,65 @@ _LINE_OVERHEAD = 64
 """Bytes of memory that a line takes besides its own: a million lines of one letter are no event."""
 
 
-async def _lines(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
-    """The lines of a body, without their ends: LF, CR LF or CR, as the HTML standard has it."""
-    begun: list[bytes] = []
-    size, after_cr = 0, False
-    async for arrived in response.aiter_bytes():
-        piece = arrived[1:] if after_cr and arrived.startswith(b"\n") else arrived
-        after_cr = piece.endswith(b"\r")
-        *ended, rest = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+class _Lines:
+    """Splits bytes at the ends of lines: LF, CR LF or CR, as the HTML standard has it."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+
+    def take(self, arrived: bytes) -> Iterator[bytes]:
+        """The lines that the next bytes end, without their ends."""
+        piece = arrived[1:] if self._after_cr and arrived.startswith(b"\n") else arrived
+        self._after_cr = piece.endswith(b"\r")
+        if b"\r" in piece:
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *ended, rest = piece.split(b"\n")
         for end in ended:
-            size += len(end)
-            _check_size("line", size)
-            yield b"".join([*begun, end]) if begun else end
-            begun, size = [], 0
+            _check_size("line", self._size + len(end))
+            yield b"".join([*self._begun, end]) if self._begun else end
+            if self._begun:
+                self._begun, self._size = [], 0
         if rest:
-            size += len(rest)
-            _check_size("line", size)
-            begun.append(rest)
-    if begun:
-        yield b"".join(begun)
+            self._size += len(rest)
+            _check_size("line", self._size)
+            self._begun.append(rest)
+
+    def end(self) -> bytes:
+        """The line that nothing ended."""
+        return b"".join(self._begun)
+
+
+class _EventReader:
+    """Puts the lines of a stream together to events."""
+
+    def __init__(self) -> None:
+        self._data: list[str] = []
+        self._size = self._count = 0
+        self._name = ""
+
+    def take(self, line: bytes) -> Event | None:
+        """The event that a line ends, if any; a comment is one of its own."""
+        if not line or line.startswith(b":"):
+            self._count += 1
+            if self._count > MOST_EVENTS:
+                raise ReplyTooLarge("streamed reply", f"{MOST_EVENTS:,} events")
+            if line:
+                return Event()
+            event = Event("\n".join(self._data), self._name) if self._data else None
+            self._data, self._size, self._name = [], 0, ""
+            return event
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._size += len(value) + _LINE_OVERHEAD
+            _check_size("event", self._size)
+            check_parts("event", value)
+            self._data.append(value.decode("utf-8", "replace"))
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        return None
 
 
 def check_parts(what: str, text: bytes) -> None:

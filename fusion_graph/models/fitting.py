@@ -233,10 +233,15 @@ class Fitting:
             sent: What it was sent.
             tokens: What it counted, cached ones included.
         """
-        least = sum(map(_fewest_tokens, sent))
         shrank = window.last_read is not None and tokens < window.last_read
-        odd = least < LEAST_SENT or tokens < LEAST_COUNTED
-        if not window.own or shrank or odd or tokens >= CERTAINLY_READ * least:
+        if not window.own or shrank or tokens < LEAST_COUNTED:
+            return
+        texts = [message.text for message in sent]
+        # Most counts are far above: only where one is low are repetitions looked for.
+        if tokens >= CERTAINLY_READ * (sum(map(len, texts)) // CHARACTERS_PER_TOKEN_AT_MOST):
+            return
+        least = sum(map(_fewest_tokens, texts))
+        if least < LEAST_SENT or tokens >= CERTAINLY_READ * least:
             return
         window.last_read = tokens
         guess = max(SMALLEST_GUESS, -(-tokens // 1024) * 1024)
@@ -340,6 +345,6 @@ def read_tokens(message: AIMessage) -> int:
     return read if cached <= read else read + int(cached)
 
 
-def _fewest_tokens(message: BaseMessage) -> int:
-    """The fewest tokens a message's text can be; a run of one character may be a single token."""
-    return len(_RUN.sub(r"\1", message.text)) // CHARACTERS_PER_TOKEN_AT_MOST
+def _fewest_tokens(text: str) -> int:
+    """The fewest tokens a text can be; a run of one character may be a single token."""
+    return len(_RUN.sub(r"\1", text)) // CHARACTERS_PER_TOKEN_AT_MOST

@@ -49,8 +49,7 @@ async def fan_out(
     started = time.time()
     question = question_of(messages)
     # In a thread: it may read files, and ask a server on this machine for its models.
-    settings, recorded = await asyncio.to_thread(graph.begin, context)
-    await asyncio.to_thread(check, settings, graph)
+    settings, recorded = await asyncio.to_thread(_begun, graph, context)
     emit = emitter(write, started)
     run: Run = {
         "id": str(uuid4()),
@@ -90,6 +89,12 @@ async def fan_out(
     if earlier is not None:
         emit("panel.reused", answers=len(earlier["answers"]))
     return run, settings
+
+
+def _begun(graph: GraphConfig, context: Any) -> tuple[ResolvedConfig, dict[str, Any]]:
+    settings, recorded = graph.begin(context)
+    check(settings, graph)
+    return settings, recorded
 
 
 def check(settings: ResolvedConfig, graph: GraphConfig) -> None:

@@ -27,6 +27,7 @@ from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.verdict_call import ask_for_verdict
 from fusion_graph.prompts import judge_material, judge_system
+from fusion_graph.run.off_loop import off_loop
 from fusion_graph.run.stage import Stage
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, found_by_judge
 from fusion_graph.state.conversation import calls_as_text, cut_conversation, own_words, transcript
@@ -79,7 +80,7 @@ async def judge(stage: Stage, conversation: Sequence[AnyMessage], joined: Joined
     except OutOfTime as error:
         late = UnreadableVerdict("judge_upstream_error", f"The judge {error}.")
         losses.append(_loss(late, stage.settings.judge, stage.emit))
-    found, done, _ = await asyncio.to_thread(research.found, ())
+    found, done, _ = await off_loop(research.wanted, research.found, ())
     nothing = not_judged(stage.calls, [*losses, *stage.fitting.losses])
     return found_by_judge(nothing, found, done)
 
@@ -155,7 +156,7 @@ async def _concluded(
     losses: list[Degradation],
 ) -> Judgement:
     """Conclude from a verdict: panelists by name, sources by their numbers in the report."""
-    found, done, ids = await asyncio.to_thread(research.found, verdict.source_ids())
+    found, done, ids = await off_loop(research.wanted, research.found, verdict.source_ids())
     sources = with_found(joined["sources"], found)
     if found:
         pages = open_ledger(stage.run["id"]).page

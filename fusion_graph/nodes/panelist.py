@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.run.member import Member
+from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.tool_use import Researcher
 from fusion_graph.state import PanelAnswer, Replaced, ToolRecord, seconds_at_work
@@ -78,7 +78,8 @@ async def panelist(member: Member, conversation: Sequence[AnyMessage]) -> PanelA
     except ConfigurationError as error:
         outcome = _failed("invalid_model", with_remedy(_problem(error), "invalid_model"))
     # Quotes are looked for in whole pages, and pages may go to the disk.
-    answer = await asyncio.to_thread(_answer, member, name, asked, outcome, work)
+    much = bool(work.book.entries()) or is_long(outcome["text"])
+    answer = await off_loop(much, _answer, member, name, asked, outcome, work)
     answer["replaced"] = replaced
     _tell(emit, answer)
     return answer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage
@@ -10,6 +9,7 @@ from langchain_core.messages import AIMessage
 from fusion_graph.errors import Degradation
 from fusion_graph.nodes.draft import new_message_id
 from fusion_graph.nodes.writing import read_answer
+from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import OnText
 from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement, PanelAnswer
 from fusion_graph.text.markdown import loading_nothing
@@ -36,7 +36,7 @@ async def pass_on(
     message_id = new_message_id()
     _, content = await read_answer(answer["content"], [s["id"] for s in joined["sources"]])
     pictures = [s["url"] for s in joined["sources"]]
-    content = await asyncio.to_thread(loading_nothing, content, pictures)
+    content = await off_loop(is_long(content), loading_nothing, content, pictures)
     note = note.replace("{name}", answer["name"]).replace("{asked}", str(len(joined["answers"])))
     on_text(message_id, note + content)
     message = AIMessage(note + content, id=message_id, response_metadata={"finish_reason": "stop"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
@@ -25,6 +24,7 @@ from fusion_graph.nodes.synthesis import rewrite
 from fusion_graph.nodes.verifier import ask_verifier
 from fusion_graph.nodes.writing import wrote
 from fusion_graph.prompts import mend_answer
+from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import OnText, Stage
 from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement
 
@@ -129,8 +129,9 @@ class _Checking:
         Whatever goes wrong here costs the check and never the answer, which is paid for.
         """
         try:
-            pages = await asyncio.to_thread(self._pages)
-            claims, miscounts, losses = await asyncio.to_thread(self._by_code, final, pages)
+            much = bool(self._joined["sources"]) or is_long(final["answer"])
+            pages = await off_loop(much, self._pages)
+            claims, miscounts, losses = await off_loop(much, self._by_code, final, pages)
         except Exception as error:  # an error of the check is no verdict
             logger.debug("the check of the answer failed", exc_info=error)  # told as verify.failed
             return _Findings([], [], [self._failed(f"{type(error).__name__}: {error}")])
@@ -269,7 +270,8 @@ async def _with_sources(
     """The answer with the list of its sources after it, said too."""
     if not final["cites"]:
         return final
-    listed = await asyncio.to_thread(source_list, sources, final["answer"], claims)
+    much = bool(sources) or is_long(final["answer"])
+    listed = await off_loop(much, source_list, sources, final["answer"], claims)
     if not listed:
         return final
     message = final["message"]

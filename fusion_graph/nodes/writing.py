@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -19,6 +18,7 @@ from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.nodes.draft import Draft
 from fusion_graph.nodes.join import misread
+from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import Stage
 from fusion_graph.state import FinalAnswer, Joined
 from fusion_graph.text.markdown import loading_nothing
@@ -74,8 +74,9 @@ async def write(
         # Brackets are lists in JSON, not citations.
         reading, answer = await read_answer(reply.text, [] if formatted else known)
         if not formatted:
-            answer = await asyncio.to_thread(loading_nothing, answer, pictures)
-        losses += await asyncio.to_thread(_unchecked_quotes, reading, joined, pages)
+            answer = await off_loop(is_long(answer), loading_nothing, answer, pictures)
+        much = bool(joined["sources"]) or is_long(answer)
+        losses += await off_loop(much, _unchecked_quotes, reading, joined, pages)
         losses += misread("The writer", reading, known, ())
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
         losses += stage.fitting.losses
@@ -163,7 +164,7 @@ def _message(message_id: str, content: str, reply: ModelReply, model: str) -> AI
 
 
 async def read_answer(text: str, known: Sequence[int]) -> tuple[Reading, str]:
-    """Read a text's citations, and the text as readers get it, off the event loop.
+    """Read a text's citations, and the text as readers get it.
 
     Args:
         text: An answer.
@@ -174,7 +175,7 @@ async def read_answer(text: str, known: Sequence[int]) -> tuple[Reading, str]:
         reading = read_citations(text, known)
         return reading, reading.plain()
 
-    return await asyncio.to_thread(read)
+    return await off_loop(is_long(text), read)
 
 
 def _unchecked_quotes(reading: Reading, joined: Joined, pages: Pages) -> list[Degradation]:

@@ -66,6 +66,16 @@ class GraphConfig:
             "context": sorted(layers[0].keys() - {"preset"}),
         }
 
+    def has_preset(self, context: Any, run: Run) -> bool:
+        """Whether a later node of a run has a preset to look up, which may take files or a server.
+
+        Args:
+            context: The run's context.
+            run: The run.
+        """
+        named = (inherited(context).get("preset"), self.given.get("preset"), run["preset"])
+        return any(named)
+
     def resume(self, context: Any, run: Run) -> ResolvedConfig:
         """Settle the configuration for a later node of a run, maybe a resumed or replayed one.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from fusion_graph.text._call_markup import (
     closing,
@@ -132,10 +133,15 @@ class VisibleTokens:
         """Take the next piece; what may turn out to be a tag is held back."""
         if not text:
             return
-        quiet = not self._held and not self._hidden and not self._maybe_call and self._begun
+        quiet = not self._held and not self._hidden and self._begun
         if quiet and not _STARTS.search(text) and not self._may_be_nonce(text):
-            self._pass(text)
-            return
+            if not self._maybe_call:
+                self._pass(text)
+                return
+            if not _BARE_MARKS.search(text) and not _overlap(text.lower(), _ACTION):
+                self._pass(text)
+                self._maybe_call = self._passed <= FEW_WORDS
+                return
         self._held += text
         self._look(more=True)
 
@@ -238,8 +244,9 @@ class VisibleTokens:
             match = pattern.search(held, tail)
             if match is not None:
                 places.append(match.start())
+        ending = held[-_LONGEST_PENDING:].lower()
         for word in (self._nonce, *_WORDS):
-            places.append(len(held) - _overlap(held.lower(), word))
+            places.append(len(held) - _overlap(ending, word))
         return min(places)
 
     def _may_be_nonce(self, text: str) -> bool:
@@ -299,7 +306,8 @@ _STARTS = re.compile(r"[<＜\[◁(\u2039\u27e8]|ction:|```")
 
 _LONGEST_PENDING = 320
 _LONGEST_CLOSING = 80
-_WORDS = ("◁think▷", "◁/think▷", "action:")
+_ACTION = "action:"
+_WORDS = ("◁think▷", "◁/think▷", _ACTION)
 
 _PENDING = re.compile(
     r"(?:"
@@ -318,6 +326,8 @@ _PENDING = re.compile(
 that opens a call if arguments come after it."""
 
 _BARE_START = re.compile(r"^[ \t]*(?:```|`{1,2}\Z|[\[{])", re.MULTILINE)
+_BARE_MARKS = re.compile(r"[{`]")
+"""What `_BARE_START` begins with, besides what any tag does."""
 _BARE_BEGUN = re.compile(r"[ \t]*(?:`{1,3}\w*\s*)?[\[\s]*[{\s]*[\"']?\Z")
 _BARE_KEY = re.compile(r"[ \t]*(?:```\w*\s*)?[\[\s]*\{[{\s]*[\"'](?P<key>\w*)(?P<closed>[\"']?)")
 _BARE_NAME = re.compile(
@@ -333,7 +343,13 @@ _CALL_KEYS = frozenset(
 
 def _overlap(text: str, tag: str) -> int:
     """Count the characters at the end of `text` that could begin `tag`."""
-    for size in range(min(len(tag) - 1, len(text)), 0, -1):
-        if text.endswith(tag[:size]):
-            return size
-    return 0
+    begun = _beginnings(tag)
+    if not text.endswith(begun):
+        return 0
+    return next(len(beginning) for beginning in begun if text.endswith(beginning))
+
+
+@lru_cache(maxsize=256)
+def _beginnings(tag: str) -> tuple[str, ...]:
+    """What a tag may begin with, short of the whole of it, the longest first."""
+    return tuple(tag[:size] for size in range(len(tag) - 1, 0, -1))
