@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from openai import AsyncOpenAI
 
 from fusion_graph.config import Provider
 from fusion_graph.errors import ForeignRedirect, ReplyTooLarge
+from fusion_graph.models._endpoint import Endpoint
 from fusion_graph.models._http import (
     Event,
     body_of,
@@ -25,15 +25,15 @@ def hostile():
         yield server
 
 
-async def client_of(url: str, monkeypatch) -> AsyncOpenAI:
+async def endpoint_of(url: str, monkeypatch) -> Endpoint:
     monkeypatch.setenv("HOSTILE_KEY", KEY)
     provider = Provider(base_url=url, api_key_env="HOSTILE_KEY", headers={"x-team": "blue-team"})
-    return (await open_model("hostile:m", {"hostile": provider})).chat.root_async_client
+    return (await open_model("hostile:m", {"hostile": provider})).chat.endpoint
 
 
 async def read(url: str, monkeypatch) -> list[Event] | bytes:
-    client = await client_of(url, monkeypatch)
-    async with opened(client, "/chat/completions", {"messages": []}) as response:
+    endpoint = await endpoint_of(url, monkeypatch)
+    async with opened(endpoint, "/chat/completions", {"messages": []}) as response:
         if "event-stream" in response.headers["content-type"]:
             return [event async for event in events_of(response)]
         return await body_of(response)
@@ -92,10 +92,10 @@ async def test_events_are_read_whatever_ends_their_lines(models, monkeypatch, en
     models.script(
         "m", {"malformed": end.join(lines), "headers": {"content-type": "text/event-stream"}}
     )
-    client = await client_of(models.base_url, monkeypatch)
+    endpoint = await endpoint_of(models.base_url, monkeypatch)
     payload = {"model": "m", "messages": []}
 
-    async with opened(client, "/chat/completions", payload) as response:
+    async with opened(endpoint, "/chat/completions", payload) as response:
         events = [event async for event in events_of(response)]
 
     assert events == [Event(), Event("one"), Event("two\nthree", "error"), Event("4")]

@@ -275,3 +275,17 @@ async def test_half_an_emoji_in_arguments_is_in_no_record(ask):
     reply = await ask(stream_of(part(**NAMED, id="1", arguments='{"query": "a \\ud83d b"}')))
 
     assert calls_in(reply) == [("web_search", {"query": "a \ufffd b"})]
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_a_stream_leaves_its_connection_to_the_next_call(models, api):
+    models.script("m", "Very wet.", apis=[api])
+    model = await open_model("s:m", {"s": Provider(base_url=models.base_url, api=api)})
+    caller = Caller("panel", "m", 0.0, lambda *_, **__: None)
+
+    for _ in range(3):
+        await caller.ask(model, ASKED, Options(), sink=lambda _: None)
+
+    calls = models.calls()
+    assert [call.stream for call in calls] == [True] * 3
+    assert len({call.port for call in calls}) == 1

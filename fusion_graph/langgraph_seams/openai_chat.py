@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
@@ -20,7 +19,6 @@ demand(
     "_convert_input",
     "_create_chat_result",
     "_get_request_payload",
-    "_use_responses_api",
 )
 
 
@@ -28,23 +26,14 @@ class OpenAIChat(ChatOpenAI):
     """`ChatOpenAI` with public names for what a caller of the endpoint needs of it.
 
     If one of the private methods is gone, look for what `ChatOpenAI._agenerate` calls in its
-    place: that method is LangChain's own caller of all four.
+    place: that method is LangChain's own caller of all three.
     """
 
     @property
-    def client_in_use(self) -> AsyncOpenAI:
-        """The SDK's client under the chat model."""
+    def sdk_headers(self) -> dict[str, str]:
+        """The headers that the SDK's client sends with every call, without its key."""
         client: AsyncOpenAI = self.root_async_client
-        return client
-
-    def send_headers(self, headers: Mapping[str, str]) -> None:
-        """Send headers with every call that no `repr` and no trace shows.
-
-        Args:
-            headers: Fields of the model, as `default_headers` is one, are in every trace.
-        """
-        self.root_async_client = self.root_async_client.with_options(default_headers=headers)
-        self.async_client = self.root_async_client.chat.completions
+        return {k: v for k, v in client.default_headers.items() if isinstance(v, str)}
 
     def payload_of(
         self, given: LanguageModelInput, stop: list[str] | None = None, **parameters: Any
@@ -62,10 +51,6 @@ class OpenAIChat(ChatOpenAI):
     def messages_of(self, given: LanguageModelInput) -> list[BaseMessage]:
         """The messages that LangChain reads an input as."""
         return self._convert_input(given).to_messages()
-
-    def wants_responses(self, payload: dict[str, Any]) -> bool:
-        """Whether LangChain would send a payload to the Responses API."""
-        return self._use_responses_api(payload)
 
     def result_of(self, body: dict[str, Any]) -> ChatResult:
         """A chat completion as LangChain knows it.

@@ -1,8 +1,8 @@
 """A call of a model's endpoint: what it may send back is bounded, and nobody else is told.
 
 An endpoint may be anybody's: a reply that never ends, a megabyte of gzip that becomes a
-gigabyte, a redirect to a stranger. All of that is stopped here, below the OpenAI SDK, which reads
-error bodies by itself: whoever shares this module's client is covered.
+gigabyte, a redirect to a stranger. All of that is stopped here, in the HTTP client: whoever
+shares it is covered.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-from openai import APIConnectionError, AsyncOpenAI
+from openai import APIConnectionError
 
 from fusion_graph.errors import ForeignRedirect, ReplyTooLarge
-from fusion_graph.langgraph_seams.openai_client import post
+from fusion_graph.models._endpoint import Endpoint
 
 MOST_STREAM_BYTES = 100 * 2**20
 """Decoded bytes of one streamed reply. The longest replies of 2026 have 200,000 tokens, and a
@@ -108,13 +108,13 @@ class Event:
 
 @asynccontextmanager
 async def opened(
-    client: AsyncOpenAI, path: str, payload: Mapping[str, Any]
+    endpoint: Endpoint, path: str, payload: Mapping[str, Any]
 ) -> AsyncIterator[httpx2.Response]:
     """The response to a POST, its body still to be read; closed in the end.
 
     Args:
-        client: Whose address, key and headers; its HTTP client has the hook `guard`.
-        path: Below its base URL.
+        endpoint: Whom to ask; its HTTP client has the hook `guard`.
+        path: Below its address.
         payload: Sent as JSON.
 
     Raises:
@@ -123,20 +123,7 @@ async def opened(
         ReplyTooLarge: What came is beyond a bound.
         ForeignRedirect: It points somewhere else.
     """
-    beyond: ReplyTooLarge | ForeignRedirect | None = None
-    try:
-        response = await post(client, path, payload)
-    except ReplyTooLarge as error:  # an error body, which the SDK reads by itself
-        beyond = error
-    except APIConnectionError as error:
-        # The SDK takes whatever a hook raises for a broken connection.
-        if not isinstance(error.__cause__, ReplyTooLarge | ForeignRedirect):
-            raise
-        beyond = error.__cause__
-    if beyond is not None:
-        # Alone: the status it came with, further down in the chain, would have it tried again.
-        beyond.__cause__ = beyond.__context__ = None
-        raise beyond
+    response = await endpoint.post(path, payload)
     try:
         yield response
     except httpx2.HTTPError as error:

@@ -59,8 +59,11 @@ def protocol_chat(
     """
     import httpx2
 
+    from fusion_graph.models._endpoint import Endpoint
+
     own = provider_name == "openai" and provider.base_url is None
     address, login = login_apart(address_of(provider))
+    timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
     chat = kind(
         model=name,
         base_url=address,
@@ -68,13 +71,16 @@ def protocol_chat(
         default_headers={DEPTH_HEADER: "1"},
         http_async_client=client,
         http_client=_unused_sync_client(),
-        timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+        timeout=timeout,
         max_retries=0,  # calls.py decides what is tried again
         disable_streaming=True,  # or `stream_mode="messages"` would stream every call
         tokens_field="max_completion_tokens" if own else "max_tokens",
         use_responses_api=False,  # LangChain's own; `kind` is ours
     )
-    chat.keep_secret({**login, **provider.headers}, secrets_of(provider, key))
+    bearer = {"Authorization": f"Bearer {key}"}
+    headers = httpx2.Headers(bearer)
+    headers.update({**login, **provider.headers})
+    chat.connect(Endpoint(client, address, timeout, headers), secrets_of(provider, key))
     return chat
 
 

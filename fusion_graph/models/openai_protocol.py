@@ -2,7 +2,8 @@
 
 What it changes, and why:
 - The OpenAI SDK re-walks and re-validates the whole history on every call (28-30 % of a panel
-  run with tools); its client's `post` keeps auth, timeouts and typed errors without that.
+  run with tools), and its client's plain `post` still builds a request out of models (8 %).
+  Here one HTTP client is asked, and what it answers is told in the SDK's typed errors.
 - Streaming through LangChain costs a callback round a token; here tokens go to a plain
   function while the caller awaits one reply.
 - `usage.cost`, which OpenRouter reports, survives streaming.
@@ -34,6 +35,7 @@ from fusion_graph.models._completion import (
     text_of,
     turn_in,
 )
+from fusion_graph.models._endpoint import Endpoint
 from fusion_graph.models._http import body_of, events_of, is_stream, opened, read_out
 from fusion_graph.models._stream import StreamedReply
 from fusion_graph.models.reply import items_for, with_turn
@@ -53,29 +55,35 @@ class ProtocolChat(OpenAIChat):
     tokens_field: str = "max_completion_tokens"
     """What the endpoint calls the token limit; only OpenAI's own wants the new name."""
     _secrets: tuple[str, ...] = PrivateAttr(default=())
+    _endpoint: Endpoint = PrivateAttr()
     _unwanted: set[str] = PrivateAttr(default_factory=set)
     """Fields of turns that the endpoint sent and does not take back."""
 
-    def keep_secret(self, headers: Mapping[str, str], secrets: Iterable[str]) -> None:
-        """Send headers that no `repr` and no trace shows, and tell of errors without secrets.
+    @property
+    def endpoint(self) -> Endpoint:
+        """Whom it asks."""
+        return self._endpoint
+
+    def connect(self, endpoint: Endpoint, secrets: Iterable[str]) -> None:
+        """Ask an endpoint, and tell of errors without secrets.
 
         Args:
-            headers: Sent with every call. Fields of the model, as `default_headers` is one, are
-                in every trace.
+            endpoint: Whom to ask, with headers that no `repr` and no trace shows: fields of the
+                model, as `default_headers` is one, are in every trace.
             secrets: What no exception may repeat.
         """
-        self.send_headers(headers)
+        self._endpoint = endpoint.with_headers_under(self.sdk_headers)
         self._secrets = tuple(secrets)
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  # LangChain's
         **kwargs: Any,
     ) -> ChatResult:
         try:
-            return await self._reply(messages, stop, run_manager, **kwargs)
+            return await self._reply(messages, stop, **kwargs)
         except Exception as error:
             conceal(error, self._secrets)
             if isinstance(error, APIStatusError):
@@ -86,15 +94,9 @@ class ProtocolChat(OpenAIChat):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
-        run_manager: AsyncCallbackManagerForLLMRun | None,
         **kwargs: Any,
     ) -> ChatResult:
         payload = self.payload_of(messages, stop, **kwargs)
-        if self.wants_responses(payload):
-            result = await super()._agenerate(messages, stop, run_manager, **kwargs)
-            if self.sink is not None:
-                self.sink(result.generations[0].message.text)
-            return result
         payload["messages"] = self._own_turns(messages, payload["messages"])
         payload.pop("stream", None)
         if payload.pop("cache_control", None):
@@ -160,7 +162,7 @@ class ProtocolChat(OpenAIChat):
     async def _completion(self, payload: dict[str, Any]) -> dict[str, Any]:
         """A completion, checked; its text goes into the sink as it comes, if there is one."""
         offered = _names_of(payload.get("tools"))
-        async with opened(self.client_in_use, "/chat/completions", payload) as response:
+        async with opened(self._endpoint, "/chat/completions", payload) as response:
             if self.sink is not None and is_stream(response):
                 return self._checked(await self._streamed(response, self.sink, offered), offered)
             body = self._checked(self._read(await body_of(response)), offered)

@@ -22,7 +22,6 @@ from contextlib import aclosing
 from typing import Any, cast
 
 import httpx2
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -37,6 +36,7 @@ from fusion_graph.models._http import (
     events_of,
     is_stream,
     opened,
+    read_out,
 )
 from fusion_graph.models._responses_input import input_of, parameters_of
 from fusion_graph.models.failures import words_of
@@ -65,7 +65,6 @@ class ResponsesChat(ProtocolChat):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,  # noqa: ARG002  # the API has no such parameter
-        run_manager: AsyncCallbackManagerForLLMRun | None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
         payload = {"model": self.model_name, "store": False, **parameters_of(kwargs)}
@@ -81,7 +80,7 @@ class ResponsesChat(ProtocolChat):
 
     async def _respond(self, payload: dict[str, Any]) -> dict[str, Any]:
         streamed = {"stream": True} if self.sink is not None else {}
-        async with opened(self.client_in_use, PATH, payload | streamed) as response:
+        async with opened(self._endpoint, PATH, payload | streamed) as response:
             if is_stream(response):
                 return await self._events(response)
             body = checked_response(self._read(await body_of(response)))
@@ -98,6 +97,7 @@ class ResponsesChat(ProtocolChat):
                 elif event.data != "[DONE]":
                     events.take(self._read(event.data))
                 if events.whole is not None:
+                    await read_out(arriving)
                     return checked_response(events.whole)
         raise APIConnectionError(
             message="The stream ended before the reply did.", request=response.request

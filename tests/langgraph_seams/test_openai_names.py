@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
-from openai import AsyncOpenAI
 
 from fusion_graph.errors import IncompatibleLibrary
 from fusion_graph.langgraph_seams.integrations import change_class, mistral_turns, openai_turns
 from fusion_graph.langgraph_seams.openai_chat import OpenAIChat
-from fusion_graph.langgraph_seams.openai_client import post
 from tests.langgraph_seams.mending import relied_on
 
 in_langchain = partial(relied_on, "langchain-openai")
@@ -23,29 +21,13 @@ def chat_of(url: str = "http://127.0.0.1:9/v1", **fields: Any) -> OpenAIChat:
     return OpenAIChat(model="m", base_url=url, api_key="no-key", max_retries=0, **fields)
 
 
-async def test_post_with_cast_to_object_gives_the_response_unread(models):
-    models.script("m", {"text": "Words that come.", "headers": {"x-seen": "yes"}})
-    client = AsyncOpenAI(base_url=models.base_url, api_key="no-key", max_retries=0)
-    payload = {"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": True}
-    how = "take `client.with_streaming_response` in its place."
-    with relied_on("openai", "post(cast_to=object, stream=True)", "openai_client", how):
-        response = await post(client, "/chat/completions", payload)
-        assert not response.is_stream_consumed
-        assert response.headers["x-seen"] == "yes"
-        assert b"come." in await response.aread()
-    await client.close()
-
-
-async def test_root_async_client_carries_headers_that_no_repr_shows(models):
-    models.script("m", "Yes.")
-    chat = chat_of(models.base_url)
-    how = "find the field in which ChatOpenAI keeps the SDK's client."
-    with in_langchain("root_async_client", "openai_chat", how):
-        chat.send_headers({"x-team": "blue-team"})
-        await chat.ainvoke("?")
-        await (await post(chat.client_in_use, "/chat/completions", {"model": "m"})).aread()
-        assert [call.headers.get("x-team") for call in models.calls()] == ["blue-team"] * 2
-        assert "blue-team" not in repr(chat)
+async def test_root_async_client_tells_the_headers_that_the_sdk_would_send():
+    chat = chat_of(default_headers={"x-team": "blue-team"})
+    with in_langchain("root_async_client", "openai_chat", "find where it keeps the SDK's client."):
+        headers = {name.lower(): value for name, value in chat.sdk_headers.items()}
+    assert headers["x-team"] == "blue-team"
+    assert "openai" in headers["user-agent"].lower()
+    assert "authorization" not in headers
 
 
 def test__get_request_payload_is_the_json_that_langchain_would_send():
@@ -62,14 +44,6 @@ def test__convert_input_reads_any_input_as_as_many_messages_as_the_payload_has()
         messages = chat.messages_of(given)
         assert [message.type for message in messages] == ["system", "human", "ai", "human"]
         assert len(chat.payload_of(given)["messages"]) == len(messages)
-
-
-def test__use_responses_api_tells_where_langchain_would_send_a_payload():
-    with in_langchain("_use_responses_api", "openai_chat", WHERE):
-        chat = chat_of()
-        assert not chat.wants_responses(chat.payload_of("Why?"))
-        other = chat_of(use_responses_api=True)
-        assert other.wants_responses(other.payload_of("Why?"))
 
 
 def test__create_chat_result_reads_a_plain_completion():

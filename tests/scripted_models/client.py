@@ -31,6 +31,7 @@ class Call:
     body: the parsed request.
     headers: lower-case names.
     step: index of the step played (or that refused); None for an unknown model.
+    port: the client's; calls over one connection have the same.
     started, ended: seconds since the server started; ended is None during the call.
     status: None as long as nothing was sent.
     disconnected: the client went away before the reply was finished.
@@ -44,6 +45,7 @@ class Call:
     headers: dict[str, str]
     stream: bool
     step: int | None
+    port: int
     started: float
     ended: float | None
     status: int | None

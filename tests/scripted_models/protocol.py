@@ -17,6 +17,7 @@ class Request:
 
     path, query: the two parts of the target, still percent-encoded.
     headers: lower-case names; the dict is shared between requests, never change it.
+    port: the client's, which tells its connections apart.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes
+    port: int
 
 
 class Record(Protocol):
@@ -169,7 +171,8 @@ class Connection(asyncio.Protocol):
             return None
         body = bytes(self._buffer[start:stop])
         del self._buffer[:stop]
-        return Request(method, path, query, headers, body)
+        port = self._transport.get_extra_info("peername")[1]
+        return Request(method, path, query, headers, body, port)
 
     def _send(self, reply: Reply, *, close: bool) -> None:
         if reply.record is not None:

@@ -54,6 +54,7 @@ class Call:
     headers: dict[str, str]
     stream: bool
     step: int | None
+    port: int
     started: float
     changed: Callable[[], None]
     usage: dict[str, Any] | None = None
@@ -81,6 +82,7 @@ class Call:
             "headers",
             "stream",
             "step",
+            "port",
             "started",
             "status",
             "ended",
@@ -149,6 +151,7 @@ class Scope:
             headers=request.headers,
             stream=chat.stream,
             step=index,
+            port=request.port,
             started=time.monotonic() - _STARTED,
             changed=self._changed,
             usage=reply.usage,
