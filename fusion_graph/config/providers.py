@@ -36,3 +36,13 @@ def providers(given: Mapping[str, Provider]) -> dict[str, Provider]:
         **{kind: Provider(base_url=f"{server_url(kind)}/v1") for kind in USUAL},
         **given,
     }
+
+
+def provider_named(name: str, given: Mapping[str, Provider]) -> Provider | None:
+    """The OpenAI-compatible endpoint of a name; None where nobody knows it.
+
+    Args:
+        name: The provider.
+        given: The user's endpoints, which go before those built in.
+    """
+    return given.get(name) or providers(given).get(name)

@@ -17,7 +17,7 @@ from langchain_core.language_models import BaseChatModel
 
 from fusion_graph.config import Provider, model_name
 from fusion_graph.config.presets.servers import USUAL
-from fusion_graph.config.providers import INTEGRATION_KEYS, providers
+from fusion_graph.config.providers import INTEGRATION_KEYS, provider_named, providers
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.langgraph_seams.identity import provider_and_name
 from fusion_graph.models._caching import wants_marks
@@ -54,7 +54,7 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
         except ValueError as error:
             raise ConfigurationError(f"Model '{ref}':", str(error)) from None
         return
-    provider = providers(given).get(provider_name)
+    provider = provider_named(provider_name, given)
     if provider is None:
         _foreign(ref, given)
         return
@@ -100,7 +100,7 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         from fusion_graph.offline import offline_model
 
         return Model(ref, provider_name, offline_model(name), protocol=False)
-    provider = providers(given).get(provider_name)
+    provider = provider_named(provider_name, given)
     if provider is None:
         chat = kept_whole(_foreign(ref, given))
         secrets = secrets_in(chat)
@@ -164,7 +164,7 @@ async def ask_own_server(ref: Any, given: Mapping[str, Provider]) -> Served | No
         given: The configuration's providers.
     """
     provider_name, _, name = ref.partition(":") if isinstance(ref, str) else ("", "", "")
-    provider = providers(given).get(provider_name)
+    provider = provider_named(provider_name, given)
     if provider is None or not is_own_server(provider_name, provider.base_url):
         return None
     key = os.environ.get(provider.api_key_env or "") or "none"
