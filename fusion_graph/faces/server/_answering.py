@@ -25,7 +25,7 @@ from fusion_graph.faces.server.protocols._reply import (
     made_calls,
     written_tokens,
 )
-from fusion_graph.faces.server.protocols._told import end_of
+from fusion_graph.faces.server.protocols._told import end_of, thoughts_of
 from fusion_graph.faces.server.runs import Run, Runs
 from fusion_graph.faces.server.settings import ServerSettings
 from fusion_graph.state.conversation import question_of
@@ -133,6 +133,7 @@ class Answering:
             report=run.report,
             carried=sealed,
             models=models,
+            thoughts="" if asked.stream or not asked.progress else thoughts_of(run.events),
         )
 
     def _handed_out(

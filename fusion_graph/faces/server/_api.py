@@ -18,7 +18,8 @@ from fusion_graph.faces.server._answering import Answering, Begun
 from fusion_graph.faces.server._guard import endpoint
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.offer import Offer, problem
-from fusion_graph.faces.server.protocols import CHAT
+from fusion_graph.faces.server.protocols import CHAT, MESSAGES, RESPONSES
+from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
 from fusion_graph.faces.server.protocols._protocol import Frame, Wire
 from fusion_graph.faces.server.protocols._told import told
 from fusion_graph.faces.server.runs import Run, Runs
@@ -60,12 +61,29 @@ def api_routes(settings: ServerSettings, runs: Runs) -> list[BaseRoute]:
         Route("/v1/models", endpoint({"GET": models.list}, settings)),
         Route("/v1/models/{id:path}", endpoint({"GET": models.tell}, settings)),
         _route("/v1/chat/completions", CHAT, answering, settings),
+        _route("/v1/responses", RESPONSES, answering, settings, KeptResponses()),
+        _route("/v1/messages", MESSAGES, answering, settings),
+        Route(
+            "/v1/messages/count_tokens",
+            endpoint({"POST": _count_tokens}, settings, error=MESSAGES.error),
+        ),
     ]
 
 
-def _route(path: str, wire: Wire, answering: Answering, settings: ServerSettings) -> Route:
-    handler = partial(_answer, wire, answering)
+def _route(
+    path: str,
+    wire: Wire,
+    answering: Answering,
+    settings: ServerSettings,
+    kept: KeptResponses | None = None,
+) -> Route:
+    handler = partial(_answer, wire, answering, kept)
     return Route(path, endpoint({"POST": handler}, settings, error=wire.error))
+
+
+async def _count_tokens(request: Request) -> Response:
+    asked = MESSAGES.read(await read_json(request))
+    return json_response({"input_tokens": asked.tokens()})
 
 
 class _Models:
@@ -86,9 +104,12 @@ class _Models:
         return json_response(self._offer.told(found.name, found.direct))
 
 
-async def _answer(wire: Wire, answering: Answering, request: Request) -> Response:
+async def _answer(
+    wire: Wire, answering: Answering, kept: KeptResponses | None, request: Request
+) -> Response:
     refuse_depth(request)
-    asked = wire.read(await read_json(request))
+    body = await read_json(request)
+    asked = wire.read(body if kept is None else kept.whole(body))
     try:
         begun = await answering.begin(asked, wire.call_prefix)
     except EmptyQuestion as error:
@@ -98,8 +119,10 @@ async def _answer(wire: Wire, answering: Answering, request: Request) -> Respons
     try:
         if not asked.stream:
             await _ended_or_gone(run, request)
-            reply = begun.reply(run)
-            return json_response(wire.whole(reply, asked), headers=headers)
+            whole = wire.whole(begun.reply(run), asked)
+            if kept is not None:
+                kept.keep(asked.body, whole)
+            return json_response(whole, headers=headers)
         await _begun(run)
         if run.failure is not None:
             raise run.failure
@@ -107,7 +130,7 @@ async def _answer(wire: Wire, answering: Answering, request: Request) -> Respons
         run.stop()
         raise
     return EventSourceResponse(
-        _streamed(wire, begun),
+        _streamed(wire, begun, kept),
         headers=headers,
         sep="\n",
         ping=HEARTBEAT_SECONDS,
@@ -115,7 +138,9 @@ async def _answer(wire: Wire, answering: Answering, request: Request) -> Respons
     )
 
 
-async def _streamed(wire: Wire, begun: Begun) -> AsyncIterator[ServerSentEvent]:
+async def _streamed(
+    wire: Wire, begun: Begun, kept: KeptResponses | None
+) -> AsyncIterator[ServerSentEvent]:
     stream = wire.stream(begun.run, begun.asked)
     try:
         for frame in stream.begin():
@@ -124,6 +149,9 @@ async def _streamed(wire: Wire, begun: Begun) -> AsyncIterator[ServerSentEvent]:
         async with aclosing(news) as all_told:  # type: ignore[type-var]
             async for one in all_told:
                 for frame in stream.take(one):
+                    if kept is not None and frame.event == "response.completed":
+                        assert not isinstance(frame.data, str)
+                        kept.keep(begun.asked.body, frame.data["response"])
                     yield _sent(frame)
     finally:
         begun.run.stop()  # nobody else is to read it, if the client has gone

@@ -143,10 +143,14 @@ def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) 
         ApiError: 401 or 403.
     """
     if key is not None:
-        if not public and not _gives(headers.get("authorization", ""), key):
+        given = headers.get("authorization", "")
+        # Anthropic's clients have a header of their own.
+        own = f"Bearer {headers.get('x-api-key', '')}"
+        if not public and not _gives(given, key) and not _gives(own, key):
             raise ApiError(
                 401,
-                "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`.",
+                "The API key is missing or wrong. Send it as `Authorization: Bearer KEY` (or, as "
+                "Anthropic's clients do, as `x-api-key: KEY`).",
                 "invalid_api_key",
                 headers={"www-authenticate": "Bearer"},
             )

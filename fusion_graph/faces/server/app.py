@@ -31,8 +31,9 @@ def create_app(
     Example:
         >>> from fusion_graph.faces.server.app import create_app
         >>> app = create_app()
-        >>> sorted(route.path for route in app.routes if route.path.startswith("/v1"))
-        ['/v1/chat/completions', '/v1/models', '/v1/models/{id:path}']
+        >>> paths = [route.path for route in app.routes]
+        >>> {"/v1/chat/completions", "/v1/responses", "/v1/messages"} <= set(paths)
+        True
     """
     settings = settings or ServerSettings.from_environment()
     runs = runs or Runs(at_once=settings.limits.max_runs)
@@ -64,5 +65,5 @@ def _guarded(routes: list[BaseRoute], settings: ServerSettings) -> list[BaseRout
 
 
 async def _nothing_here(scope: Scope, _receive: Receive, _send: Send) -> None:
-    said = f"There is nothing at {scope['path'][:200]!r}. OpenAI's API is under /v1."
+    said = f"There is nothing at {scope['path'][:200]!r}. The models' APIs are under /v1."
     raise ApiError(404, said, "not_found")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,12 @@ from fusion_graph.faces.server._signing import PREFIX, Forged, Signer
 from fusion_graph.faces.server.protocols._asked import Asked, carried_by, settled
 from fusion_graph.faces.server.protocols._pending import PendingCalls, digest_of
 from fusion_graph.nodes.tool_results import REPORT_KEY, split_at_question
+
+SHOWN = "fusion-graph-progress"
+"""The signature of thoughts that only show what the panel does: nothing is read from them."""
+
+OURS = re.compile(r"(?:call|toolu)_[0-9a-f]{32}")
+"""Ids of calls as this server hands them out."""
 
 Found = Literal["none", "conversation", "memory", "lost"]
 """Where a deliberation was found: nothing to go on from; sealed in the conversation; remembered by
@@ -84,9 +91,10 @@ def _sealed(since: Sequence[AnyMessage], asked: Asked, signer: Signer) -> dict[s
     for message in since:
         if not isinstance(message, AIMessage):
             continue
+        ours = any(OURS.fullmatch(call["id"] or "") for call in message.tool_calls)
         for text, readable in carried_by(message):
-            if not (text.startswith(PREFIX) or readable):
-                continue  # another server's thoughts
+            if not (text.startswith(PREFIX) or readable) and (text == SHOWN or not ours):
+                continue  # another server's thoughts, or what only shows the panel at work
             try:
                 data = signer.open(text)
             except Forged:

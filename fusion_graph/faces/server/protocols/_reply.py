@@ -74,6 +74,7 @@ class Reply:
         carried: What the client is to send back with it, sealed; None where nothing goes on from
             it, or the conversation has it already.
         models: Who answered in the deliberation.
+        thoughts: What the panel did, in Markdown, where an answer in one piece is to show it.
     """
 
     run_id: str
@@ -87,6 +88,7 @@ class Reply:
     report: dict[str, Any]
     carried: str | None = None
     models: list[str] = field(default_factory=list)
+    thoughts: str = ""
 
 
 def made_calls(message: AIMessage, asked: Asked) -> list[tuple[str, str, str]]:

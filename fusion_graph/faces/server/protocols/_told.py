@@ -94,6 +94,15 @@ def words_of(event: dict[str, Any]) -> str:
     return "".join(f"{as_text(line)}\n\n" for line in tell(event))
 
 
+def thoughts_of(events: Sequence[dict[str, Any]]) -> str:
+    """Word all that a run did, in Markdown.
+
+    Args:
+        events: The run's.
+    """
+    return "".join(words_of(event) for event in events if event["type"] not in UNTOLD)
+
+
 class Draft:
     """The answer as far as a client has been sent it.
 
