@@ -25,7 +25,8 @@ def is_set(key: str) -> bool:
 
 def models_of(fields: Mapping[str, Any]) -> list[str]:
     """The models that a preset's fields name, each once: everybody asked for anything."""
-    refs = [member.model for member in fields.get("panel") or []]
+    # The preset `auto` names its members by their models alone.
+    refs = [getattr(member, "model", member) for member in fields.get("panel") or []]
     refs += [fields.get(role) for role in ("judge", "synthesizer", "verifier")]
     refs += fields.get("fallbacks") or []
     return list(dict.fromkeys(ref for ref in refs if isinstance(ref, str)))

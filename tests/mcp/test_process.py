@@ -213,6 +213,13 @@ def test_the_owner_says_which_presets_there_are_and_what_a_run_may_take(
     assert (config["max_tool_calls"], config["max_cost_usd"]) == (0, 0.5)
 
 
+def test_a_key_in_the_environment_puts_the_presets_on_offer_that_it_opens(tmp_path: Path) -> None:
+    with Client(config=tmp_path, ANTHROPIC_API_KEY="sk-ant-none") as client:
+        client.open()
+        fusion = client.result(client.ask("tools/list"))["tools"][0]
+    assert {"auto", "offline"} <= set(fusion["inputSchema"]["properties"]["preset"]["enum"])
+
+
 def test_a_server_that_a_fusion_started_asks_no_panel(tmp_path: Path) -> None:
     # An interpreter of its own: the depth is read when the module is imported.
     with Client(config=tmp_path, FIRST_PATH="", FUSION_GRAPH_DEPTH="1") as client:

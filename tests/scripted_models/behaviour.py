@@ -47,6 +47,7 @@ class Step:
     when_tool_choice_none, when_no_tools, when_contains: steps played instead; the first that
         applies, in this order. when_contains maps a needle in the raw body to a step.
     delay: seconds before the first byte.
+    clock: the same on the scope's own clock, which stands still but for `Scope.set_clock`.
     hang: never answer.
     ttft, rate: seconds to the first token, then words per second.
     close_after: break off after so many chunks (streamed) or bytes of the body (not streamed).
@@ -75,6 +76,7 @@ class Step:
     when_no_tools: "Step | None" = None
     when_contains: "dict[str, Step]" = field(default_factory=dict)
     delay: float = 0.0
+    clock: float = 0.0
     hang: bool = False
     ttft: float = 0.0
     rate: float = math.inf

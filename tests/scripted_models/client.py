@@ -93,6 +93,10 @@ class Scope:
         records = fetch("GET", f"{self._url}/_log?{urlencode(query)}")
         return [Call(**record) for record in records]
 
+    def set_clock(self, seconds: float) -> None:
+        """Sets the clock that the steps' `clock` waits for; it begins at 0 and stands still."""
+        fetch("PUT", f"{self._url}/_clock", json.dumps({"seconds": seconds}).encode())
+
     def clear(self) -> None:
         """Forgets the scripts and the log."""
         fetch("DELETE", self._url)

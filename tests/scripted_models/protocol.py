@@ -45,6 +45,7 @@ class Reply:
     writes: (seconds since the request, bytes), times ascending; never empty.
     close: close the connection afterwards, whatever the head promised.
     usage: what a completion says it used; None if it does not say, or breaks off before.
+    after: awaited before the writes begin; their times count from its end.
     """
 
     status: int
@@ -52,6 +53,7 @@ class Reply:
     close: bool = False
     record: Record | None = None
     usage: dict[str, Any] | None = None
+    after: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 Answer = Callable[[Request], Reply | Coroutine[Any, Any, Reply]]
@@ -155,7 +157,7 @@ class Connection(asyncio.Protocol):
                 return
             close = request.headers.get("connection", "").lower() == "close"
             answer = self._answer(request)
-            if isinstance(answer, Reply) and not answer.writes[-1][0]:
+            if isinstance(answer, Reply) and not answer.writes[-1][0] and not answer.after:
                 self._send(answer, close=close)
             else:
                 self._record = answer.record if isinstance(answer, Reply) else None
@@ -185,6 +187,9 @@ class Connection(asyncio.Protocol):
     async def _play(self, answer: Reply | Coroutine[Any, Any, Reply], *, close: bool) -> None:
         begun = asyncio.get_running_loop().time()
         reply = answer if isinstance(answer, Reply) else await answer
+        if reply.after is not None:
+            await reply.after()
+            begun = asyncio.get_running_loop().time()
         last = len(reply.writes) - 1
         for index, (due, data) in enumerate(reply.writes):
             pause = begun + due - asyncio.get_running_loop().time()

@@ -2,7 +2,8 @@
 
 POST /SCOPE/v1/chat/completions, POST /SCOPE/v1/responses and GET /SCOPE/v1/models are OpenAI's.
 The rest is control:
-PUT /SCOPE/_script {"model", "steps", "apis"}, GET /SCOPE/_log, DELETE /SCOPE.
+PUT /SCOPE/_script {"model", "steps", "apis"}, PUT /SCOPE/_clock {"seconds"}, GET /SCOPE/_log,
+DELETE /SCOPE.
 """
 
 import argparse
@@ -111,6 +112,17 @@ class Scope:
         self._calls: list[Call] = []
         self._counts: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
+        self._clock = 0.0
+
+    def set_clock(self, request: Request) -> Reply:
+        """Sets the clock that the steps' `clock` waits for, in seconds."""
+        self._clock = float(json.loads(request.body)["seconds"])
+        self._changed()
+        return json_reply(200, {})
+
+    async def _until(self, seconds: float) -> None:
+        while self._clock < seconds:
+            await self._change()
 
     def script(self, request: Request) -> Reply:
         """Sets the steps of a model, from the first one on."""
@@ -143,6 +155,11 @@ class Scope:
         self._counts[model] += 1
         chat = Chat(model, self._counts[model], body, request.body, api)
         index, reply = self._play(chat)
+        script = self.scripts.get(chat.model)
+        if script is not None and index is not None and (wait := script.steps[index].clock):
+            # Since the call began, as a model's own minutes would count.
+            due = self._clock + wait
+            reply.after = lambda: self._until(due)
         reply.record = Call(
             n=chat.n,
             model=model,
@@ -204,9 +221,12 @@ class Scope:
             done = sum(call.ended is not None for call in calls)
             if len(calls) >= arrived and done >= ended:
                 return text_reply(200, f"[{','.join(call.to_json() for call in calls)}]")
-            change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(change)
-            await change
+            await self._change()
+
+    async def _change(self) -> None:
+        change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(change)
+        await change
 
 
 class Server:
@@ -226,6 +246,8 @@ class Server:
                 return self._scope(name).models()
             case "PUT", [name, "_script"]:
                 return self._scope(name).script(request)
+            case "PUT", [name, "_clock"]:
+                return self._scope(name).set_clock(request)
             case "GET", [name, "_log"]:
                 query = {key: values[0] for key, values in parse_qs(request.query).items()}
                 arrived, ended = int(query.get("arrived", 0)), int(query.get("ended", 0))

@@ -117,9 +117,11 @@ def listed(presets: Mapping[str, str], chosen: str) -> list[dict[str, Any]]:
         "default": WAIT_SECONDS,
         "description": "Seconds to wait for the end; 0 tells how it stands.",
     }
-    # A question changes nothing of the user's; starting and stopping runs does something.
+    # A question changes nothing of the user's; stopping a run loses what it has paid for.
     reads = {"readOnlyHint": True, "openWorldHint": True}
-    starts = {"readOnlyHint": False, "destructiveHint": False, "idempotentHint": True}
+    # Codex calls no tool without asking that does not say it only reads; where nobody can be asked
+    # (`codex exec`) it refuses. Starting a panel changes as little as asking one.
+    starts = {"readOnlyHint": True, "idempotentHint": True}
     stops = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": True}
     return [
         _tool("fusion", "Ask a panel of models", _ASK + _WAITS, asking, _RESULT, reads),

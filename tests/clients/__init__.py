@@ -1,0 +1,1 @@
+"""Programs and SDKs that people use, installed as they are and run against this package."""
