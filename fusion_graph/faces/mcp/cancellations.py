@@ -29,7 +29,7 @@ _NO_REASON = re.compile(r"^$|cancelled by caller", re.IGNORECASE)
 """What says nothing of why. Codex 0.171 sends the words for its limit and its user alike."""
 
 LIMIT_SECONDS = 30.0
-"""Limits are multiples of this: 300 s are Codex's own, 1,800 ours there, and people write minutes."""
+"""Limits are multiples of this: Codex's own is 300 s, ours there 1,800; people write minutes."""
 
 JITTER_SECONDS = 0.25
 """How far from its time a limit's cancellation is read (7 ms on a quiet machine). Of a hundred
