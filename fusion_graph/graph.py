@@ -73,6 +73,9 @@ class Course:
 WHOLE = Course()
 """What `create_fusion_graph` makes."""
 
+DEFAULT_NAME = "fusion"
+"""The graph's name unless its maker gives it another."""
+
 _ENDINGS = {"written": "synthesis", "chosen": "choice", "none": "report"}
 """The node that each way to an answer has."""
 
@@ -82,7 +85,7 @@ def create_fusion_graph(
     *,
     tools: Sequence[BaseTool] | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
-    name: str = "fusion",
+    name: str = DEFAULT_NAME,
 ) -> FusionGraph:
     """A panel, a judge and a writer as one graph, to run by itself or as a node of another.
 
@@ -91,7 +94,8 @@ def create_fusion_graph(
             context goes before it. Without a preset one is chosen from the keys found.
         tools: The panelists' tools, in place of web_search and web_fetch.
         checkpointer: As for any LangGraph graph; a subgraph takes its parent's by default.
-        name: The graph's name, in drawings and traces.
+        name: The graph's name, in drawings and traces; one of your own is also the name of its
+            messages, by which a supervisor knows them.
 
     Returns:
         A compiled graph over `messages`. Its output adds the answer to them, and holds the
@@ -118,7 +122,7 @@ def build_graph(
     *,
     tools: Sequence[BaseTool] | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
-    name: str = "fusion",
+    name: str = DEFAULT_NAME,
 ) -> FusionGraph:
     """Build the graph, or a part of it.
 
@@ -134,6 +138,8 @@ def build_graph(
     """
     given = GraphConfig(config, list(tools) if tools is not None else None)
     ending = _ENDINGS[course.answer]
+    # As agents' messages carry theirs; providers need not take one that nobody chose.
+    speaker = name if name != DEFAULT_NAME else None
 
     queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -257,7 +263,7 @@ def build_graph(
         settings = await resume(run)
         with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
             verified = await verify(stage, state["messages"], joined, judgement, final)
-        return await finish(run, joined, judgement, verified, settings)
+        return await finish(run, joined, judgement, verified, settings, speaker)
 
     graph = StoppableBuilder(
         FusionState,

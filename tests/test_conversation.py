@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,3 +302,61 @@ def test_a_cut_message_keeps_its_picture_and_says_what_is_missing():
 
     assert kept.text == "w" * 400 + "\n[cut here: 500 more characters]"
     assert set(attachments([kept])) == {"image"}
+
+
+# Handed over from agent to agent
+
+
+def passed(args: dict[str, Any], said: str, text: str = "") -> list[Any]:
+    call = {"name": "transfer_to_savings", "args": args, "id": "call_1"}
+    return [AIMessage(text, tool_calls=[call]), ToolMessage(said, tool_call_id="call_1")]
+
+
+def test_a_hand_over_is_left_out_and_the_conversation_ends_with_the_question():
+    question = HumanMessage("How wet is water?")
+
+    assert calls_as_text([question, *passed({}, "Successfully transferred to experts")]) == [
+        question
+    ]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"amount": 5}, "Successfully transferred to savings"),
+        ({"task": "Look up the sea's"}, "Successfully transferred to experts"),
+        ({}, "Successfully transferred to savings.\nNew balance: 5."),
+        ({}, "Nothing was transferred to savings"),
+    ],
+)
+def test_a_call_that_says_more_than_who_is_next_is_told(args, said):
+    told = calls_as_text([HumanMessage("Go on."), *passed(args, said)])
+
+    assert said in told[1].text
+    assert [message.type for message in told] == ["human", "ai", "human"]
+
+
+def test_other_calls_beside_a_hand_over_are_told():
+    over, look = ({"name": n, "args": {}, "id": n} for n in ("transfer_to_b", "look"))
+    turn = AIMessage("", tool_calls=[over, look])
+    results = [
+        ToolMessage("Successfully transferred to b", tool_call_id="transfer_to_b"),
+        ToolMessage("41 boats", tool_call_id="look"),
+    ]
+
+    _, told, _ = calls_as_text([HumanMessage("Well?"), turn, *results])
+
+    assert told.text == "(Called look with {}. It returned: 41 boats)"
+
+
+def test_a_hand_over_whose_call_was_trimmed_away_is_left_out_too():
+    question = HumanMessage("Well?")
+    orphan = ToolMessage("Successfully transferred back to boss", tool_call_id="gone")
+
+    assert calls_as_text([question, orphan]) == [question]
+
+
+def test_the_names_of_agents_stay_behind():
+    told = calls_as_text([AIMessage("Wet.", name="alice"), HumanMessage("Sure?", name="user_1")])
+
+    assert [message.name for message in told] == [None, "user_1"]

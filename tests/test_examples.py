@@ -30,6 +30,8 @@ ALONE = [
 ]
 
 
+# langgraph-supervisor still builds on langgraph's own create_react_agent.
+@pytest.mark.filterwarnings("ignore:.*moved to `langchain.agents`")
 @pytest.mark.parametrize("page", ALONE)
 def test_the_python_of_a_page_runs_and_prints_what_the_page_says(page):
     run_page(page)

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from fusion_graph.evidence import SourceRecord
 from fusion_graph.judgement import Analysis
 from fusion_graph.state import Joined, Judgement, PanelAnswer
+from fusion_graph.state.handovers import is_handover
 
 REPORT_KEY = "fusion"
 """Where in `response_metadata` a message carries the report of the fusion that made it."""
@@ -58,7 +59,8 @@ def earlier_fusion(messages: Sequence[AnyMessage]) -> tuple[Joined, Judgement] |
         The work, with nothing left to pay; None if there is no report, or none that can be read.
     """
     _, since = split_at_question(messages)
-    if not since or not isinstance(since[-1], ToolMessage):
+    # Who was handed the word is to work itself, whatever the other one's panel had found.
+    if not since or not isinstance(since[-1], ToolMessage) or is_handover(since[-1]):
         return None
     asked = next((m for m in reversed(since) if isinstance(m, AIMessage)), None)
     report = asked.response_metadata.get(REPORT_KEY) if asked is not None else None

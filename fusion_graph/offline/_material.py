@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage
 
 from fusion_graph.offline._reading import Fence, fences
+from fusion_graph.state.conversation import is_the_users, is_the_users_text
 
 _TURN = re.compile(r"(?:\A|\n\n)(User|Assistant|Instructions|Other): ")
 _SOURCE = re.compile(r"^\[(\d{1,4})\] (.*?)(?: \u2014 \S*(?: \(.*\))?)?$")
@@ -46,7 +47,7 @@ def panel_material(messages: Sequence[BaseMessage]) -> Material | None:
     if request is not None:
         asked = asked_in(request)
     else:
-        asked = [m.text for m in messages[:place] if isinstance(m, HumanMessage)] or [""]
+        asked = [m.text for m in messages[:place] if is_the_users(m)] or [""]
     return Material(
         question=asked[-1],
         earlier=tuple(asked[:-1]),
@@ -60,7 +61,8 @@ def asked_in(transcript: str) -> list[str]:
     """What the person said, turn by turn, in a conversation told as text."""
     parts = _TURN.split(transcript)
     turns = zip(parts[1::2], parts[2::2], strict=True)
-    return [said.strip() for who, said in turns if who == "User"] or [transcript.strip()]
+    asked = [said.strip() for who, said in turns if who == "User"]
+    return [text for text in asked if is_the_users_text(text)] or [transcript.strip()]
 
 
 def _titles(sources: str | None) -> dict[int, str] | None:

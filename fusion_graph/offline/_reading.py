@@ -16,6 +16,7 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED
+from fusion_graph.state.conversation import CARRY_ON, is_the_users
 from fusion_tools.normalise import normalise_url
 
 _OPENED = re.compile(r'<untrusted (\w+) kind="(\w+)"(?: label="([^"\n]{0,40})")?>\n')
@@ -145,9 +146,10 @@ def read(messages: Sequence[BaseMessage]) -> Reading:
 
     The question is the last thing the person said; tool results count from there on.
     """
-    said = [m for m in messages if isinstance(m, HumanMessage) and m.text.strip() != ANSWER_NOW]
+    said = [m for m in messages if is_the_users(m) and m.text.strip() != ANSWER_NOW]
     last = said[-1] if said else None
-    place = next((i for i, m in enumerate(messages) if m is last), -1)
+    # What the parent's own model and tools had brought by then was told before it.
+    place = max((i for i, m in enumerate(messages) if m is last or m.text == CARRY_ON), default=-1)
     since, before = messages[place + 1 :], messages[: max(place, 0)]
     question, pasted = _split_request(last.text if last else "")
     calls = [call for m in since if isinstance(m, AIMessage) for call in m.tool_calls]

@@ -44,6 +44,7 @@ async def finish(
     judgement: Judgement | None,
     verified: Verified,
     settings: ResolvedConfig,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """End a run with its answer: the graph's output.
 
@@ -53,6 +54,7 @@ async def finish(
         judgement: The judge's, if there was one.
         verified: The answer, checked.
         settings: The run's settings.
+        name: Whose message it is, where other agents have to know.
     """
     final = verified.final
     record = build_record(
@@ -74,7 +76,7 @@ async def finish(
         "total_tokens": total["input_tokens"] + total["output_tokens"],
     }
     metadata = {**final["message"].response_metadata, "fusion_status": record["status"]}
-    update = {"usage_metadata": usage, "response_metadata": metadata}
+    update = {"usage_metadata": usage, "response_metadata": metadata, "name": name}
     return {"messages": [final["message"].model_copy(update=update)], "fusion": record}
 
 

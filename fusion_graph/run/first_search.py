@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall
+from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.run.tool_use import Researcher, run_calls
+from fusion_graph.state.conversation import is_the_users
 
 QUERY_CHARACTERS = 200
 """Longest query: about thirty words, as many as search engines read."""
@@ -66,7 +67,7 @@ async def search_first(
         Calls and results by turns; none where there is nothing to search with, or for.
     """
     search = next((tool for tool in researcher.by_name.values() if is_search(tool)), None)
-    last = next((m for m in reversed(conversation) if isinstance(m, HumanMessage)), None)
+    last = next((m for m in reversed(conversation) if is_the_users(m)), None)
     query = search_query(last.text) if last is not None else ""
     if search is None or not query:
         return []

@@ -18,6 +18,7 @@ from langchain_core.messages import (
 )
 
 from fusion_graph.errors import EmptyQuestion
+from fusion_graph.state.handovers import without_handovers
 from fusion_graph.text.cutting import common_level, cut_text
 
 TOLD_CHARACTERS = 8_000
@@ -59,9 +60,9 @@ def calls_as_text(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
 
     The panel has other tools: a call to one it does not know, or a result without its call, is
     refused by providers. Leading system messages become one; earlier turns and attachments stay
-    as they are.
+    as they are. What only hands the word from agent to agent is left out.
     """
-    messages = with_one_system(messages)
+    messages = without_handovers(with_one_system(messages))
     results = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage)}
     called = {call["id"] for m in messages for call in _calls(m)}
     out: list[AnyMessage] = []
@@ -97,6 +98,23 @@ def with_one_system(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
 _RETURNED = "(A tool returned: "
 
 
+def is_the_users(message: BaseMessage) -> bool:
+    """Whether a message of a conversation as it is told is the user's own.
+
+    Providers know no other role for what has to be said to a model, so a tool's result without its
+    call and the request to carry on are told as the user's.
+
+    Args:
+        message: A message of `calls_as_text`.
+    """
+    return isinstance(message, HumanMessage) and is_the_users_text(message.text)
+
+
+def is_the_users_text(text: str) -> bool:
+    """Whether a text told as the user's is the user's own; see `is_the_users`."""
+    return text != CARRY_ON and not text.startswith(_RETURNED)
+
+
 def own_words(conversation: Sequence[BaseMessage]) -> str:
     """Join what the user and the application wrote in a conversation as it is told.
 
@@ -105,8 +123,7 @@ def own_words(conversation: Sequence[BaseMessage]) -> str:
     return "\n".join(
         message.text
         for message in conversation
-        if isinstance(message, HumanMessage | SystemMessage)
-        and not message.text.startswith(_RETURNED)
+        if isinstance(message, SystemMessage) or is_the_users(message)
     )
 
 
@@ -185,7 +202,7 @@ def cut_conversation(messages: Sequence[AnyMessage], most: int) -> list[AnyMessa
     """
     if sum(len(message.text) for message in messages) <= most:
         return list(messages)
-    humans = [at for at, message in enumerate(messages) if isinstance(message, HumanMessage)]
+    humans = [at for at, message in enumerate(messages) if is_the_users(message)]
     asked = humans[-1] if humans else len(messages) - 1
     question = messages[asked]
     room = max(most // 2, most - len(question.text))
@@ -267,8 +284,11 @@ def _calls(message: BaseMessage) -> list[Any]:
 
 
 def _bare(message: AnyMessage) -> AnyMessage:
-    """An answer without the provider's own baggage (reasoning items, refusals, tool stubs)."""
-    if isinstance(message, AIMessage) and message.additional_kwargs:
+    """An answer without its provider's baggage (reasoning items, refusals, tool stubs) and name.
+
+    Agents of a supervisor or swarm have names, and not every provider takes them.
+    """
+    if isinstance(message, AIMessage) and (message.additional_kwargs or message.name):
         return AIMessage(message.content, id=message.id)
     return message
 
