@@ -32,18 +32,22 @@ class Program:
     name: what `fusion-graph mcp --install` calls it.
     title: what people call it.
     reaches: paths below the vendor's that its settings name.
-    settings: writes its settings for a vendor into a home.
-    command: its command line, after the program itself.
+    model: what its model is called, where nothing else is said.
+    settings: writes its settings for a vendor and a model into a home.
+    command: its command line for a prompt and a model, after the program itself.
     variables: of its environment, for a home and a vendor.
     limit: the setting that says how long a call of our tools may take, and its units a second.
+    shell: its own tool that runs commands, and that tool's argument for one; empty: no matter.
     """
 
     name: str
     title: str
-    settings: Callable[[Path, str], None]
-    command: Callable[[str], list[str]]
+    model: str
+    settings: Callable[[Path, str, str], None]
+    command: Callable[[str, str], list[str]]
     variables: Callable[[Path, str], dict[str, str]]
     limit: tuple[str, int]
+    shell: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,14 @@ class Home:
     folder: its home.
     vendor: the vendor's URL.
     wire: gets what goes between it and our server.
+    model: what its model is called.
     """
 
     program: Program
     folder: Path
     vendor: str
     wire: Wire
+    model: str
     extra: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -98,7 +104,7 @@ class Home:
         self, programs: Programs, prompt: str, work: Path, stdin: IO[str]
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*programs.start(self.program.name), *self.program.command(prompt)],
+            [*programs.start(self.program.name), *self.program.command(prompt, self.model)],
             cwd=work,
             env=self.environment(),
             stdin=stdin,
@@ -127,7 +133,6 @@ def make_home(
     *options: str,
     config: Path,
     limit: float | None = None,
-    install: bool = True,
 ) -> Home:
     """Make a home for a program, with its settings for a vendor and our MCP server.
 
@@ -139,13 +144,10 @@ def make_home(
     config: the FUSION_GRAPH_CONFIG_DIR of our server.
     limit: how long a call may take, in seconds; None for what our installer says, 0 for what the
         program itself says.
-    install: whether our server is put in.
     """
     folder.mkdir(parents=True)
-    home = Home(program, folder, vendor, wire)
-    program.settings(folder, vendor)
-    if not install:
-        return home
+    home = Home(program, folder, vendor, wire, program.model)
+    program.settings(folder, vendor, home.model)
     done = subprocess.run(
         [sys.executable, "-m", "fusion_graph", "mcp", "--install", program.name, "--yes", *options],
         env={**home.environment(), "PYTHONPATH": f"{ROOT}:{ROOT / 'tools'}"},
@@ -155,6 +157,20 @@ def make_home(
     assert done.returncode == 0, done.stderr
     _rewrite(home, config, limit)
     return home
+
+
+def make_plain_home(program: Program, folder: Path, server: str, wire: Wire, model: str) -> Home:
+    """Make a home for a program whose model is ours, without our MCP server.
+
+    program: which one.
+    folder: where; it is made.
+    server: the URL of a `fusion-graph serve`.
+    wire: is told nothing.
+    model: one of the server's.
+    """
+    folder.mkdir(parents=True)
+    program.settings(folder, server, model)
+    return Home(program, folder, server, wire, model)
 
 
 def _rewrite(home: Home, config: Path, limit: float | None) -> None:
@@ -191,7 +207,9 @@ def _rewrite(home: Home, config: Path, limit: float | None) -> None:
         return
     entry = tomllib.loads(text)[client.table][NAME]
     change(entry)
-    home.program.settings(home.folder, home.vendor)  # its file as it was before the installation
+    home.program.settings(
+        home.folder, home.vendor, home.model
+    )  # its file as it was before the installation
     entry["required"] = True  # else its first turn does not wait for a server
     environment = entry.pop("env")
     table = snippet("toml", client.table, NAME, entry)
@@ -204,7 +222,7 @@ def _write(path: Path, text: str | Mapping[str, Any]) -> None:
     path.write_text(text if isinstance(text, str) else json.dumps(text), "utf-8")
 
 
-def _claude_settings(home: Path, _vendor: str) -> None:
+def _claude_settings(home: Path, _vendor: str, _model: str) -> None:
     _write(home / ".claude.json", {"hasCompletedOnboarding": True})
 
 
@@ -218,15 +236,15 @@ def _claude_variables(_home: Path, vendor: str) -> dict[str, str]:
     }
 
 
-def _claude_command(_prompt: str) -> list[str]:
+def _claude_command(_prompt: str, model: str) -> list[str]:
     # The prompt comes on standard input: as an argument it can hang.
     shape = ["--output-format", "stream-json", "--verbose", "--include-partial-messages"]
-    return ["-p", *shape, "--model", "claude-sonnet-4-5", "--allowedTools", "mcp__fusion"]
+    return ["-p", *shape, "--model", model, "--allowedTools", "mcp__fusion,Bash"]
 
 
-def _codex_settings(home: Path, vendor: str) -> None:
+def _codex_settings(home: Path, vendor: str, model: str) -> None:
     text = f"""\
-model = "gpt-5.5"
+model = "{model}"
 model_provider = "scripted"
 approval_policy = "never"
 
@@ -242,11 +260,11 @@ def _codex_variables(home: Path, _vendor: str) -> dict[str, str]:
     return {"CODEX_HOME": str(home / ".codex")}
 
 
-def _codex_command(prompt: str) -> list[str]:
+def _codex_command(prompt: str, _model: str) -> list[str]:
     return ["exec", "--json", "--ephemeral", "--skip-git-repo-check", "-s", "read-only", prompt]
 
 
-def _gemini_settings(home: Path, _vendor: str) -> None:
+def _gemini_settings(home: Path, _vendor: str, _model: str) -> None:
     settings = {
         "security": {"auth": {"selectedType": "gemini-api-key"}},
         "privacy": {"usageStatisticsEnabled": False},
@@ -266,16 +284,16 @@ def _gemini_variables(home: Path, vendor: str) -> dict[str, str]:
     }
 
 
-def _gemini_command(prompt: str) -> list[str]:
-    return ["--model", "gemini-2.5-flash", "--output-format", "stream-json", "--yolo", "-p", prompt]
+def _gemini_command(prompt: str, model: str) -> list[str]:
+    return ["--model", model, "--output-format", "stream-json", "--yolo", "-p", prompt]
 
 
-def _opencode_settings(home: Path, vendor: str) -> None:
+def _opencode_settings(home: Path, vendor: str, model: str) -> None:
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "Scripted",
         "options": {"baseURL": f"{vendor}/v1", "apiKey": "scripted"},
-        "models": {"model": {"name": "Model", "tool_call": True}},
+        "models": {model: {"name": "Model", "tool_call": True}},
     }
     settings = {
         "$schema": "https://opencode.ai/config.json",
@@ -298,8 +316,8 @@ def _opencode_variables(home: Path, _vendor: str) -> dict[str, str]:
     }
 
 
-def _opencode_command(prompt: str) -> list[str]:
-    return ["run", "--format", "json", "--model", "scripted/model", prompt]
+def _opencode_command(prompt: str, model: str) -> list[str]:
+    return ["run", "--format", "json", "--model", f"scripted/{model}", prompt]
 
 
 PROGRAMS = {
@@ -308,22 +326,27 @@ PROGRAMS = {
         Program(
             "claude-code",
             "Claude Code",
+            "claude-sonnet-4-5",
             _claude_settings,
             _claude_command,
             _claude_variables,
             ("timeout", 1_000),
+            ("Bash", "command"),
         ),
         Program(
             "codex",
             "Codex",
+            "gpt-5.5",
             _codex_settings,
             _codex_command,
             _codex_variables,
             ("tool_timeout_sec", 1),
+            ("exec_command", "cmd"),
         ),
         Program(
             "gemini",
             "Gemini CLI",
+            "gemini-2.5-flash",
             _gemini_settings,
             _gemini_command,
             _gemini_variables,
@@ -332,10 +355,12 @@ PROGRAMS = {
         Program(
             "opencode",
             "opencode",
+            "model",
             _opencode_settings,
             _opencode_command,
             _opencode_variables,
             ("timeout", 1_000),
+            ("bash", "command"),
         ),
     )
 }

@@ -116,23 +116,18 @@ class Scene:
         )
 
 
-@contextmanager
-def scene(house: House, name: str, limit: float | None = None, **fields: Any) -> Iterator[Scene]:
-    """Set a scene for a program.
+def write_preset(config: Path, models: Scope, **fields: Any) -> None:
+    """Write the preset `scripted`: panelists a, b, c, judge j, writer w, who all answer.
 
-    house: what every scene needs.
-    name: the program's.
-    limit: its limit of a call in seconds; None for what its installation says, 0 for its own.
+    config: the FUSION_GRAPH_CONFIG_DIR of who is to have it.
+    models: where they are scripted.
     fields: of the preset.
     """
-    key = f"{name}-{secrets.token_hex(4)}"
-    models = house.models.scope(key)
     for member in "abc":
         models.script(member, {"text": f"The answer of {member}.", "cost": 0.001})
     models.script("j", {"text": json.dumps(VERDICT), "cost": 0.002})
     models.script("w", {"text": ANSWER, "cost": 0.003})
-    config = house.folder / f"{key}-config"
-    (config / "presets").mkdir(parents=True)
+    (config / "presets").mkdir(parents=True, exist_ok=True)
     preset = {
         "panel": ["scripted:a", "scripted:b", "scripted:c"],
         "judge": "scripted:j",
@@ -144,6 +139,21 @@ def scene(house: House, name: str, limit: float | None = None, **fields: Any) ->
     lines = [f"{field} = {json.dumps(value)}" for field, value in preset.items()]
     lines += ["[providers.scripted]", f"base_url = {json.dumps(models.base_url)}"]
     (config / "presets" / "scripted.toml").write_text("\n".join(lines), "utf-8")
+
+
+@contextmanager
+def scene(house: House, name: str, limit: float | None = None, **fields: Any) -> Iterator[Scene]:
+    """Set a scene for a program.
+
+    house: what every scene needs.
+    name: the program's.
+    limit: its limit of a call in seconds; None for what its installation says, 0 for its own.
+    fields: of the preset.
+    """
+    key = f"{name}-{secrets.token_hex(4)}"
+    models = house.models.scope(key)
+    config = house.folder / f"{key}-config"
+    write_preset(config, models, **fields)
     vendor = VendorScope(house.vendor, key)
     with Wire() as wire:
         folder = house.folder / key

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.clients.programs import PROGRAMS
-from tests.clients.provision import Unavailable, provide_programs
 from tests.clients.scenes import House, asks, asks_at_length, interrupted, waits
-from tests.clients.vendor import Vendor
-from tests.scripted_models import ModelServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("name", list(PROGRAMS))]
 
@@ -19,16 +14,6 @@ ONCE = {"a": 1, "b": 1, "c": 1, "j": 1, "w": 1}
 
 LIMITS = {"codex": 30.0, "opencode": 12.0}
 """Seconds after which a call is cut, lower than the programs' own (300 and 60), for haste."""
-
-
-@pytest.fixture(scope="module")
-def house(model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    try:
-        programs = provide_programs()
-    except Unavailable as error:
-        pytest.skip(f"the programs are not to be had: {error}")
-    with Vendor() as vendor:
-        yield House(programs, vendor, model_server, tmp_path_factory.mktemp("clients"))
 
 
 def test_its_first_turn_has_the_panel_and_its_model_reads_the_whole_answer(

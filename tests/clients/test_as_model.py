@@ -1,0 +1,19 @@
+"""Codex and Claude Code, from npm as they are, with a panel of ours as their model."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.as_model import STEPS, loops
+from tests.clients.scenes import House
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", ["codex", "claude-code"])
+def test_ten_steps_of_its_own_tools_take_one_panel(house: House, name: str) -> None:
+    loop = loops(house, name)
+    assert loop.answered, loop
+    assert loop.results == STEPS
+    assert loop.paid == {"a": 1, "b": 1, "c": 1, "j": 1, "w": STEPS + 1}
+    assert loop.code == 0, loop
