@@ -148,10 +148,9 @@ class Child:
         if self._process.returncode is None:
             # The first process of a sandbox takes the rest along, and bubblewrap waits for it;
             # killed itself, it would leave what nobody waits for in a container without an init.
-            inside = _family(self._process.pid)[1:2] if self._limits.confined else ()
             with suppress(ProcessLookupError, PermissionError):
-                if inside:
-                    os.kill(inside[0].pid, signal.SIGKILL)
+                if self._limits.confined:
+                    self._end_first_inside()
                 else:
                     os.killpg(self._process.pid, signal.SIGKILL)
         assert self._process.stdin is not None
@@ -161,6 +160,18 @@ class Child:
                 await self.discard()
         status = await self._process.wait()
         return 128 - status if self._limits.confined and status > 128 else status
+
+    def _end_first_inside(self) -> None:
+        bubblewrap = self._process.pid
+        # Stopped, it starts nobody between the look and the kill: a first process that has left
+        # its group, and does not yet ask to die with it, would live on and hold the output.
+        os.kill(bubblewrap, signal.SIGSTOP)
+        inside = _family(bubblewrap)[1:2]
+        if inside:
+            os.kill(inside[0].pid, signal.SIGKILL)
+            os.kill(bubblewrap, signal.SIGCONT)
+        else:
+            os.killpg(bubblewrap, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
