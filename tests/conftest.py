@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,17 +68,34 @@ VERDICT = {
 }
 
 
+@pytest.fixture(scope="session")
+def nowhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is not there. A new one for each of thousands of tests costs half a minute."""
+    return tmp_path_factory.mktemp("nobody") / "config"
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
     """No key and no preset of the machine's owner reaches a test."""
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
     # Port 9 (discard) answers nowhere, so no model server of the machine's owner is found.
     for variable in ("OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST", "VLLM_HOST"):
         monkeypatch.setenv(variable, "127.0.0.1:9")
-    monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(nowhere))
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def presets_folder(
+    clean_environment: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Path:
+    """The user's own folder of presets, made, for this test alone."""
+    folder = tmp_path / "config" / "presets"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(folder.parent))
+    return folder
 
 
 @pytest.fixture(scope="session")

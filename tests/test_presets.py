@@ -82,11 +82,10 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def own() -> Path:
-    """The user's folder of presets, made."""
-    folder = user_folder()
-    folder.mkdir(parents=True)
-    return folder
+def own(presets_folder: Path) -> Path:
+    """The user's folder of presets, as the code finds it."""
+    assert user_folder() == presets_folder
+    return presets_folder
 
 
 # Shipped

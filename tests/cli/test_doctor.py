@@ -21,11 +21,9 @@ def no_web(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_machine_without_keys_is_ready_with_the_offline_preset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    presets_folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    folder = tmp_path / "config" / "presets"
-    folder.mkdir(parents=True)
-    (folder / "bad.toml").write_text("panel = 3", "utf-8")
+    (presets_folder / "bad.toml").write_text("panel = 3", "utf-8")
     monkeypatch.setenv("GOOGLE_API_KEY", SECRET)
 
     ended = run("doctor")
@@ -36,7 +34,7 @@ def test_a_machine_without_keys_is_ready_with_the_offline_preset(
     assert "not set: OPENROUTER_API_KEY, OPENAI_API_KEY, " in ended.out
     assert SECRET not in ended.out
     assert "http://127.0.0.1:9 (Ollama): no answer\n" in ended.out
-    assert f"cannot be used: Preset file {folder / 'bad.toml'}: " in ended.out
+    assert f"cannot be used: Preset file {presets_folder / 'bad.toml'}: " in ended.out
     assert "preset        offline (no OPENROUTER_API_KEY" in ended.out
     assert " documents in " in ended.out
     assert "ddgs          no answer: " in ended.out

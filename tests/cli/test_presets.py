@@ -27,15 +27,13 @@ prices = {{ "vendor/one" = {{ input = 0.5, output = 1.0 }} }}
 
 
 @pytest.fixture
-def own_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_presets(presets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's preset folder, with a good file and a bad one."""
-    folder = tmp_path / "config" / "presets"
-    folder.mkdir(parents=True)
-    (folder / "mine.toml").write_text(OWN, "utf-8")
-    (folder / "bad.toml").write_text("panel = 3", "utf-8")
+    (presets_folder / "mine.toml").write_text(OWN, "utf-8")
+    (presets_folder / "bad.toml").write_text("panel = 3", "utf-8")
     monkeypatch.setenv("LAB_KEY", SECRET)
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
-    return folder
+    return presets_folder
 
 
 def test_the_table_has_every_preset_its_models_and_its_keys(own_presets):
