@@ -1,4 +1,4 @@
-"""`fusion-graph serve`: the OpenAI-compatible endpoint and its page, until it is stopped."""
+"""`fusion-graph serve`: the models' APIs and the page, until it is stopped."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ class Service:
         port: TCP port; 0 takes a free one.
         limits: Fields of `Limits` by name; None where an option was not given.
         without_key: Whether an open address without a key is meant.
+        allow_origins: Origins of web pages that are let in.
     """
 
     host: str
     port: int
     limits: Mapping[str, Any]
     without_key: bool = False
+    allow_origins: tuple[str, ...] = ()
 
 
 def serve(service: Service) -> int:
@@ -66,7 +68,9 @@ def serve(service: Service) -> int:
         )
     from fusion_graph.faces.server.settings import ServerSettings
 
-    settings = ServerSettings.from_environment(limits_of(service.limits), access_log=True)
+    settings = ServerSettings.from_environment(
+        limits_of(service.limits), access_log=True, allow_origins=service.allow_origins
+    )
     listener = listen(service.host, service.port)
     with listener:
         if settings.key is None and not service.without_key:
@@ -183,6 +187,16 @@ def _serve(
             help="Listen on an open address although FUSION_API_KEY is not set.",
         ),
     ] = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            rich_help_panel=_ADDRESS,
+            help="Web pages that may ask, as in https://chat.example. Repeat it, or use commas. "
+            "'*' is for all, and needs FUSION_API_KEY.",
+        ),
+    ] = None,
     preset: Annotated[
         list[str] | None,
         typer.Option(
@@ -265,10 +279,11 @@ def _serve(
         ),
     ] = None,
 ) -> Work:
-    """Serve the presets over OpenAI's API, with a page to watch them at work.
+    """Serve the presets over OpenAI's and Anthropic's APIs, with a page to watch them at work.
 
     Any OpenAI client can use it: the base URL is http://127.0.0.1:8484/v1, a model is
-    fusion/PRESET. With FUSION_API_KEY set, callers have to give that key.
+    fusion/PRESET. Anthropic's clients leave the /v1 out. With FUSION_API_KEY set, callers have to
+    give that key.
 
     [bold]Examples[/bold]
 
@@ -289,4 +304,5 @@ def _serve(
         "max_cost": max_cost,
         "max_runs": max_runs,
     }
-    return lambda: serve(Service(host, port, limits, without_key))
+    origins = split(allow_origin) or ()
+    return lambda: serve(Service(host, port, limits, without_key, origins))

@@ -129,7 +129,7 @@ def test_an_unknown_model_is_404(server: Server, model):
 
 
 def test_an_unknown_path_is_404_and_a_wrong_method_405(server: Server):
-    for path in ("/v2", "/v1/completions", "/v1/chat/completions/", "/%0d%0aX: y"):
+    for path in ("/v2", "/v1/embeddings", "/v1/chat/completions/", "/%0d%0aX: y"):
         for method in ("GET", "POST", "DELETE", "OPTIONS"):
             error_of(server.request(method, path), 404)
     reply = server.request("GET", "/v1/chat/completions")

@@ -25,10 +25,14 @@ from fusion_graph.faces.server.protocols._reply import (
     made_calls,
     written_tokens,
 )
+from fusion_graph.faces.server.protocols._side_calls import is_side_call
 from fusion_graph.faces.server.protocols._told import end_of, thoughts_of
 from fusion_graph.faces.server.runs import Run, Runs
 from fusion_graph.faces.server.settings import ServerSettings
 from fusion_graph.state.conversation import question_of
+
+LEAST_TOKENS = 16
+"""The fewest that a configuration takes for a call."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,11 @@ class Answering:
         beside = _within(asked, self._limits)
         context = run_context(fusion, beside, preset.preset, self._limits)
         invoked = _invoked(preset, context, before)
-        if invoked == "direct":
-            context["invocation"] = "never"
+        if invoked != "continued" and is_side_call(asked):
+            invoked = "side_call"
+            context |= {"max_tool_calls": 0, "verify": "off"}
+        if invoked in ("direct", "side_call"):
+            context |= _alone(context)
         question = question_of(before.messages)
         run = self._runs.start(
             before.messages, {**context, "preset": preset.ref}, model=model, question=question
@@ -163,6 +170,13 @@ def _invoked(preset: Found, context: Mapping[str, Any], before: Continued) -> st
     if preset.direct or before.alone or given == "never":
         return "direct"
     return "auto" if given == "auto" else "panel"
+
+
+def _alone(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings for one model that answers alone; the answer's limit is that of all its calls."""
+    limit = context.get("writer_max_tokens")
+    capped = {} if limit is None else {"max_completion_tokens": max(LEAST_TOKENS, limit)}
+    return {"invocation": "never", **capped}
 
 
 def _within(asked: Asked, limits: Limits) -> dict[str, tuple[str, Any]]:

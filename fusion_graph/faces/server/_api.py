@@ -18,7 +18,7 @@ from fusion_graph.faces.server._answering import Answering, Begun
 from fusion_graph.faces.server._guard import endpoint
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.offer import Offer, problem
-from fusion_graph.faces.server.protocols import CHAT, MESSAGES, RESPONSES
+from fusion_graph.faces.server.protocols import CHAT, COMPLETIONS, MESSAGES, RESPONSES
 from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
 from fusion_graph.faces.server.protocols._protocol import Frame, Wire
 from fusion_graph.faces.server.protocols._told import told
@@ -61,6 +61,7 @@ def api_routes(settings: ServerSettings, runs: Runs) -> list[BaseRoute]:
         Route("/v1/models", endpoint({"GET": models.list}, settings)),
         Route("/v1/models/{id:path}", endpoint({"GET": models.tell}, settings)),
         _route("/v1/chat/completions", CHAT, answering, settings),
+        _route("/v1/completions", COMPLETIONS, answering, settings),
         _route("/v1/responses", RESPONSES, answering, settings, KeptResponses()),
         _route("/v1/messages", MESSAGES, answering, settings),
         Route(

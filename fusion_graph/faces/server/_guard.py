@@ -20,6 +20,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._api_errors import api_error
+from fusion_graph.faces.server._cors import (
+    is_allowed,
+    is_preflight,
+    let_in,
+    preflight_headers,
+)
 from fusion_graph.faces.server._wire import json_response
 from fusion_graph.faces.server.settings import ServerSettings
 
@@ -66,6 +72,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        given = Headers(scope=scope)
+        origin = given.get("origin")
+        may_read = is_allowed(origin, self._settings.allow_origins)
         request_id = f"req_{uuid4().hex}"
         began = time.monotonic()
         status = 0
@@ -78,10 +87,17 @@ class Guard:
                 headers["x-request-id"] = request_id
                 headers["x-content-type-options"] = "nosniff"
                 headers.setdefault("cache-control", "no-store")
+                if may_read and origin is not None:
+                    let_in(headers, origin)
             await send(message)
 
         try:
-            admit(Headers(scope=scope), self._settings.key, public=self._public)
+            if may_read and is_preflight(scope["method"], given):
+                # Browsers send no key with it; what it asks for will need one.
+                response = Response(status_code=204, headers=preflight_headers(given))
+                await response(scope, receive, answer)
+                return
+            admit(given, self._settings.key, public=self._public, trusted=may_read)
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = CLIENT_GONE
@@ -127,7 +143,9 @@ def endpoint(
     return Guard(dispatch, settings, public=public, error=error)
 
 
-def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) -> None:
+def admit(
+    headers: Mapping[str, str], key: str | None, *, public: bool = False, trusted: bool = False
+) -> None:
     """Refuse who has no business here.
 
     With a key: who does not give it. Without one: a web page of another site, which a browser on
@@ -138,6 +156,7 @@ def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) 
         headers: The request's.
         key: The server's key.
         public: Whether the key is not wanted for this.
+        trusted: Whether it comes from a page of an origin that the owner lets in.
 
     Raises:
         ApiError: 401 or 403.
@@ -157,11 +176,20 @@ def admit(headers: Mapping[str, str], key: str | None, *, public: bool = False) 
         return
     host = headers.get("host", "")
     if not _is_machine(host):
-        said = "This server has no key, so it answers only to `localhost` and to IP addresses"
-        raise ApiError(403, f"{said} in the Host header.", "host_not_allowed")
+        raise ApiError(
+            403,
+            f"This server has no key, so it answers only where it is called `localhost` or by an "
+            f"IP address, not {host[:80]!r}: another name may be a web page's trick. Call it as "
+            "http://127.0.0.1:PORT; or start it with FUSION_API_KEY set and send that key: then "
+            "any name will do (a container's, a proxy's, `host.docker.internal`).",
+            "host_not_allowed",
+        )
     origin = headers.get("origin")
-    if origin is not None and not _same_origin(origin, host):
-        said = "This server has no key, so it answers no web page of another origin."
+    if origin is not None and not trusted and not _same_origin(origin, host):
+        said = (
+            "This server has no key, so it answers no web page of another origin. Its owner lets "
+            "one in with `--allow-origin`."
+        )
         raise ApiError(403, said, "origin_not_allowed")
 
 

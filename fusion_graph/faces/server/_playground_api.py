@@ -61,17 +61,21 @@ class Playground:
             run_request, question, name, fusion, self._offer, self._limits
         )
         run = _runs(request).start(
-            [("user", question)], asked.context, model=asked.model, question=question
+            [("user", question)],
+            asked.context,
+            model=asked.model,
+            question=question,
+            origin="page",
         )
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
     async def list(self, request: Request) -> Response:
-        """The runs this server remembers, the newest first."""
-        listed = [
-            {**_summary(run), "question": run.question[:LISTED_CHARACTERS]}
-            for run in _runs(request).latest()
-        ]
-        return json_response({"runs": listed})
+        """The page's runs that this server remembers, and programs' apart; the newest first."""
+        listed: dict[str, list[dict[str, Any]]] = {"page": [], "api": []}
+        for run in _runs(request).latest():
+            shown = {**_summary(run), "question": run.question[:LISTED_CHARACTERS]}
+            listed[run.origin].append(shown)
+        return json_response({"runs": listed["page"], "others": listed["api"]})
 
     async def tell(self, request: Request) -> Response:
         """One run: how it stands, and its report once it has ended."""

@@ -6,15 +6,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._api import api_routes
-from fusion_graph.faces.server._guard import Guard
+from fusion_graph.faces.server._guard import Guard, endpoint
+from fusion_graph.faces.server._metrics import CONTENT_TYPE
 from fusion_graph.faces.server._playground import playground_routes
+from fusion_graph.faces.server._wire import json_response
 from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
+from fusion_graph.version import own_version
 
 
 def create_app(
@@ -43,7 +48,16 @@ def create_app(
         yield
         await runs.close()
 
+    async def health(_request: Request) -> Response:
+        return json_response({"status": "ok", "version": own_version()})
+
+    async def metrics(_request: Request) -> Response:
+        return Response(runs.tally.text(runs.at_work), media_type=CONTENT_TYPE)
+
     routes = [*api_routes(settings, runs), *_guarded(playground_routes(settings), settings)]
+    if alone:  # a LangGraph server has its own
+        routes.append(Route("/health", endpoint({"GET": health}, settings, public=True)))
+        routes.append(Route("/metrics", endpoint({"GET": metrics}, settings)))
     nowhere = Guard(_nothing_here, settings)
     if alone:
         routes.append(Route("/{path:path}", nowhere))  # also what a route has no method for

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
 from fusion_graph.faces.server._api_errors import api_error
+from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ PROVISIONAL = frozenset({"panel.delta", "answer.delta", "fusion.waiting"})
 """Events that a finished run does not keep: the whole texts stand in other events."""
 
 Status = Literal["running", "ok", "degraded", "error", "cancelled"]
+
+Origin = Literal["page", "api"]
 
 _log = logging.getLogger("fusion_graph.server")
 
@@ -56,6 +59,7 @@ class Run:
         error: `{code, message}` of a run that failed.
         message: The finished run's answer.
         failure: What the run raised.
+        origin: Who started it: the `page`, or a program over an `api`.
     """
 
     id: str
@@ -68,6 +72,7 @@ class Run:
     error: dict[str, str] | None = None
     message: AIMessage | None = None
     failure: ApiError | None = None
+    origin: Origin = "api"
     _numbers: list[int] = field(default_factory=list, repr=False)
     _next: int = field(default=0, repr=False)
     _followers: int = field(default=0, repr=False)
@@ -172,7 +177,7 @@ class Runs:
 
     Args:
         graph: From `create_fusion_graph`; by default one of its own, made when first needed.
-        keep: How many finished runs are remembered.
+        keep: How many finished runs of the page are remembered, and how many of programs.
         at_once: How many may be at work.
     """
 
@@ -184,6 +189,7 @@ class Runs:
         self._at_once = at_once
         self._runs: dict[str, Run] = {}
         self._sizes: dict[str, int] = {}
+        self.tally = Tally()
 
     def start(
         self,
@@ -192,6 +198,7 @@ class Runs:
         *,
         model: str,
         question: str,
+        origin: Origin = "api",
     ) -> Run:
         """Start a run in the running event loop; it needs no reader.
 
@@ -200,13 +207,14 @@ class Runs:
             context: The run's configuration, as `FusionConfig` fields.
             model: What the client called the model.
             question: What is asked, for lists.
+            origin: Who starts it.
 
         Raises:
             TooManyRuns: No more may be at work.
         """
-        if sum(run.running for run in self._runs.values()) >= self._at_once:
+        if self.at_work >= self._at_once:
             raise TooManyRuns(self._at_once)
-        run = Run(uuid4().hex, question, model, time.time())
+        run = Run(uuid4().hex, question, model, time.time(), origin=origin)
         self._runs[run.id] = run
         run._task = asyncio.create_task(self._work(run, messages, context), name=f"run {run.id}")
         run._task.add_done_callback(partial(self._settle, run))
@@ -215,6 +223,11 @@ class Runs:
     def get(self, id: str) -> Run | None:
         """The run of that id, if it is remembered."""
         return self._runs.get(id)
+
+    @property
+    def at_work(self) -> int:
+        """How many runs are at work."""
+        return sum(run.running for run in self._runs.values())
 
     def latest(self) -> list[Run]:
         """All runs that are remembered, the newest first."""
@@ -259,6 +272,8 @@ class Runs:
         else:
             run.error = {"code": run.failure.code, "message": run.failure.message}
             run._end("cancelled" if task.cancelled() else "error")
+        outcome = run.failure.code if run.failure is not None else run.status
+        self.tally.add(run.model, outcome, time.time() - run.started, run.report)
         self._forget(run)
 
     async def _work(self, run: Run, messages: Sequence[Any], context: Mapping[str, Any]) -> Status:
@@ -286,11 +301,16 @@ class Runs:
         return self._graph
 
     def _forget(self, ended: Run) -> None:
-        """Drop the oldest finished runs past what is kept."""
+        """Drop the oldest finished runs past what is kept, of the page's or of programs'."""
         self._sizes[ended.id] = len(json.dumps(ended.events, default=str))
-        finished = [run.id for run in self._runs.values() if not run.running]
-        for id in finished[:-1]:
-            too_many = len(self._sizes) > self._keep
-            if not too_many and sum(self._sizes.values()) <= KEEP_CHARACTERS:
+        finished = [
+            run.id
+            for run in self._runs.values()
+            if run.origin == ended.origin and not run.running and run.id in self._sizes
+        ]
+        size = sum(self._sizes[id] for id in finished)
+        for place, id in enumerate(finished[:-1]):
+            if len(finished) - place <= self._keep and size <= KEEP_CHARACTERS:
                 return
-            del self._runs[id], self._sizes[id]
+            size -= self._sizes.pop(id)
+            del self._runs[id]

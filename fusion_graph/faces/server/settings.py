@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from fusion_graph.errors import ConfigurationError
+from fusion_graph.faces.server._cors import check_origins
 from fusion_graph.faces.server._signing import KEY_VARIABLE as SIGNING_KEY_VARIABLE
 from fusion_graph.faces.server.limits import Limits
 
@@ -23,6 +25,7 @@ class ServerSettings:
             no web page of another site.
         limits: What requests may ask for.
         access_log: Whether every request is logged, at INFO, without its body and its key.
+        allow_origins: Origins of web pages that are let in, besides the server's own; `*` for all.
         signing_key: The secret that signs what clients keep for the server; None for one in the
             user's data folder.
     """
@@ -31,17 +34,25 @@ class ServerSettings:
     limits: Limits = field(default_factory=Limits)
     access_log: bool = False
     signing_key: str | None = field(default=None, repr=False)
+    allow_origins: tuple[str, ...] = ()
 
     @classmethod
-    def from_environment(cls, limits: Limits | None = None, *, access_log: bool = False) -> Self:
+    def from_environment(
+        cls,
+        limits: Limits | None = None,
+        *,
+        access_log: bool = False,
+        allow_origins: Sequence[str] = (),
+    ) -> Self:
         """Settings with the key that the environment holds.
 
         Args:
             limits: What requests may ask for.
             access_log: Whether every request is logged.
+            allow_origins: Origins of web pages that are let in.
 
         Raises:
-            ConfigurationError: The key cannot stand in a header.
+            ConfigurationError: The key cannot stand in a header, or an origin is none.
         """
         key = os.environ.get(KEY_VARIABLE, "")
         if key and not (key.isascii() and key.isprintable() and " " not in key):
@@ -50,4 +61,5 @@ class ServerSettings:
                 "Take letters, digits and signs, as from `openssl rand -hex 24`.",
             )
         signing_key = os.environ.get(SIGNING_KEY_VARIABLE) or None
-        return cls(key or None, limits or Limits(), access_log, signing_key)
+        origins = check_origins(allow_origins, key or None)
+        return cls(key or None, limits or Limits(), access_log, signing_key, origins)

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { byId, el } from "./elements.js";
-import { ago, short, status } from "./words.js";
+import { ago, counted, short, status } from "./words.js";
 
 /** How often to look whether a run that nobody follows here has ended. */
 const AGAIN_SECONDS = 5;
@@ -15,18 +15,22 @@ let timer = 0;
  */
 export async function showHistory(current) {
   clearTimeout(timer);
-  let runs;
+  let runs, others;
   try {
-    ({ runs } = await call("GET", "api/runs"));
+    ({ runs, others } = await call("GET", "api/runs"));
   } catch {
     return; // what is shown stays; the run itself says that the server is gone
   }
   clearTimeout(timer);
-  if (runs.some((run) => run.status === "running" && run.id !== current)) {
+  if ([...runs, ...others].some((run) => run.status === "running" && run.id !== current)) {
     timer = setTimeout(() => showHistory(current), AGAIN_SECONDS * 1000);
   }
-  byId("history").hidden = !runs.length;
+  byId("history").hidden = !runs.length && !others.length;
   byId("runs").replaceChildren(...runs.map((run) => item(run, current)));
+  // What programs ask would push out what people asked here: it is folded.
+  byId("programs").hidden = !others.length;
+  byId("programs-title").textContent = `${counted(others.length, "run")} of programs`;
+  byId("others").replaceChildren(...others.map((run) => item(run, current)));
 }
 
 function item(run, current) {
