@@ -80,12 +80,12 @@ async def test_messages_are_the_writers_tokens_and_nothing_else(panel_config, fa
 
     assert {type(chunk) for chunk, _ in chunks} == {AIMessageChunk}
     assert [chunk.content for chunk, _ in chunks] == [
-        "The ",
-        "final ",
-        "answer ",
-        "of ",
-        "the ",
-        "writer.",
+        "The",
+        " final",
+        " answer",
+        " of",
+        " the",
+        " writer.",
     ]
     assert {metadata["langgraph_node"] for _, metadata in chunks} == {"synthesis"}
     last = graph.get_state(THREAD).values["messages"][-1]

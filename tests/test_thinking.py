@@ -78,6 +78,24 @@ def test_no_text_is_lost_that_is_no_tag(pieces):
     assert shown(pieces) == " ".join(text.split()).replace(" .", ".")
 
 
+MARKER = f"<untrusted {NONCE}>"
+PARTS = ["Water", "is", ".", " ", "\n", "\n\n", NONCE, MARKER, EXAMPLE_QUOTE, "[1]"]
+
+
+@PROPERTY
+@given(st.lists(st.sampled_from(PARTS), max_size=20), st.integers(1, 12))
+def test_an_echo_leaves_the_same_gap_in_a_stream_as_in_the_whole(parts, size):
+    text = "".join(parts)
+    said: list[str] = []
+    tokens = VisibleTokens(said.append, nonce=NONCE)
+
+    for at in range(0, len(text), size):
+        tokens.take(text[at : at + size])
+    tokens.end()
+
+    assert "".join(said).strip() == without_echoes(text, NONCE)[0].strip()
+
+
 def test_text_is_passed_on_as_soon_as_it_can_be_no_tag():
     said: list[str] = []
     tokens = VisibleTokens(said.append, nonce=NONCE)

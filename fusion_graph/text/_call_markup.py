@@ -143,11 +143,16 @@ def remnant_spans(text: str) -> list[Span]:
     return [match.span() for match in found if outside(match.start(), code)]
 
 
-def cut_out(text: str, spans: Iterable[Span]) -> str:
-    """The text without the spans, which may overlap."""
+def pieces_around(text: str, spans: Iterable[Span]) -> list[str]:
+    """What stands before, between and after the spans, which may overlap."""
     pieces: list[str] = []
     done = 0
     for start, end in sorted(spans):
         pieces.append(text[done : max(start, done)])
         done = max(done, end)
-    return "".join((*pieces, text[done:])).strip()
+    return [*pieces, text[done:]]
+
+
+def cut_out(text: str, spans: Iterable[Span]) -> str:
+    """The text without the spans, which may overlap, and without white space at its ends."""
+    return "".join(pieces_around(text, spans)).strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from fusion_graph.text._call_markup import Span, code_spans, cut_out, outside
+from fusion_graph.text._call_markup import Span, code_spans, outside, pieces_around
 
 EXAMPLE_WORDS = "the exact words"
 """What the panel's instructions quote to show how to quote."""
@@ -49,10 +49,48 @@ def without_echoes(text: str, nonce: str = "") -> tuple[str, list[str]]:
     spans = echo_spans(text, nonce)
     if not spans:
         return text, []
-    # The space before goes along.
-    wide = [(a - (text[a - 1 : a] == " "), b) for (a, b), _ in spans]
-    cut = cut_out(text, wide)
-    return re.sub(r"\n{3,}", "\n\n", cut), list(dict.fromkeys(kind for _, kind in spans))
+    gaps, kept = GapCloser(), list[str]()
+    for piece in pieces_around(text, [span for span, _ in spans]):
+        kept.append(gaps.take(piece))
+        gaps.cut()
+    return "".join(kept).strip(), list(dict.fromkeys(kind for _, kind in spans))
+
+
+class GapCloser:
+    """Closes the gaps that cuts leave in a text, which may come in pieces of any size.
+
+    The space before a cut goes along with it, and at most one blank line is left across it. A
+    text comes out alike whole and as it streams in; a space at its end is held back.
+    """
+
+    def __init__(self) -> None:
+        self._space = ""
+        self._line_feeds = 0
+        self._cut = False
+
+    def take(self, text: str) -> str:
+        """Take the next piece; gives what of it stays, as far as that is known."""
+        if not text:
+            return ""
+        if self._cut:
+            rest = text.lstrip("\n")
+            feeds = min(len(text) - len(rest), max(0, MOST_LINE_FEEDS - self._line_feeds))
+            text = "\n" * feeds + rest
+            self._cut = not rest
+        text = self._space + text
+        self._space = " " if text.endswith(" ") else ""
+        text = text.removesuffix(" ")
+        before = text.rstrip("\n")
+        self._line_feeds = len(text) - len(before) + (0 if before else self._line_feeds)
+        return text
+
+    def cut(self) -> None:
+        """Something was cut out here."""
+        self._space, self._cut = "", True
+
+
+MOST_LINE_FEEDS = 2
+"""Line feeds in a row that a cut may leave: one blank line."""
 
 
 def echo_spans(text: str, nonce: str = "") -> list[tuple[Span, str]]:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from fusion_graph.text._call_markup import (
     closing,
     code_spans,
-    cut_out,
     opening,
     outside,
+    pieces_around,
     plain,
     remnant_spans,
 )
-from fusion_graph.text.echoes import PENDING, without_echoes
+from fusion_graph.text.echoes import PENDING, GapCloser, echo_spans
 from fusion_graph.text.written_calls import FEW_WORDS, WEB_TOOLS, Offered, written_calls
 
 _DRESSES: tuple[tuple[str, str], ...] = (
@@ -128,6 +128,7 @@ class VisibleTokens:
         self._in_fence = False
         self._fence_has_tag = False
         self._line = ""
+        self._gaps = GapCloser()
 
     def take(self, text: str) -> None:
         """Take the next piece; what may turn out to be a tag is held back."""
@@ -150,7 +151,7 @@ class VisibleTokens:
         self._look(more=False)
         if not self._hidden and self._held:
             rest = written_calls(self._held, self._tools) if self._maybe_call else None
-            self._pass(self._cleaned(rest.rest if rest and rest.found else self._held))
+            self._pass_cleaned(rest.rest if rest and rest.found else self._held)
         self._held = ""
 
     def _look(self, more: bool) -> None:
@@ -172,7 +173,7 @@ class VisibleTokens:
                 return
             if more:
                 safe = self._safe()
-                self._pass(self._cleaned(self._held[:safe]))
+                self._pass_cleaned(self._held[:safe])
                 self._held = self._held[safe:]
             return
 
@@ -195,7 +196,7 @@ class VisibleTokens:
             self._held = self._held[match.end() :]
             self._start_over()
             return True
-        self._pass(self._cleaned(before))
+        self._pass_cleaned(before)
         self._held = self._held[match.end() :]
         self._hidden = True
         self._hidden_until = _end_of(match) if match is thought else closing(match)
@@ -208,6 +209,7 @@ class VisibleTokens:
         self._passed = 0
         self._maybe_call = True
         self._in_fence, self._line = False, ""
+        self._gaps = GapCloser()
 
     def _bare(self, safe: int, more: bool) -> bool:
         """Tell whether what is held may be a call in bare JSON, from its beginning on."""
@@ -218,7 +220,7 @@ class VisibleTokens:
         start = _BARE_START.search(self._held, begun)
         if start is None or start.start() > safe:
             return False
-        self._pass(self._cleaned(self._held[: start.start()]))
+        self._pass_cleaned(self._held[: start.start()])
         self._held = self._held[start.start() :]
         key = _BARE_KEY.match(self._held)
         if key is None:
@@ -252,15 +254,14 @@ class VisibleTokens:
     def _may_be_nonce(self, text: str) -> bool:
         return bool(self._nonce) and self._nonce[0] in text.lower()
 
-    def _cleaned(self, text: str) -> str:
-        """Text without stray tags and echoes; its white space stays."""
-        spans = remnant_spans(text)
-        cut = cut_out(text, spans) if spans else text
-        cut, echoes = without_echoes(cut, self._nonce)
-        if not spans and not echoes:
-            return text
-        lead = text[: len(text) - len(text.lstrip())]
-        return lead + cut + text[len(text.rstrip()) :] if cut else ""
+    def _pass_cleaned(self, text: str) -> None:
+        """Pass text on without stray tags and echoes."""
+        text = "".join(pieces_around(text, remnant_spans(text)))
+        first, *others = pieces_around(text, [s for s, _ in echo_spans(text, self._nonce)])
+        self._pass(first)
+        for piece in others:
+            self._gaps.cut()
+            self._pass(piece)
 
     def _code_at(self, before: str) -> tuple[bool, bool]:
         """Tell whether a fence and a backtick are open after what was passed and `before`."""
@@ -283,8 +284,8 @@ class VisibleTokens:
             text, self._begun = self._before + text, True
         else:
             self._passed += len(text)
-        if text:
-            self._say(text)
+        if said := self._gaps.take(text):
+            self._say(said)
 
 
 def _pieces(text: str) -> list[str]:
