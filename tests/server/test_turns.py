@@ -207,3 +207,23 @@ def test_what_a_provider_wants_to_see_again_with_its_answer_goes_back(client, mo
     ask(client, model, [*MESSAGES, answer, result_of(answer)])
     *_, made, _ = models.calls("w")[-1].body["messages"]
     assert made["reasoning"] == "Because of this."
+
+
+def test_it_goes_back_also_from_another_worker(models, offer, tmp_path):
+    model = offer(tmp_path)
+    steps = [{**call(n), "reasoning": f"Thought {n}."} for n in range(2)]
+    models.script("w", *steps, {"text": "Done."})
+    messages: Any = list(MESSAGES)
+    for _ in range(3):
+        with running(tmp_path, **KEYS) as server, client_of(server) as client:
+            answer, headers = ask(client, model, messages)
+        messages.append(answer)
+        if "tool_calls" in answer:
+            messages.append(result_of(answer))
+    assert answer["content"] == "Done."
+    assert headers["x-fusion-deliberation"] == "conversation"
+    assert panels(models) == 1
+    said = models.calls("w")[-1].body["messages"][-4:]
+    assert [made["reasoning"] for made in said[::2]] == ["Thought 0.", "Thought 1."]
+    for made, returned in zip(said[::2], said[1::2], strict=True):
+        assert made["tool_calls"][0]["id"] == returned["tool_call_id"]

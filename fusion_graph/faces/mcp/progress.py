@@ -51,6 +51,14 @@ class Standing:
         room = LINE_CHARACTERS - len(head) - len(tail)
         return f"{head}{clean(self._body(room), room)}{tail}"
 
+    def words(self, room: int = LINE_CHARACTERS) -> str:
+        """Say it in at most so many characters, without a time.
+
+        Args:
+            room: Most characters.
+        """
+        return clean(self._body(room), room)
+
     def _body(self, room: int) -> str:
         if not self._members:
             return self._stage or "beginning"

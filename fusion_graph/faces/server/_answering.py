@@ -13,6 +13,7 @@ from fusion_graph.faces.server._signing import Signer
 from fusion_graph.faces.server.limits import Limits, run_context
 from fusion_graph.faces.server.offer import PREFIX, Found, Offer
 from fusion_graph.faces.server.protocols._asked import Asked, ClientTool
+from fusion_graph.faces.server.protocols._baggage import baggage
 from fusion_graph.faces.server.protocols._continuing import Continued, continued
 from fusion_graph.faces.server.protocols._continuing import Found as Where
 from fusion_graph.faces.server.protocols._deliberation import deliberation
@@ -119,9 +120,12 @@ class Answering:
         made = made_calls(run.message, asked)
         sealed = None
         models = [str(answer["model"]) for answer in run.report["answers"]]
-        if made and not before.carried:
-            data = {"model": asked.model, "models": models, **deliberation(run.report)}
-            sealed = self._signer.seal(data)
+        if made:
+            kept = baggage(run.message)
+            data = {} if before.carried else deliberation(run.report)
+            data |= {} if kept is None else {"answer": kept}
+            if data:
+                sealed = self._signer.seal({"model": asked.model, "models": models, **data})
         finish = str(run.message.response_metadata.get("finish_reason"))
         finish = finish if finish in FINISHES and stopped_by is None else "stop"
         return Reply(

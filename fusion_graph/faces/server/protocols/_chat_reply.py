@@ -11,7 +11,14 @@ from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._openrouter import FUSION_TOOL
 from fusion_graph.faces.server.protocols._protocol import DONE, Frame
 from fusion_graph.faces.server.protocols._reply import Call, Reply
-from fusion_graph.faces.server.protocols._told import Failed, Finished, Progress, Text, Told
+from fusion_graph.faces.server.protocols._told import (
+    Failed,
+    Finished,
+    Progress,
+    Silence,
+    Text,
+    Told,
+)
 from fusion_graph.faces.server.runs import Run
 
 FORMAT = "fusion-graph-v1"
@@ -65,6 +72,9 @@ class ChatStream:
             case Progress(event, words):
                 shown = {"reasoning_content": words} if words and self._asked.progress else {}
                 yield self._chunk(shown, fusion=event)
+            case Silence(words):
+                if self._asked.progress:
+                    yield self._chunk({"reasoning_content": words})
             case Finished(reply):
                 yield from self._end(reply)
             case Failed(error):

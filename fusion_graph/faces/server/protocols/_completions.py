@@ -14,7 +14,14 @@ from fusion_graph.faces.server.protocols._chat_request import ignored, refuse_me
 from fusion_graph.faces.server.protocols._fields import Part, checked, shown, stops, wrong
 from fusion_graph.faces.server.protocols._protocol import DONE, Frame
 from fusion_graph.faces.server.protocols._reply import Reply
-from fusion_graph.faces.server.protocols._told import Failed, Finished, Progress, Text, Told
+from fusion_graph.faces.server.protocols._told import (
+    Failed,
+    Finished,
+    Progress,
+    Silence,
+    Text,
+    Told,
+)
 from fusion_graph.faces.server.runs import Run
 
 HARMLESS: Mapping[str, Any] = {
@@ -129,6 +136,8 @@ class CompletionStream:
                 yield self._chunk(text)
             case Progress(event, _):
                 yield self._chunk("", fusion=event)
+            case Silence():
+                pass  # the stream's comments are sign enough
             case Finished(reply):
                 result = {"type": "fusion.result", "content": reply.text, "report": reply.report}
                 yield self._chunk("", reply.finish, fusion=result)

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._signing import PREFIX, Forged, Signer
 from fusion_graph.faces.server.protocols._asked import Asked, carried_by, settled
+from fusion_graph.faces.server.protocols._baggage import with_baggage
 from fusion_graph.faces.server.protocols._pending import PendingCalls, digest_of
 from fusion_graph.nodes.tool_results import REPORT_KEY, split_at_question
 
@@ -20,6 +21,9 @@ SHOWN = "fusion-graph-progress"
 
 OURS = re.compile(r"(?:call|toolu)_[0-9a-f]{32}")
 """Ids of calls as this server hands them out."""
+
+Sealed = list[dict[str, Any]]
+"""What one message carried: a deliberation, what its provider wants to see again, or both."""
 
 Found = Literal["none", "conversation", "memory", "lost"]
 """Where a deliberation was found: nothing to go on from; sealed in the conversation; remembered by
@@ -56,13 +60,15 @@ def continued(asked: Asked, pending: PendingCalls, signer: Signer) -> Continued:
     """
     said = settled(asked.conversation)
     before, since = split_at_question(said)
-    messages = [_restored(message, pending) for message in said]
+    opened = [_opened(message, asked, signer) for message in since]
+    carried: list[Sealed] = [*([] for _ in before), *opened]
+    messages = _restored(said, carried, pending)
     if not since or not isinstance(since[-1], ToolMessage):
         return Continued(messages)
     place = max((i for i, m in enumerate(said) if isinstance(m, AIMessage)), default=-1)
     if place < len(before):
         return Continued(messages)
-    sealed = _sealed(since, asked, signer)
+    sealed = next((data for one in reversed(opened) for data in one if "invoked" in data), None)
     report = _remembered(said, len(before), asked.model, pending) or sealed
     if report is None:
         return Continued(messages, "lost")
@@ -75,34 +81,51 @@ def continued(asked: Asked, pending: PendingCalls, signer: Signer) -> Continued:
     return Continued(messages, found, alone, sealed is not None)
 
 
-def _restored(message: AnyMessage, pending: PendingCalls) -> AnyMessage:
-    """A message with the model's own ids."""
-    if isinstance(message, AIMessage):
-        return pending.as_written(message)
-    if isinstance(message, ToolMessage):
-        id = pending.original(message.tool_call_id)
-        return message.model_copy(update={"tool_call_id": id})
-    return message
+def _restored(
+    said: Sequence[AnyMessage], carried: Sequence[Sealed], pending: PendingCalls
+) -> list[AnyMessage]:
+    """The conversation with answers as their writers gave them, and the writers' own ids."""
+    own: dict[str, str] = {}
+    messages: list[AnyMessage] = []
+    for message, sealed in zip(said, carried, strict=True):
+        restored = message
+        if isinstance(message, AIMessage):
+            restored = pending.as_written(message)
+            kept = next((data["answer"] for data in sealed if "answer" in data), None)
+            if kept is not None and not pending.knows(message):
+                restored = with_baggage(restored, kept)
+            own |= _renamings(message, restored)
+        elif isinstance(message, ToolMessage):
+            id = own.get(message.tool_call_id) or pending.original(message.tool_call_id)
+            restored = message.model_copy(update={"tool_call_id": id})
+        messages.append(restored)
+    return messages
 
 
-def _sealed(since: Sequence[AnyMessage], asked: Asked, signer: Signer) -> dict[str, Any] | None:
-    """The latest deliberation that the turn carries; every one of them is checked."""
-    found = None
-    for message in since:
-        if not isinstance(message, AIMessage):
-            continue
-        ours = any(OURS.fullmatch(call["id"] or "") for call in message.tool_calls)
-        for text, readable in carried_by(message):
-            if not (text.startswith(PREFIX) or readable) and (text == SHOWN or not ours):
-                continue  # another server's thoughts, or what only shows the panel at work
-            try:
-                data = signer.open(text)
-            except Forged:
-                raise _forged(asked.where) from None
-            if any(data.get(key) != value for key, value in readable.items()):
-                raise _forged(asked.where)
-            found = data
-    return found
+def _renamings(message: AIMessage, restored: AIMessage) -> dict[str, str]:
+    """The writer's own ids of an answer's calls by those that the client has."""
+    before = [call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
+    after = [call["id"] for call in (*restored.tool_calls, *restored.invalid_tool_calls)]
+    return {old: new for old, new in zip(before, after, strict=False) if old and new}
+
+
+def _opened(message: AnyMessage, asked: Asked, signer: Signer) -> Sealed:
+    """What a message of the turn carries, opened; every piece of it is checked."""
+    if not isinstance(message, AIMessage):
+        return []
+    ours = any(OURS.fullmatch(call["id"] or "") for call in message.tool_calls)
+    opened: Sealed = []
+    for text, readable in carried_by(message):
+        if not (text.startswith(PREFIX) or readable) and (text == SHOWN or not ours):
+            continue  # another server's thoughts, or what only shows the panel at work
+        try:
+            data = signer.open(text)
+        except Forged:
+            raise _forged(asked.where) from None
+        if any(data.get(key) != value for key, value in readable.items()):
+            raise _forged(asked.where)
+        opened.append(data)
+    return opened
 
 
 def _forged(where: str) -> ApiError:

@@ -10,7 +10,14 @@ from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._continuing import SHOWN
 from fusion_graph.faces.server.protocols._protocol import Frame
 from fusion_graph.faces.server.protocols._reply import Call, Reply
-from fusion_graph.faces.server.protocols._told import Failed, Finished, Progress, Text, Told
+from fusion_graph.faces.server.protocols._told import (
+    Failed,
+    Finished,
+    Progress,
+    Silence,
+    Text,
+    Told,
+)
 from fusion_graph.faces.server.runs import Run
 
 STOP_REASONS = {
@@ -80,7 +87,7 @@ class MessagesStream:
             case Text(text):
                 yield from self._in("text")
                 yield self._delta({"type": "text_delta", "text": text})
-            case Progress(_, words):
+            case Progress(_, words) | Silence(words):
                 # After the answer has begun thoughts would stand in the middle of it.
                 if words and self._asked.progress and self._open != "text":
                     yield from self._in("thinking")

@@ -56,8 +56,8 @@ def _settings(given: Any) -> dict[str, Any]:
         )
     if (model := given.get("model")) is not None:
         settings["judge"] = settings["synthesizer"] = model_ref(model)
-    if given.get("preset") in PRESETS:
-        settings["preset"] = PRESETS[str(given["preset"])]
+    if (preset := PRESETS.get(str(given.get("preset")))) is not None:
+        settings["preset"] = preset
     for name in ("max_tool_calls", "max_completion_tokens", "temperature"):
         if given.get(name) is not None:
             settings[name] = given[name]

@@ -32,6 +32,11 @@ class _Kept:
     message: AIMessage
     ids: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """About how many characters the answer holds."""
+        return len(repr(self.message.content)) + len(repr(self.message.additional_kwargs))
+
 
 class PendingCalls:
     """Pending calls remember which run made a tool call that a client was handed.
@@ -65,14 +70,23 @@ class PendingCalls:
         """
         run, text = uuid4().hex, json.dumps(report)
         ids = [f"{prefix}{uuid4().hex}" for _ in calls]
-        self._kept[run] = _Kept(text, digest, message, tuple(ids))
-        self._characters += len(text)
+        kept = _Kept(text, digest, message, tuple(ids))
+        self._kept[run] = kept
+        self._characters += len(text) + kept.size
         for new, own in zip(ids, calls, strict=True):
             self._calls[new] = (run, own or new)
         self._digests[digest] = run
         while self._characters > KEEP_CHARACTERS and len(self._kept) > 1:
             self._drop_oldest()
         return ids
+
+    def knows(self, message: AIMessage) -> bool:
+        """Tell whether an answer's calls were handed out here, and are remembered.
+
+        Args:
+            message: The answer as the client has it.
+        """
+        return any(call["id"] in self._calls for call in message.tool_calls)
 
     def original(self, id: str) -> str:
         """The model's own id of a call, or the id itself if it is not known."""
@@ -116,7 +130,7 @@ class PendingCalls:
 
     def _drop_oldest(self) -> None:
         run, kept = self._kept.popitem(last=False)
-        self._characters -= len(kept.report)
+        self._characters -= len(kept.report) + kept.size
         for id in kept.ids:
             del self._calls[id]
         if self._digests.get(kept.digest) == run:

@@ -11,7 +11,14 @@ from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._fusion_items import FusionItem
 from fusion_graph.faces.server.protocols._protocol import Frame
 from fusion_graph.faces.server.protocols._reply import Call, Reply
-from fusion_graph.faces.server.protocols._told import Failed, Finished, Progress, Text, Told
+from fusion_graph.faces.server.protocols._told import (
+    Failed,
+    Finished,
+    Progress,
+    Silence,
+    Text,
+    Told,
+)
 from fusion_graph.faces.server.runs import Run
 
 FAILURES = {
@@ -72,6 +79,11 @@ class ResponsesStream:
                     yield from self._fusion_event(event)
                 elif words and self._asked.progress and self._text is None:
                     yield from self._think(words)
+            case Silence(words):
+                if self._asked.progress and self._text is None and self._fusion is None:
+                    yield from self._think(words)
+                else:  # a sign of life that means nothing else
+                    yield self._event("response.in_progress", response=self._envelope)
             case Finished(reply):
                 yield from self._end(reply)
             case Failed(error):

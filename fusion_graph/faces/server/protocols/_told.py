@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fusion_graph.errors import ApiError
+from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._reply import Reply
 from fusion_graph.faces.server.runs import Run
+from fusion_graph.nodes.fan_out import CONTINUED
 from fusion_graph.text.markdown import as_text
 from fusion_graph.text.phrases import tell
 
 BEGINS_AGAIN = "\n\n---\n\n*The answer above broke off and does not count. It begins again:*\n\n"
 """Put between a draft that broke off and the next: what a client has been sent stays sent."""
+
+SILENCE_SECONDS = 20.0
+"""After so long without a word who does what is told: Codex takes a stream for dead that brings
+nothing but comments for 300 s."""
 
 UNTOLD = frozenset({"answer.delta", "panel.delta", "fusion.result"})
 """Events that are no progress to tell here: the answer has its own place, and the panelists' texts
@@ -32,6 +39,13 @@ class Progress:
     """
 
     event: dict[str, Any]
+    words: str
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing has been told for a while: who is doing what, in a line of Markdown."""
+
     words: str
 
 
@@ -56,25 +70,35 @@ class Failed:
     error: ApiError
 
 
-Told = Progress | Text | Finished | Failed
+Told = Progress | Silence | Text | Finished | Failed
 
 
-async def told(run: Run, asked: Asked, reply_of: Callable[[Run], Reply]) -> AsyncIterator[Told]:
+async def told(
+    run: Run, asked: Asked, reply_of: Callable[[Run], Reply], silence: float = SILENCE_SECONDS
+) -> AsyncIterator[Told]:
     """Tell a run as it happens; the last thing told is `Finished` or `Failed`.
 
     Args:
         run: The run.
         asked: What was asked.
         reply_of: What the finished run says; raises `ApiError` for one that failed.
+        silence: Seconds without a word after which `Silence` is told.
     """
-    draft = Draft(asked.stop, held=asked.held)
-    async with aclosing(run.follow()) as events:  # type: ignore[type-var]
-        async for _, event in events:
-            if event["type"] == "answer.delta":
-                for piece in draft.take(event["message_id"], event["text"]):
-                    yield Text(piece)
-            elif event["type"] not in UNTOLD:
-                yield Progress(event, words_of(event))
+    draft, standing = Draft(asked.stop, held=asked.held), Standing()
+    clock = asyncio.get_running_loop().time
+    spoke = clock()
+    async with aclosing(_or_silence(run, silence)) as gathered:  # type: ignore[type-var]
+        async for event in gathered:
+            if event is not None:
+                standing.take(event)
+                for one in _of_event(event, draft):
+                    if not isinstance(one, Progress) or one.words:
+                        spoke = clock()
+                    yield one
+            # A model that thinks for minutes sends signs of life that are nothing to tell.
+            if clock() - spoke >= silence:
+                spoke = clock()
+                yield Silence(f"{as_text(f'{run.seconds:.0f} s: {standing.words()}')}\n\n")
     try:
         reply = reply_of(run)
     except ApiError as error:
@@ -85,13 +109,46 @@ async def told(run: Run, asked: Asked, reply_of: Callable[[Run], Reply]) -> Asyn
     yield Finished(reply)
 
 
+def _of_event(event: dict[str, Any], draft: Draft) -> Iterator[Told]:
+    if event["type"] == "answer.delta":
+        for piece in draft.take(event["message_id"], event["text"]):
+            yield Text(piece)
+    elif event["type"] not in UNTOLD:
+        yield Progress(event, words_of(event))
+
+
+async def _or_silence(run: Run, silence: float) -> AsyncIterator[dict[str, Any] | None]:
+    """A run's events, and None where so many seconds bring none."""
+    async with aclosing(run.gathered()) as gathered:  # type: ignore[type-var]
+        news = asyncio.ensure_future(anext(gathered, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait({news}, timeout=silence)
+                if not done:
+                    yield None
+                    continue
+                events = news.result()
+                if events is None:
+                    return
+                for _, event in events:
+                    yield event
+                news = asyncio.ensure_future(anext(gathered, None))
+        finally:
+            news.cancel()
+            with suppress(asyncio.CancelledError):
+                await news
+
+
 def words_of(event: dict[str, Any]) -> str:
     """Word an event for people, in Markdown: queries and errors in it are strangers' text.
 
     Args:
         event: The event.
     """
-    return "".join(f"{as_text(line)}\n\n" for line in tell(event))
+    lines = tell(event)
+    if event["type"] == "fusion.started" and event["reason"] == CONTINUED:
+        lines = ["the writer goes on from the panel's work"]
+    return "".join(f"{as_text(line)}\n\n" for line in lines)
 
 
 def thoughts_of(events: Sequence[dict[str, Any]]) -> str:
