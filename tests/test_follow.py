@@ -164,11 +164,13 @@ async def test_whoever_is_silent_is_said_to_be_still_at_work():
 
 
 async def test_nobody_is_said_to_be_at_work_after_the_end():
-    events: list[Any] = []
-    with never_silent(emitter(events.append, 0), "judge", "judge", quiet=0.01):
+    ended: list[Any] = []
+    later: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    with never_silent(emitter(ended.append, 0), "judge", "judge", quiet=0.01):
         pass
-    await asyncio.sleep(0.05)
-    assert events == []
+    with never_silent(emitter(later.put_nowait, 0), "panel", "a", quiet=0.02):
+        await later.get()  # by then the judge, who is done, would have been told too
+    assert ended == []
 
 
 def test_every_event_is_documented_with_its_fields(panel_config):
