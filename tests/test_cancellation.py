@@ -65,6 +65,9 @@ STAGES = {
     "whom to ask": Stage({"w": (HANG,)}, 1, "w", "", {"invocation": "auto"}),
 }
 
+LIKE_OTHERS = {"panel, one left", "panel, in mid-sentence", "judge's repair", "writer"}
+"""Stages whose calls are cut as those of another stage are."""
+
 
 class Looking:
     """A tool that never comes back by itself, and notes when it begins and when it is stopped."""
@@ -142,7 +145,13 @@ async def left_early(graph: Any, begun: Callable[[], Any], sign: str) -> None:
     pytest.fail(f"there was no {sign}")
 
 
-@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(stage, id=name, marks=[pytest.mark.slow] if name in LIKE_OTHERS else [])
+        for name, stage in STAGES.items()
+    ],
+)
 async def test_however_a_run_is_stopped_its_calls_end_and_nothing_is_left(
     models, panel_config, stage
 ):

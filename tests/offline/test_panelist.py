@@ -364,7 +364,13 @@ def test_a_conversation_without_a_question_does_not_crash() -> None:
     assert offline_model("keyword").invoke([AIMessage("Hello.")]).text
 
 
-@pytest.mark.parametrize("question", SIX)
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param(question, marks=[pytest.mark.slow] if place > 1 else [])
+        for place, question in enumerate(SIX)
+    ],
+)
 def test_the_bundled_corpus_answers_what_newcomers_ask(question: str) -> None:
     outcome = whole_run(question, BUNDLED)
     for finding in outcome.findings.values():
