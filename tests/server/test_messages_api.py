@@ -169,6 +169,49 @@ def test_ten_steps_of_tools_take_one_panel_also_with_reminders_in_between(claude
     assert "Use the list." in json.dumps(models.calls("w")[-1].body["messages"])
 
 
+def test_claude_codes_search_of_the_web_takes_one_model_that_searches(claude, models, offer):
+    model = offer(search="corpus", max_tool_calls=2)
+    raw = claude.messages.with_raw_response.create(
+        **body(
+            model,
+            messages=[
+                {"role": "user", "content": "Perform a web search for the query: panels of models"}
+            ],
+            tools=[{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}],
+            tool_choice={"type": "tool", "name": "web_search"},
+        )
+    )
+    assert raw.headers["x-fusion-invoked"] == "direct"
+    assert raw.parse().content[0].text == FINAL
+    (call,) = models.calls()
+    assert "web_search" in [tool["function"]["name"] for tool in call.body["tools"]]
+
+
+def test_what_an_application_says_in_the_midst_stands_where_it_was_said(claude, models, offer):
+    model = offer()
+    models.script("w", {"text": "", "tool_calls": [CALL]}, {"text": "Done."})
+    said: list[Any] = [
+        {"role": "user", "content": "How wet is water?"},
+        {"role": "system", "content": "Be terse."},
+    ]
+    done = claude.messages.create(**body(model, messages=said, tools=[WEATHER]))
+    use = done.content[-1]
+    result = {"type": "tool_result", "tool_use_id": use.id, "content": "Rain."}
+    said += [
+        {"role": "assistant", "content": [b.model_dump(exclude_none=True) for b in done.content]},
+        {"role": "user", "content": [result]},
+        {"role": "system", "content": "Be kind."},
+    ]
+    claude.messages.create(**body(model, messages=said, tools=[WEATHER]))
+    for name, index in (("a", 0), ("w", 0), ("w", 1)):
+        sent = models.calls(name)[index].body["messages"]
+        # Anthropic's, Google's and many a local model's templates refuse a second one.
+        assert [m["role"] for m in sent].count("system") <= 1
+        assert "Be terse." in json.dumps([m for m in sent if m["role"] == "user"])
+    assert "Be kind." in models.calls("w")[1].body["messages"][-1]["content"]
+    assert len(models.calls("a")) == 1
+
+
 def test_new_words_beside_a_result_are_a_new_question(claude, models, offer):
     model = offer()
     models.script("w", {"text": "", "tool_calls": [CALL]}, {"text": "Done."})
@@ -363,6 +406,14 @@ def test_a_wrong_field_is_named_in_anthropics_shape(server: Server, change, para
     assert told["type"] == "error"
     assert told["error"]["param"] == param
     assert param in told["error"]["message"]
+
+
+def test_anthropics_client_lists_the_models(claude, offer):
+    model = offer()
+    listed = {item.id: item for item in claude.models.list()}
+    assert listed[model].display_name == f"Fusion: {model.removeprefix('fusion/')}"
+    assert f"{model}:direct" in listed
+    assert claude.models.retrieve(model).created_at.tzinfo is not None
 
 
 def test_the_key_may_come_as_anthropics_clients_send_it(tmp_path):

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from fusion_graph.faces.server._signing import Signer
 from fusion_graph.faces.server.limits import Limits, run_context
 from fusion_graph.faces.server.offer import PREFIX, Found, Offer
-from fusion_graph.faces.server.protocols._asked import Asked, ClientTool
+from fusion_graph.faces.server.protocols._asked import Asked, ClientTool, settled
 from fusion_graph.faces.server.protocols._baggage import baggage
 from fusion_graph.faces.server.protocols._continuing import Continued, continued
 from fusion_graph.faces.server.protocols._continuing import Found as Where
@@ -157,7 +157,7 @@ class Answering:
     ) -> list[Call]:
         if not made:
             return []
-        digest = digest_of(asked.model, [*asked.conversation, message])
+        digest = digest_of(asked.model, [*settled(asked.conversation), message])
         own = [id for id, _, _ in made]
         ids = self._pending.hand_out(own, report, message, digest, prefix)
         return [

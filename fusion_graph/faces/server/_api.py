@@ -93,7 +93,13 @@ class _Models:
 
     async def list(self, _request: Request) -> Response:
         data = await asyncio.to_thread(self._offer.working)
-        return json_response({"object": "list", "data": data})
+        # What stands beside `data` is Anthropic's, whose own client asks here too.
+        pages = {
+            "has_more": False,
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
+        return json_response({"object": "list", "data": data, **pages})
 
     async def tell(self, request: Request) -> Response:
         id = request.path_params["id"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from fusion_graph.config.keys import is_set, keys_of
@@ -129,12 +130,13 @@ class Offer:
         return [self.told(name, direct) for name in names for direct in (False, True)]
 
     def told(self, name: str, direct: bool = False) -> dict[str, Any]:
-        """One preset as OpenAI's model object, with what OpenRouter says besides.
+        """One preset as OpenAI's model object, with what OpenRouter and Anthropic say besides.
 
         Args:
             name: What it is offered as.
             direct: Whether its writer's model is meant alone.
         """
+        shown = f"Fusion: {name}{' (one model)' if direct else ''}"
         about = load(self.refs()[name]).description
         if direct:
             about = f"The writer of {PREFIX}{name} alone, without a panel."
@@ -143,7 +145,10 @@ class Offer:
             "object": "model",
             "created": self._since,
             "owned_by": "fusion-graph",
-            "name": f"Fusion: {name}{' (one model)' if direct else ''}",
+            "name": shown,
+            "type": "model",
+            "display_name": shown,
+            "created_at": datetime.fromtimestamp(self._since, UTC).isoformat(),
             "description": about,
             "supported_parameters": list(SUPPORTED),
         }

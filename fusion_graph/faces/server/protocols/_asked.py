@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from fusion_graph.cost.tokens import REQUEST_TOKENS, message_tokens, text_tokens
 from fusion_graph.faces.server._wire import to_json
@@ -91,23 +97,48 @@ class Asked:
 
 
 def settled(conversation: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """The conversation with what an application says after tool results told in the last of them.
+    """The conversation with what an application says in its midst told where it stands.
 
-    Codex puts a developer's message there, Claude Code a reminder; neither is a new question.
+    Claude Code puts a system message behind the question, Codex a developer's behind tool results.
+    Neither is a new question, and several providers take a system message at the beginning alone.
 
     Args:
         conversation: The messages.
     """
-    end = len(conversation)
-    while end and isinstance(conversation[end - 1], SystemMessage):
-        end -= 1
-    if end == len(conversation) or not end:
-        return list(conversation)
-    last = conversation[end - 1]
-    if not isinstance(last, ToolMessage):
-        return list(conversation)
-    notes = [last.text, *(message.text for message in conversation[end:])]
-    return [*conversation[: end - 1], last.model_copy(update={"content": "\n\n".join(notes)})]
+    start = next(
+        (i for i, message in enumerate(conversation) if not isinstance(message, SystemMessage)),
+        len(conversation),
+    )
+    told: list[AnyMessage] = []
+    waiting: list[str] = []
+    for message in conversation[start:]:
+        if not isinstance(message, SystemMessage):
+            if waiting and isinstance(message, HumanMessage | ToolMessage):
+                told.append(_with_note(message, "\n\n".join(waiting), before=True))
+                waiting = []
+            else:
+                told.append(message)
+        elif told and isinstance(told[-1], HumanMessage | ToolMessage):
+            told[-1] = _with_note(told[-1], message.text)
+        else:
+            waiting.append(message.text)
+    late = [SystemMessage("\n\n".join(waiting))] if waiting else []
+    return [*conversation[:start], *late, *told]
+
+
+def _with_note(
+    message: HumanMessage | ToolMessage, note: str, *, before: bool = False
+) -> HumanMessage | ToolMessage:
+    """A message with an application's words beside its own."""
+    marked = f"[The application's instructions: {note.strip()}]"
+    content: str | list[str | dict[str, Any]]
+    if isinstance(message.content, str):
+        parts = [marked, message.content] if before else [message.content, marked]
+        content = "\n\n".join(part for part in parts if part)
+    else:
+        block = {"type": "text", "text": marked}
+        content = [block, *message.content] if before else [*message.content, block]
+    return message.model_copy(update={"content": content})
 
 
 def carried_by(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:

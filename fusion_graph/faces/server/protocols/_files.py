@@ -65,5 +65,6 @@ def text_block(text: str, name: str | None) -> dict[str, Any]:
     }
 
 
-def _named(name: str | None, otherwise: str) -> str:
-    return re.sub(r"[\s\[\]]+", " ", name or "").strip()[:NAME_CHARACTERS] or otherwise
+def _named(name: object, otherwise: str) -> str:
+    said = name if isinstance(name, str) else ""
+    return re.sub(r"[\s\[\]]+", " ", said).strip()[:NAME_CHARACTERS] or otherwise

@@ -40,6 +40,9 @@ with every request, so that no provider could cache what follows it."""
 REMINDER = re.compile(r"\s*<system-reminder>.*</system-reminder>\s*", re.DOTALL)
 """Claude Code's notes to the model, which it puts beside tool results; no words of the user's."""
 
+SEARCH = re.compile(r"web_(?:search|fetch)_\d")
+"""Types of Anthropic's own web tools, which run on its servers: here the models have ours."""
+
 NO_EFFECT = frozenset({"metadata", "service_tier", "context_management", "cache_control", "betas"})
 """Fields that ask for nothing a fusion could do otherwise: not told as ignored."""
 
@@ -139,6 +142,8 @@ def read_messages(data: Mapping[str, Any]) -> Asked:
     # An answer in one piece is read by its first block, unless thoughts were asked for.
     otherwise = thinking != "disabled" if body.stream else thinking in ("enabled", "adaptive")
     progress = shown(fusion, otherwise)
+    if _is_search(body):
+        fusion.setdefault("invocation", "never")
     own = [tool for tool in body.tools or () if tool.type in (None, "custom")]
     theirs = [f"tools.{tool.type}" for tool in body.tools or () if tool not in own]
     conversation: list[AnyMessage] = []
@@ -167,6 +172,16 @@ def read_messages(data: Mapping[str, Any]) -> Asked:
     )
 
 
+def _is_search(body: Body) -> bool:
+    """Whether it is Claude Code's way to search the web: one model that searches will do."""
+    types = [tool.type or "" for tool in body.tools or ()]
+    if not types or not all(SEARCH.match(type) for type in types):
+        return False
+    choice = body.tool_choice or {}
+    last = next((b.text or "" for b in body.messages[-1].content if b.type == "text"), "")
+    return choice.get("type") == "tool" or last.startswith("Perform a web search for the query:")
+
+
 def _system(blocks: Sequence[Block]) -> str:
     texts = [block.text or "" for block in blocks]
     return "\n\n".join(text for text in texts if text and not text.startswith(BILLING))
@@ -184,7 +199,9 @@ def _settings(body: Body, tools: Sequence[Tool]) -> dict[str, tuple[str, Any]]:
     if tools:
         settings["writer_tools"] = ("tools", [_offered(tool) for tool in tools])
     if body.tool_choice is not None:
-        settings |= _choice(body.tool_choice, [wire_name(tool.name) for tool in tools])
+        theirs = {tool.name for tool in body.tools or () if tool not in tools}
+        if body.tool_choice.get("name") not in theirs:
+            settings |= _choice(body.tool_choice, [wire_name(tool.name) for tool in tools])
     for wanted, where in (
         (body.output_format, "output_format"),
         (config.get("format"), "output_config.format"),
