@@ -402,6 +402,7 @@ class ApiError(FusionError, RuntimeError):
         self.param = param
         self.report = report
         self.headers = dict(headers or {})
+        self.may_pass = retry is not False
         if retry is not None:
             # OpenAI's own clients obey this; they would try any 5xx three times.
             self.headers["x-should-retry"] = str(retry).lower()

@@ -40,18 +40,26 @@ def loops(house: House, name: str) -> Loop:
     write_preset(config, models)
     program = PROGRAMS[name]
     tool, argument = program.shell
-    told = {"description": "Say which step it is"} if argument == "command" else {}
+    said = {"description": "Say which step it is"} if argument == "command" else {}
     calls = [
-        {"name": tool, "args": {argument: f"echo the-step-{n}-is-done", **told}}
+        {"name": tool, "args": {argument: f"echo the-step-{n}-is-done", **said}}
         for n in range(STEPS)
     ]
-    models.script("w", *({"tool_calls": [call]} for call in calls), {"text": ANSWER})
+    done = {f"the-step-{n}-is-done": {"tool_calls": [calls[n + 1]]} for n in range(STEPS - 1)}
+    last = {f"the-step-{STEPS - 1}-is-done": {"text": ANSWER}}
+    script = {
+        "tool_calls": calls[:1],
+        "when_contains": dict(reversed({**done, **last}.items())),
+        "when_no_tools": {"text": "A title."},
+    }
+    models.script("w", script)
     with serving(config) as url, Wire() as wire:
         home = make_plain_home(program, house.folder / key, url, wire, "fusion/scripted")
         ended = home.run(house.programs, "How wet is water?")
-    bodies = [str(call.body) for call in models.calls("w")]
-    last = bodies[-1] if bodies else ""
+    with_tools = [str(call.body) for call in models.calls("w") if call.body.get("tools")]
+    told = with_tools[-1] if with_tools else ""
     # A step's own words are in the call too: its output is what stands there besides.
-    results = sum(last.count(f"the-step-{n}-is-done") > 1 for n in range(STEPS))
-    paid = {one: len(models.calls(one)) for one in "abcjw"}
+    results = sum(told.count(f"the-step-{n}-is-done") > 1 for n in range(STEPS))
+    # opencode wants a title besides, from the writer alone.
+    paid = {one: len(models.calls(one)) for one in "abcj"} | {"w": len(with_tools)}
     return Loop(name, ANSWER in ended.out, results, paid, ended.code, ended.out)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -90,21 +90,34 @@ class Home:
             **self.extra,
         }
 
-    def start(self, programs: Programs, prompt: str = PROMPT) -> subprocess.Popen[str]:
-        """Start it with a prompt on its command line or its standard input."""
+    def start(
+        self, programs: Programs, prompt: str = PROMPT, further: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start it with a prompt on its command line or its standard input.
+
+        further: arguments that go before the prompt's.
+        """
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         (self.folder / "tmp").mkdir(exist_ok=True)
         said = self.folder / "prompt"
         said.write_text(prompt if self.program.name == "claude-code" else "", "utf-8")
         with said.open() as stdin:
-            return self._started(programs, prompt, work, stdin)
+            return self._started(programs, prompt, work, stdin, further)
 
     def _started(
-        self, programs: Programs, prompt: str, work: Path, stdin: IO[str]
+        self,
+        programs: Programs,
+        prompt: str,
+        work: Path,
+        stdin: IO[str],
+        further: Sequence[str],
     ) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*programs.start(self.program.name), *self.program.command(prompt, self.model)],
+            [
+                *programs.start(self.program.name),
+                *_with(self.program.command(prompt, self.model), further, prompt),
+            ],
             cwd=work,
             env=self.environment(),
             stdin=stdin,
@@ -114,11 +127,17 @@ class Home:
             start_new_session=True,  # its process group is what a terminal interrupts
         )
 
-    def run(self, programs: Programs, prompt: str = PROMPT) -> Ended:
-        """Run it to its end."""
-        process = self.start(programs, prompt)
+    def run(
+        self,
+        programs: Programs,
+        prompt: str = PROMPT,
+        further: Sequence[str] = (),
+        patience: float = PATIENCE,
+    ) -> Ended:
+        """Run it to its end, which comes within so many seconds."""
+        process = self.start(programs, prompt, further)
         try:
-            out, _ = process.communicate(timeout=PATIENCE)
+            out, _ = process.communicate(timeout=patience)
         finally:
             process.kill()
             process.wait()
@@ -217,6 +236,14 @@ def _rewrite(home: Home, config: Path, limit: float | None) -> None:
     path.write_text(f"{path.read_text('utf-8')}\n{table}\n", "utf-8")
 
 
+def _with(command: list[str], further: Sequence[str], prompt: str) -> list[str]:
+    """A command with further arguments; those that take lists must not take the prompt too."""
+    if prompt not in command or not further:
+        return [*command, *further]
+    at = command.index(prompt)
+    return [command[0], *further, *command[1:at], "--", *command[at:]]
+
+
 def _write(path: Path, text: str | Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text if isinstance(text, str) else json.dumps(text), "utf-8")
@@ -293,7 +320,14 @@ def _opencode_settings(home: Path, vendor: str, model: str) -> None:
         "npm": "@ai-sdk/openai-compatible",
         "name": "Scripted",
         "options": {"baseURL": f"{vendor}/v1", "apiKey": "scripted"},
-        "models": {model: {"name": "Model", "tool_call": True}},
+        "models": {
+            model: {
+                "name": "Model",
+                "tool_call": True,
+                "attachment": True,
+                "modalities": {"input": ["text", "image", "pdf"], "output": ["text"]},
+            }
+        },
     }
     settings = {
         "$schema": "https://opencode.ai/config.json",

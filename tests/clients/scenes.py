@@ -116,11 +116,12 @@ class Scene:
         )
 
 
-def write_preset(config: Path, models: Scope, **fields: Any) -> None:
-    """Write the preset `scripted`: panelists a, b, c, judge j, writer w, who all answer.
+def write_preset(config: Path, models: Scope, name: str = "scripted", **fields: Any) -> None:
+    """Write a preset: panelists a, b, c, judge j, writer w, who all answer.
 
     config: the FUSION_GRAPH_CONFIG_DIR of who is to have it.
     models: where they are scripted.
+    name: of the preset.
     fields: of the preset.
     """
     for member in "abc":
@@ -138,7 +139,7 @@ def write_preset(config: Path, models: Scope, **fields: Any) -> None:
     }
     lines = [f"{field} = {json.dumps(value)}" for field, value in preset.items()]
     lines += ["[providers.scripted]", f"base_url = {json.dumps(models.base_url)}"]
-    (config / "presets" / "scripted.toml").write_text("\n".join(lines), "utf-8")
+    (config / "presets" / f"{name}.toml").write_text("\n".join(lines), "utf-8")
 
 
 @contextmanager

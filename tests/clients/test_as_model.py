@@ -1,4 +1,4 @@
-"""Codex and Claude Code, from npm as they are, with a panel of ours as their model."""
+"""Codex, Claude Code and opencode, from npm as they are, with a panel of ours as their model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.clients.scenes import House
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", ["codex", "claude-code"])
+@pytest.mark.parametrize("name", ["codex", "claude-code", "opencode"])
 def test_ten_steps_of_its_own_tools_take_one_panel(house: House, name: str) -> None:
     loop = loops(house, name)
     assert loop.answered, loop

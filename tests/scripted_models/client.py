@@ -94,6 +94,10 @@ class Scope:
         records = fetch("GET", f"{self._url}/_log?{urlencode(query)}")
         return [Call(**record) for record in records]
 
+    def log_url(self, model: str, arrived: int) -> str:
+        """What to GET in order to wait until a model has had so many calls, from any process."""
+        return f"{self._url}/_log?{urlencode({'model': model, 'arrived': arrived})}"
+
     def set_clock(self, seconds: float) -> None:
         """Sets the clock that the steps' `clock` waits for; it begins at 0 and stands still."""
         fetch("PUT", f"{self._url}/_clock", json.dumps({"seconds": seconds}).encode())

@@ -298,6 +298,18 @@ def test_when_nobody_answers_a_stream_ends_with_a_failed_response(server, client
     assert caught.value.code == "rate_limited"
 
 
+def test_a_failure_that_asking_again_will_not_mend_has_a_code_at_which_codex_gives_up(
+    server: Server, models, offer
+):
+    model = offer()
+    for name in "abc":
+        models.script(name, {"status": 401})
+    told = events_of(server, "/v1/responses", asked(model=model, stream=True))
+    EVENTS.validate_python(told[-1])
+    assert told[-1]["response"]["error"]["code"] == "invalid_prompt"
+    assert "check the API key" in told[-1]["response"]["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [

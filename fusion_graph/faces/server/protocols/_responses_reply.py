@@ -27,7 +27,12 @@ FAILURES = {
     "context_length_exceeded": "context_length_exceeded",
     "too_many_runs": "rate_limit_exceeded",
 }
-"""Codes of a failed response that Codex and others act on; `server_error` for all else."""
+"""Codes of a failed response that Codex and others act on."""
+
+FINAL, PASSING = "invalid_prompt", "server_error"
+"""Codes for all else: where asking again does not help, and where it may. OpenAI has no code of its
+own for the former. At this one Codex 0.171 shows the message and gives up; after another it asks
+five times more, each time a whole panel."""
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why a response is incomplete."""
@@ -184,7 +189,7 @@ class ResponsesStream:
         yield self._done(item)
 
     def _fail(self, error: ApiError) -> Iterator[Frame]:
-        code = FAILURES.get(error.code, "server_error")
+        code = FAILURES.get(error.code, PASSING if error.may_pass else FINAL)
         whole = {
             **self._envelope,
             "status": "failed",

@@ -1,0 +1,1 @@
+"""One script a client, run by the client's own interpreter."""
