@@ -139,4 +139,10 @@ def _call(call: Call) -> dict[str, Any]:
 
 
 def _envelope(run_id: str, created: int, model: str, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{run_id}", "object": kind, "created": created, "model": model}
+    return {
+        "id": f"chatcmpl-{run_id}",
+        "object": kind,
+        "created": created,
+        "model": model,
+        "system_fingerprint": None,  # OpenRouter's own client wants the field
+    }

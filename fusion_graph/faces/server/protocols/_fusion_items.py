@@ -40,6 +40,8 @@ class FusionItem:
         match event["type"]:
             case "panel.added":
                 yield f"{prefix}panel.added", {"model": event["name"]}
+            case "panel.delta":
+                yield f"{prefix}panel.delta", {"model": event["name"], "delta": event["text"]}
             case "panel.completed":
                 said = {"model": event["name"], "content": event["content"]}
                 self._responses.append(said)

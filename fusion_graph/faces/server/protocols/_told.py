@@ -91,7 +91,7 @@ async def told(
         async for event in gathered:
             if event is not None:
                 standing.take(event)
-                for one in _of_event(event, draft):
+                for one in _of_event(event, draft, asked.events):
                     if not isinstance(one, Progress) or one.words:
                         spoke = clock()
                     yield one
@@ -109,11 +109,11 @@ async def told(
     yield Finished(reply)
 
 
-def _of_event(event: dict[str, Any], draft: Draft) -> Iterator[Told]:
+def _of_event(event: dict[str, Any], draft: Draft, deltas: bool) -> Iterator[Told]:
     if event["type"] == "answer.delta":
         for piece in draft.take(event["message_id"], event["text"]):
             yield Text(piece)
-    elif event["type"] not in UNTOLD:
+    elif event["type"] not in UNTOLD or (deltas and event["type"] == "panel.delta"):
         yield Progress(event, words_of(event))
 
 
