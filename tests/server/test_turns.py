@@ -209,6 +209,7 @@ def test_what_a_provider_wants_to_see_again_with_its_answer_goes_back(client, mo
     assert made["reasoning"] == "Because of this."
 
 
+@pytest.mark.slow
 def test_it_goes_back_also_from_another_worker(models, offer, tmp_path):
     model = offer(tmp_path)
     steps = [{**call(n), "reasoning": f"Thought {n}."} for n in range(2)]

@@ -199,7 +199,7 @@ def _settings(body: Body, tools: Sequence[Tool]) -> dict[str, tuple[str, Any]]:
     if tools:
         settings["writer_tools"] = ("tools", [_offered(tool) for tool in tools])
     if body.tool_choice is not None:
-        theirs = {tool.name for tool in body.tools or () if tool not in tools}
+        theirs = [tool.name for tool in body.tools or () if tool not in tools]
         if body.tool_choice.get("name") not in theirs:
             settings |= _choice(body.tool_choice, [wire_name(tool.name) for tool in tools])
     for wanted, where in (
