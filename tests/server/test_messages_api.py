@@ -312,6 +312,28 @@ def test_pictures_documents_and_results_of_all_kinds_are_read(claude, models, of
             assert words in sent
 
 
+def test_a_panel_that_failed_for_good_is_not_asked_again_at_once(claude, models, offer):
+    # As Claude Code does, which takes a stream's failure for the stream's own fault.
+    model = offer()
+    for name in "abc":
+        models.script(name, {"status": 401})
+    for _ in range(3):
+        with (
+            pytest.raises(anthropic.APIStatusError) as streamed,
+            claude.messages.stream(**body(model)) as stream,
+        ):
+            stream.until_done()
+        with pytest.raises(anthropic.APIStatusError) as whole:
+            claude.messages.create(**body(model, max_tokens=500))
+        for caught in (streamed, whole):
+            assert "check the API key" in str(caught.value)
+    assert [len(models.calls(name)) for name in "abc"] == [1, 1, 1]
+    other = [{"role": "user", "content": "How dry is it?"}]
+    with pytest.raises(anthropic.APIStatusError):
+        claude.messages.create(**{**body(model), "messages": other})
+    assert len(models.calls("a")) == 2
+
+
 def test_stop_sequences_end_the_answer_and_are_named(claude, models, offer):
     model = offer()
     models.script("w", {"text": "One two STOP three.", "chunks": 3})
@@ -368,14 +390,14 @@ def test_errors_have_anthropics_shape(claude, server, models, offer, step, error
     model = offer()
     for name in "abc":
         models.script(name, step)
+    *_, last = events_of(server, "/v1/messages", body(model, stream=True))
+    assert (last["type"], last["error"]["type"]) == ("error", kind)
     with pytest.raises(getattr(anthropic, error)) as caught:
         claude.messages.create(**body(model))
     told = caught.value.response.json()
     assert told["type"] == "error"
     assert told["error"]["type"] == kind
     assert "a: " in told["error"]["message"]
-    *_, last = events_of(server, "/v1/messages", body(model, stream=True))
-    assert (last["type"], last["error"]["type"]) == ("error", kind)
 
 
 @pytest.mark.parametrize(

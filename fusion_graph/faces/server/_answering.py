@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from fusion_graph.faces.server._failed_runs import FailedRuns, asked_key
 from fusion_graph.faces.server._signing import Signer
 from fusion_graph.faces.server.limits import Limits, run_context
 from fusion_graph.faces.server.offer import PREFIX, Found, Offer
@@ -69,6 +70,7 @@ class Answering:
         self._offer = offer
         self._runs = runs
         self._pending = PendingCalls()
+        self._failed = FailedRuns()
         self._signer = Signer(settings.signing_key)
 
     async def begin(self, asked: Asked, call_prefix: str) -> Begun:
@@ -100,9 +102,12 @@ class Answering:
         if invoked in ("direct", "side_call"):
             context |= _alone(context)
         question = question_of(before.messages)
-        run = self._runs.start(
-            before.messages, {**context, "preset": preset.ref}, model=model, question=question
-        )
+        key = asked_key(model, asked.fusion, before.messages)
+        if (run := self._failed.find(key)) is None:
+            run = self._runs.start(
+                before.messages, {**context, "preset": preset.ref}, model=model, question=question
+            )
+            self._failed.remember(key, run)
 
         def reply(ended: Run) -> Reply:
             return self._reply(ended, asked, before, call_prefix)
