@@ -15,6 +15,13 @@ import typer
 
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain, leave
+from fusion_graph.cli.options import (
+    MostCostOption,
+    MostRunsOption,
+    MostTokensOption,
+    MostToolCallsOption,
+    OfferedPresetsOption,
+)
 from fusion_graph.errors import ConfigurationError
 
 PACKAGES = ("mcp", "starlette", "uvicorn", "sse_starlette")
@@ -147,7 +154,7 @@ def _forget_placeholders() -> None:
         complain(f"warning: the client passed {name} without a value: it is not set there.")
 
 
-_INTO, _OVER_HTTP, _ALLOWED = "Into a client", "Over HTTP", "What calls may ask for"
+_INTO, _OVER_HTTP = "Into a client", "Over HTTP"
 
 
 @app.command("mcp")
@@ -208,58 +215,11 @@ def _mcp(
             help="Listen on an open address although FUSION_API_KEY is not set.",
         ),
     ] = False,
-    preset: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--preset",
-            "-p",
-            metavar="NAME",
-            rich_help_panel=_ALLOWED,
-            help="A preset on offer, by name or file. Repeat it, or use commas. Unset: all.",
-        ),
-    ] = None,
-    max_tool_calls: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tool-calls",
-            metavar="N",
-            min=0,
-            max=16,
-            rich_help_panel=_ALLOWED,
-            help="Most searches and fetches of one panelist. Default 16.",
-        ),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tokens",
-            metavar="N",
-            min=16,
-            max=128_000,
-            rich_help_panel=_ALLOWED,
-            help="Most tokens of one model call. Default 128000.",
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost",
-            metavar="USD",
-            min=0.0,
-            rich_help_panel=_ALLOWED,
-            help="Most dollars of one run. Unset: what the preset says.",
-        ),
-    ] = None,
-    max_runs: Annotated[
-        int | None,
-        typer.Option(
-            "--max-runs",
-            metavar="N",
-            min=1,
-            rich_help_panel=_ALLOWED,
-            help="Most runs at work at the same time. Default 64.",
-        ),
-    ] = None,
+    preset: OfferedPresetsOption = None,
+    max_tool_calls: MostToolCallsOption = None,
+    max_tokens: MostTokensOption = None,
+    max_cost: MostCostOption = None,
+    max_runs: MostRunsOption = None,
 ) -> Work:
     """Serve the panel as tools to coding agents and chat programs, over MCP.
 

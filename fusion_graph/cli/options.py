@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 STACK, RUN, OUTPUT = "Who answers", "How", "Output"
+ALLOWED = "What requests may ask for"
+"""Where the owner of a server says what those who ask may ask for."""
 
 PresetOption = Annotated[
     str | None,
@@ -79,5 +81,57 @@ InvocationOption = Annotated[
         metavar="WHEN",
         rich_help_panel=RUN,
         help="always: the panel; never: one model; auto: one short call decides.",
+    ),
+]
+OfferedPresetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preset",
+        "-p",
+        metavar="NAME",
+        rich_help_panel=ALLOWED,
+        help="A preset on offer, by name or file. Repeat it, or use commas. Unset: all.",
+    ),
+]
+MostToolCallsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tool-calls",
+        metavar="N",
+        min=0,
+        max=16,
+        rich_help_panel=ALLOWED,
+        help="Most searches and fetches of one panelist, also of a preset's. Default 16.",
+    ),
+]
+MostTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens",
+        metavar="N",
+        min=16,
+        max=128_000,
+        rich_help_panel=ALLOWED,
+        help="Most tokens of one model call, also of a preset's. Default 128000.",
+    ),
+]
+MostCostOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        metavar="USD",
+        min=0.0,
+        rich_help_panel=ALLOWED,
+        help="Most dollars of one run, also of a preset's. Unset: no cap.",
+    ),
+]
+MostRunsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-runs",
+        metavar="N",
+        min=1,
+        rich_help_panel=ALLOWED,
+        help="Most runs at work at the same time; more are refused. Default 64.",
     ),
 ]

@@ -22,6 +22,14 @@ from fusion_graph.cli.listening import (
     refuse_open,
     url_of,
 )
+from fusion_graph.cli.options import (
+    ALLOWED,
+    MostCostOption,
+    MostRunsOption,
+    MostTokensOption,
+    MostToolCallsOption,
+    OfferedPresetsOption,
+)
 from fusion_graph.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -157,7 +165,7 @@ def _server(settings: ServerSettings) -> uvicorn.Server:
     return http_server(create_app(settings, runs), runs)
 
 
-_ADDRESS, _ALLOWED = "Where", "What requests may ask for"
+_ADDRESS = "Where"
 
 
 @app.command("serve")
@@ -197,22 +205,13 @@ def _serve(
             "'*' is for all, and needs FUSION_API_KEY.",
         ),
     ] = None,
-    preset: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--preset",
-            "-p",
-            metavar="NAME",
-            rich_help_panel=_ALLOWED,
-            help="A preset on offer, by name or file. Repeat it, or use commas. Unset: all.",
-        ),
-    ] = None,
+    preset: OfferedPresetsOption = None,
     allow_model: Annotated[
         list[str] | None,
         typer.Option(
             "--allow-model",
             metavar="PATTERN",
-            rich_help_panel=_ALLOWED,
+            rich_help_panel=ALLOWED,
             help="Models that requests may name besides the preset's own, as in 'openrouter:*'. "
             "Repeat it, or use commas. Unset: those of the usual providers.",
         ),
@@ -221,7 +220,7 @@ def _serve(
         bool,
         typer.Option(
             "--no-models",
-            rich_help_panel=_ALLOWED,
+            rich_help_panel=ALLOWED,
             help="Requests choose a preset and name no models.",
         ),
     ] = False,
@@ -232,52 +231,14 @@ def _serve(
             metavar="N",
             min=1,
             max=16,
-            rich_help_panel=_ALLOWED,
+            rich_help_panel=ALLOWED,
             help="Most panelists that a request may name. Default 16.",
         ),
     ] = None,
-    max_tool_calls: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tool-calls",
-            metavar="N",
-            min=0,
-            max=16,
-            rich_help_panel=_ALLOWED,
-            help="Most searches and fetches of one panelist, also of a preset's. Default 16.",
-        ),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--max-tokens",
-            metavar="N",
-            min=16,
-            max=128_000,
-            rich_help_panel=_ALLOWED,
-            help="Most tokens of one model call, also of a preset's. Default 128000.",
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost",
-            metavar="USD",
-            min=0.0,
-            rich_help_panel=_ALLOWED,
-            help="Most dollars of one run, also of a preset's. Unset: no cap.",
-        ),
-    ] = None,
-    max_runs: Annotated[
-        int | None,
-        typer.Option(
-            "--max-runs",
-            metavar="N",
-            min=1,
-            rich_help_panel=_ALLOWED,
-            help="Most runs at work at the same time; more get 429. Default 64.",
-        ),
-    ] = None,
+    max_tool_calls: MostToolCallsOption = None,
+    max_tokens: MostTokensOption = None,
+    max_cost: MostCostOption = None,
+    max_runs: MostRunsOption = None,
 ) -> Work:
     """Serve the presets over OpenAI's and Anthropic's APIs, with a page to watch them at work.
 

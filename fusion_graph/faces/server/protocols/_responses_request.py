@@ -27,16 +27,12 @@ from fusion_graph.faces.server.protocols._fields import (
     check_picture,
     checked,
     shown,
-    tool_choice,
     wire_name,
     wrong,
 )
 from fusion_graph.faces.server.protocols._files import file_block
-from fusion_graph.faces.server.protocols._openrouter import (
-    FUSION_TOOL,
-    plugin_settings,
-    wants_fusion_items,
-)
+from fusion_graph.faces.server.protocols._openrouter import plugin_settings, wants_fusion_items
+from fusion_graph.faces.server.protocols._responses_tools import chosen_tool, client_tools
 
 HARMLESS: Mapping[str, Any] = {
     "top_p": 1,
@@ -55,9 +51,6 @@ MEANINGFUL: Mapping[str, str] = {
     "top_logprobs": "An answer written from several models' has no token probabilities.",
 }
 """Fields that would change what the answer means, and are refused rather than overlooked."""
-
-CUSTOM = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
-"""What a custom tool takes, as a function: one text."""
 
 PASSED_OVER = frozenset({"openrouter:fusion", "compaction", "additional_tools"})
 """Items of an input that mean nothing here and are no mistake of the client's."""
@@ -125,7 +118,7 @@ def read_responses(data: Mapping[str, Any]) -> Asked:
     # An answer in one piece holds a summary for those who ask for one, as OpenAI's do.
     otherwise = True if body.stream else reasoning.get("summary") is not None
     progress = shown(fusion, otherwise and reasoning.get("exclude") is not True)
-    offered, tools, strange = _tools(body.tools or ())
+    offered, tools, strange = client_tools(body.tools or ())
     conversation: list[AnyMessage] = []
     if body.instructions:
         conversation.append(SystemMessage(body.instructions))
@@ -146,68 +139,6 @@ def read_responses(data: Mapping[str, Any]) -> Asked:
     )
 
 
-def _tools(
-    given: Sequence[Mapping[str, Any]],
-) -> tuple[list[dict[str, Any]], dict[str, ClientTool], list[str]]:
-    """The tools as the writer is offered them, by which names, and those that it cannot be."""
-    offered: list[dict[str, Any]] = []
-    tools: dict[str, ClientTool] = {}
-    strange: list[str] = []
-    for index, tool in enumerate(given):
-        where, kind = f"tools.{index}", tool.get("type")
-        if kind == "namespace":
-            inner = tool.get("tools")
-            group = _name(tool, where)
-            for place, member in enumerate(inner if isinstance(inner, list) else ()):
-                if isinstance(member, Mapping) and member.get("type") in ("function", "custom"):
-                    _offer(member, f"{where}.tools.{place}", group, offered, tools)
-        elif kind in ("function", "custom"):
-            _offer(tool, where, None, offered, tools)
-        elif not isinstance(kind, str):
-            raise wrong(f"{where}.type", "a tool's type is a text.")
-        elif kind != FUSION_TOOL:
-            # The panel searches by itself; what runs at OpenAI does not run here.
-            strange.append(f"tools.{kind}")
-    return offered, tools, strange
-
-
-def _offer(
-    tool: Mapping[str, Any],
-    where: str,
-    group: str | None,
-    offered: list[dict[str, Any]],
-    tools: dict[str, ClientTool],
-) -> None:
-    name = _name(tool, where)
-    wire = wire_name(name, group)
-    custom = tool.get("type") == "custom"
-    tools[wire] = ClientTool(name, "custom" if custom else "function", group)
-    function: dict[str, Any] = {"name": wire}
-    if isinstance(about := tool.get("description"), str) and about:
-        function["description"] = about
-    parameters = CUSTOM if custom else tool.get("parameters")
-    if parameters is not None and not isinstance(parameters, Mapping):
-        raise wrong(f"{where}.parameters", "an object is meant.")
-    function["parameters"] = parameters or {"type": "object", "properties": {}}
-    if isinstance(tool.get("strict"), bool) and not custom:
-        function["strict"] = tool["strict"]
-    if custom and isinstance(grammar := tool.get("format"), Mapping):
-        function["description"] = (
-            f"{about or ''}\n\nThe input keeps to this {grammar.get('syntax', '')} grammar:\n"
-            f"{grammar.get('definition', '')}"
-            if grammar.get("type") == "grammar"
-            else about or ""
-        )
-    offered.append({"type": "function", "function": function})
-
-
-def _name(tool: Mapping[str, Any], where: str) -> str:
-    name = tool.get("name")
-    if not isinstance(name, str) or not name or len(name) > 128:
-        raise wrong(f"{where}.name", "a name of 1 to 128 characters is meant.")
-    return name
-
-
 def _settings(
     body: Body, offered: list[dict[str, Any]], tools: Mapping[str, ClientTool]
 ) -> dict[str, tuple[str, Any]]:
@@ -226,25 +157,12 @@ def _settings(
     if offered:
         settings["writer_tools"] = ("tools", offered)
     if (choice := body.tool_choice) is not None:
-        settings |= _choice(choice, tools)
+        settings |= chosen_tool(choice, tools)
     wanted = (body.text or {}).get("format")
     if isinstance(wanted, dict):
         schema = {key: wanted[key] for key in ("name", "schema", "strict") if key in wanted}
         settings |= answer_format(wanted.get("type"), schema, "text.format")
     return settings
-
-
-def _choice(
-    choice: str | Mapping[str, Any], tools: Mapping[str, ClientTool]
-) -> dict[str, tuple[str, Any]]:
-    if isinstance(choice, str):
-        return tool_choice(choice, list(tools), None)
-    if choice.get("type") == "allowed_tools":
-        mode = choice.get("mode", "auto")
-        return tool_choice(mode, list(tools), None)
-    if choice.get("type") not in ("function", "custom"):
-        return {}  # a tool of OpenAI's own, which nobody could call here
-    return tool_choice(choice, list(tools), wire_name(str(choice.get("name")), None))
 
 
 def _conversation(items: Sequence[Item]) -> Iterator[AnyMessage]:
