@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusion_graph.errors import ApiError
-from fusion_graph.faces.server._signing import PREFIX, Forged, Signer
+from fusion_graph.faces.server._signing import PREFIX, Signer
 from fusion_graph.faces.server.protocols import CHAT, COMPLETIONS, MESSAGES, RESPONSES
 from fusion_graph.faces.server.protocols._continuing import continued
 from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
@@ -239,8 +239,7 @@ def test_a_body_with_one_wrong_thing_is_read_or_the_field_is_named(name):
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
 def test_nothing_but_what_was_sealed_can_be_opened(text):
     for given_text in (text, f"{PREFIX}{text}"):
-        with pytest.raises(Forged):
-            SIGNER.open(given_text)
+        assert SIGNER.open(given_text) is None
 
 
 def test_what_was_sealed_opens_with_its_own_secret_alone():
@@ -249,5 +248,4 @@ def test_what_was_sealed_opens_with_its_own_secret_alone():
     assert len(sealed) < 200
     assert Signer("a secret").open(sealed) == data
     for other in (Signer("another"), Signer("a secret ")):
-        with pytest.raises(Forged):
-            other.open(sealed)
+        assert other.open(sealed) is None

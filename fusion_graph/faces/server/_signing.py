@@ -28,10 +28,6 @@ PREFIX = "fg1."
 _log = logging.getLogger("fusion_graph.server")
 
 
-class Forged(Exception):
-    """A sealed text is not as this server, or one with its secret, made it."""
-
-
 class Signer:
     """A signer seals data into opaque texts and opens them again.
 
@@ -58,23 +54,23 @@ class Signer:
         packed = zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 9)
         return f"{PREFIX}{_text(packed)}.{_text(self._sign(packed))}"
 
-    def open(self, text: str) -> dict[str, Any]:
+    def open(self, text: str) -> dict[str, Any] | None:
         """Open a sealed text.
 
         Args:
             text: What a client sent back.
 
-        Raises:
-            Forged: It was changed, or sealed with another secret.
+        Returns:
+            What was sealed; None if the text was changed, or sealed with another secret.
         """
         packed_text, _, signature_text = text.removeprefix(PREFIX).partition(".")
         try:
             packed, signature = _bytes(packed_text), _bytes(signature_text)
         except (ValueError, binascii.Error):
-            raise Forged from None
+            return None
         # Before it is unpacked: what a stranger packed may be a bomb.
         if not text.startswith(PREFIX) or not hmac.compare_digest(signature, self._sign(packed)):
-            raise Forged
+            return None
         data: dict[str, Any] = json.loads(zlib.decompress(packed))
         return data
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from fusion_graph.errors import ApiError
-from fusion_graph.faces.server._signing import PREFIX, Forged, Signer
+from fusion_graph.faces.server._signing import PREFIX, Signer
 from fusion_graph.faces.server.protocols._asked import Asked, carried_by, settled
 from fusion_graph.faces.server.protocols._baggage import with_baggage
 from fusion_graph.faces.server.protocols._pending import PendingCalls, digest_of
@@ -118,11 +118,8 @@ def _opened(message: AnyMessage, asked: Asked, signer: Signer) -> Sealed:
     for text, readable in carried_by(message):
         if not (text.startswith(PREFIX) or readable) and (text == SHOWN or not ours):
             continue  # another server's thoughts, or what only shows the panel at work
-        try:
-            data = signer.open(text)
-        except Forged:
-            raise _forged(asked.where) from None
-        if any(data.get(key) != value for key, value in readable.items()):
+        data = signer.open(text)
+        if data is None or any(data.get(key) != value for key, value in readable.items()):
             raise _forged(asked.where)
         opened.append(data)
     return opened
