@@ -115,7 +115,7 @@ def test_on_a_pipe_a_void_draft_and_a_late_correction_are_said(models, preset_fi
 
     assert ended.code == 0
     assert ended.out.startswith(
-        f"One two three \n\n{SEPARATOR}\n\nWater is wet [Source 1], or dry [9]."
+        f"One two three\n\n{SEPARATOR}\n\nWater is wet [Source 1], or dry [9]."
     )
     assert "what it wrote does not count" in ended.err
     assert "unknown_citation" in ended.err
