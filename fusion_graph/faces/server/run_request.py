@@ -50,6 +50,8 @@ def run_request(
     name = preset if preset is not None else offer.chosen().name
     found = offer.find(f"{PREFIX}{name}", "fusion.preset")
     context = {**run_context(fusion, {}, found.preset, limits), "preset": found.ref}
+    if found.direct:
+        context["invocation"] = "never"
     given = GraphConfig(None)
     settings, _ = given.begin(context)
     try:

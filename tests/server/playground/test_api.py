@@ -68,6 +68,14 @@ def error_of(reply: httpx2.Response) -> dict[str, Any]:
 # Presets
 
 
+def test_the_twin_of_a_preset_asks_one_model_here_too(server: Server, models, offer):
+    fusion = {"preset": f"{offer().removeprefix('fusion/')}:direct"}
+    begun = server.request("POST", "/api/runs", json={"question": "Why?", "fusion": fusion}).json()
+    with server.http.stream("GET", f"{server.url}/api/runs/{begun['id']}/events") as reply:
+        reply.read()
+    assert {call.model for call in models.calls()} == {"w"}
+
+
 def test_every_preset_is_listed_with_its_models_and_whether_it_works(server: Server):
     listed = server.request("GET", "/api/presets").json()
     by_name = {preset["name"]: preset for preset in listed["presets"]}
