@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import httpx2
+import openai
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
@@ -663,6 +664,7 @@ async def test_a_key_in_an_error_of_this_api_is_not_repeated(models, panel_confi
     assert "very-secret" not in report.model_dump_json()
 
 
+@pytest.mark.skipif(openai.VERSION < "3", reason="version 2 casts to httpx's own responses")
 async def test_the_openai_sdk_reads_what_the_scripted_server_sends(models):
     models.script(
         "a",

@@ -64,13 +64,15 @@ def protocol_chat(
     own = provider_name == "openai" and provider.base_url is None
     address, login = login_apart(address_of(provider))
     timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)
+    unused, unused_async = _unused_clients()
     chat = kind(
         model=name,
         base_url=address,
         api_key=key,
         default_headers={DEPTH_HEADER: "1"},
-        http_async_client=client,
-        http_client=_unused_sync_client(),
+        http_client=unused,
+        http_async_client=unused_async,
+        http_socket_options=(),  # or LangChain warns whoever has a proxy of what is not so here
         timeout=timeout,
         max_retries=0,  # calls.py decides what is tried again
         disable_streaming=True,  # or `stream_mode="messages"` would stream every call
@@ -93,11 +95,18 @@ def _tls() -> ssl.SSLContext:
 
 
 @lru_cache(maxsize=1)
-def _unused_sync_client() -> Any:
-    """ChatOpenAI builds a synchronous client of its own unless it is given one."""
-    import httpx2
+def _unused_clients() -> tuple[Any, Any]:
+    """HTTP clients for the SDK's clients, which ChatOpenAI makes and nobody here asks.
 
-    return httpx2.Client(verify=_tls())
+    Of the SDK's own kind: `openai` 2, which LlamaIndex and CrewAI need, takes httpx's and no
+    others, `openai` 3 httpx2's. Given none, it would make some for every address.
+    """
+    from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
+
+    return (
+        DefaultHttpxClient(verify=_tls(), trust_env=False),
+        DefaultAsyncHttpxClient(verify=_tls(), trust_env=False),
+    )
 
 
 async def connections() -> tuple[dict[Any, BaseChatModel], httpx2.AsyncClient]:

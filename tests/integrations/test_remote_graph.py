@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from collections import Counter
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.pregel.remote import RemoteGraph
 
@@ -286,3 +288,48 @@ async def test_a_deep_agent_starts_the_panel_in_the_background_and_asks_for_its_
     assert answer.text == "Wet, they say."
     assert models.calls("a")[0].body["messages"][-1]["content"] == "How wet is water?"
     assert len(models.calls("w")) == 1
+
+
+async def test_a_deep_agent_that_waits_has_it_as_the_node_of_a_graph(configured, outer):
+    """Alone, its messages are JSON, of which deepagents 0.7 reads nothing: the result is empty."""
+    deepagents = pytest.importorskip("deepagents", reason="deepagents is not installed")
+    order = {"description": "How wet is water?", "subagent_type": "panel"}
+    model = outer({"tool_calls": [{"name": "task", "args": order}]}, "Wet, then.")
+    panel = deepagents.CompiledSubAgent(
+        name="panel", description="Several models research.", runnable=parent(configured)
+    )
+
+    result = await deepagents.create_deep_agent(model=model, subagents=[panel]).ainvoke(
+        {"messages": ASKED}
+    )
+
+    *_, found, answer = result["messages"]
+    assert (found.text, answer.text) == (ANSWER, "Wet, then.")
+
+
+# As a supervisor's agent
+
+
+async def test_a_supervisor_hands_over_to_a_panel_on_a_server(server, configured, models, outer):
+    with warnings.catch_warnings():
+        # langgraph-supervisor still builds on langgraph's own create_react_agent.
+        warnings.filterwarnings("ignore", message=".*moved to `langchain.agents`.*")
+        supervisor = pytest.importorskip(
+            "langgraph_supervisor", reason="langgraph-supervisor is not installed"
+        )
+        over = {"tool_calls": [{"name": "transfer_to_experts", "args": {}}]}
+        experts = RemoteGraph(configured.assistant_id, url=server, name="experts")
+        model = outer(over, "They have spoken.", over, "Again.")
+        graph = supervisor.create_supervisor([experts], model=model).compile(
+            checkpointer=InMemorySaver()
+        )
+    thread = new_thread()
+
+    stream = graph.astream(QUESTION, thread, stream_mode=MODES, subgraphs=True)
+    events = [event async for event in afusion_events(stream)]
+    result = await graph.ainvoke({"messages": [HumanMessage("And sand?")]}, thread)
+
+    assert words(events) == ANSWER
+    assert result["messages"][-1].text == "Again."
+    said = [message["content"] for message in models.calls("a")[-1].body["messages"][1:]]
+    assert said == ["How wet is water?", ANSWER, "They have spoken.", "And sand?"]
