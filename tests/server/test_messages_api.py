@@ -438,6 +438,7 @@ def test_anthropics_client_lists_the_models(claude, offer):
     assert claude.models.retrieve(model).created_at.tzinfo is not None
 
 
+@pytest.mark.slow
 def test_the_key_may_come_as_anthropics_clients_send_it(tmp_path):
     with running(tmp_path, "--preset", "offline", FUSION_API_KEY="a-key") as server:
         ask = {"json": body("fusion/offline")}
@@ -448,6 +449,7 @@ def test_the_key_may_come_as_anthropics_clients_send_it(tmp_path):
             assert client.messages.create(**ask["json"]).content[0].text
 
 
+@pytest.mark.slow
 def test_silence_is_filled_with_pings(server: Server, models, offer):
     model = offer()
     models.script("a", {"text": "Late.", "delay": 7})

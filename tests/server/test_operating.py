@@ -18,6 +18,7 @@ ASKS: dict[str, str] = {
 }
 
 
+@pytest.mark.slow
 def test_a_page_that_the_owner_lets_in_may_ask_and_read(tmp_path):
     options = ("--preset", "offline", "--allow-origin", PAGE)
     with running(tmp_path, *options) as server:

@@ -157,6 +157,7 @@ def test_tools_go_on_from_one_panel_with_what_the_client_sends_back(client, mode
     assert made["tool_calls"][0]["id"] == returned["tool_call_id"] == "call_0"
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_of_a_tool_loop_costs_no_panel(models, offer, tmp_path):
     model = offer(tmp_path)
     models.script("w", {"text": "", "tool_calls": [CALL]}, {"text": "It rains."})

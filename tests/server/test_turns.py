@@ -87,7 +87,7 @@ def test_the_next_question_is_for_a_new_panel(client, models, offer):
     assert panels(models) == 2
 
 
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("shared", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_restarted_server_goes_on_from_the_same_panel(models, offer, tmp_path, shared):
     model = offer(tmp_path)
     models.script("w", call(1), {"text": "Done."})
@@ -105,6 +105,7 @@ def test_a_restarted_server_goes_on_from_the_same_panel(models, offer, tmp_path,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.slow
 def test_the_key_that_signs_is_its_owners_alone(models, offer, tmp_path):
     model = offer(tmp_path)
     models.script("w", call(1))
@@ -138,6 +139,7 @@ def test_a_deliberation_that_was_touched_is_refused(first, models):
     assert len(models.calls("w")) == 1  # nobody was asked for any of them
 
 
+@pytest.mark.slow
 def test_a_deliberation_of_another_server_is_refused_with_what_helps(first, models, tmp_path):
     _, model, answer = first
     other = {"FUSION_SIGNING_KEY": "another secret"}
@@ -164,6 +166,7 @@ def test_a_client_that_drops_it_gets_what_the_server_remembers(first, models):
     assert panels(models) == 1
 
 
+@pytest.mark.slow
 def test_where_it_is_lost_the_panel_is_asked_anew_and_a_header_says_so(models, offer, tmp_path):
     model = offer(tmp_path)
     models.script("w", call(1), {"text": "Done."})
