@@ -10,7 +10,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,6 @@ def provide_programs(folder: Path | None = None) -> Programs:
     Raises:
         Unavailable: They cannot be installed here.
     """
-    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        raise Unavailable(f"tried on Linux on x86_64 alone, and this is {platform.platform()}")
     packages = [f"{package}@{version}" for package, version in VERSIONS.values()]
     return Programs(provide_npm("programs", packages, folder))
 
@@ -79,16 +78,15 @@ def provide_npm(name: str, packages: Sequence[str], folder: Path | None = None) 
     Raises:
         Unavailable: They cannot be installed here.
     """
+    _need_this_kind()
     if shutil.which("npm") is None or shutil.which("node") is None:
         raise Unavailable("Node.js with npm is not installed")
     folder = (folder or user_cache_path("fusion-graph") / "clients") / name
     wanted = "\n".join(packages)
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text("utf-8") != wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
-        _done([*command, "--no-fund", "--loglevel", "error", *packages], folder)
-        ready.write_text(wanted, "utf-8")
+    with _once(folder, wanted) as absent:
+        if absent:
+            command = ["npm", "install", "--prefix", str(folder), "--ignore-scripts", "--no-audit"]
+            _done([*command, "--no-fund", "--loglevel", "error", *packages], folder)
     return folder / "node_modules"
 
 
@@ -106,19 +104,40 @@ def provide_python(name: str, packages: Sequence[str], folder: Path | None = Non
     Raises:
         Unavailable: They cannot be installed here.
     """
+    _need_this_kind()
     folder = (folder or user_cache_path("fusion-graph") / "clients") / f"python-{name}"
     python, wanted = folder / "bin" / "python", "\n".join(packages)
-    ready = folder / "ready"
-    if not ready.exists() or ready.read_text("utf-8") != wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-        _done([sys.executable, "-m", "venv", "--clear", str(folder)], folder)
-        _done([str(python), "-m", "pip", "install", "--quiet", *packages], folder)
-        ready.write_text(wanted, "utf-8")
+    with _once(folder, wanted) as absent:
+        if absent:
+            _done([sys.executable, "-m", "venv", str(folder)], folder)
+            _done([str(python), "-m", "pip", "install", "--quiet", *packages], folder)
     return python
+
+
+def _need_this_kind() -> None:
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise Unavailable(f"tried on Linux on x86_64 alone, and this is {platform.platform()}")
+
+
+@contextmanager
+def _once(folder: Path, wanted: str) -> Iterator[bool]:
+    """Whether a folder has to be filled: one process fills it, and the others wait."""
+    import fcntl  # not on Windows, where nothing is installed
+
+    folder.mkdir(parents=True, exist_ok=True)
+    ready = folder / "ready"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        absent = not ready.exists() or ready.read_text("utf-8") != wanted
+        yield absent
+        if absent:
+            ready.write_text(wanted, "utf-8")
 
 
 def _done(command: Sequence[str], folder: Path) -> None:
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if ended.returncode:
-        said = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        lines = ended.stderr.strip().splitlines() or ["it said nothing"]
+        # npm says what is wrong first, pip last.
+        said = next((line for line in lines if line.startswith("npm error")), lines[-1])
         raise Unavailable(f"{' '.join(command[:3])} … failed here: {said}")

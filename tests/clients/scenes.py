@@ -186,11 +186,13 @@ def asks_at_length(house: House, name: str) -> Row:
     return asks(house, name, LONG_ANSWER, LONG_ANSWER * 2)
 
 
-def waits(house: House, name: str, limit: float | None) -> Row:
+def waits(house: House, name: str, limit: float | None, wait: float = 6.0) -> Row:
     """A member takes twelve minutes by its clock; the program waits, or cuts and asks further.
 
     limit: the program's limit of a call in seconds; None for what its installation says, 0 for
         the program's own.
+    wait: how long the call lasts for certain, unless it is cut: seconds past which the program's
+        limit would have been.
     """
     with scene(house, name, limit) as at:
         at.models.script("b", {"text": "Late.", "clock": PANEL_SECONDS, "cost": 0.001})
@@ -199,7 +201,7 @@ def waits(house: House, name: str, limit: float | None) -> Row:
         process = at.home.start(house.programs)
         try:
             at.models.calls("b", arrived=1)
-            at.wire.wait_for(lambda record: _beyond(record, limit or 0.0))
+            at.wire.wait_for(lambda record: _beyond(record, wait))
             if at.row(0, "").cuts:
                 # The model asks on, by its task; the panel is at work all the while.
                 at.vendor.log(results=2)
@@ -230,11 +232,11 @@ def interrupted(house: House, name: str) -> tuple[Row, bool]:
         return at.row(process.returncode, out), call.disconnected
 
 
-def _beyond(record: dict[str, Any], limit: float) -> bool:
-    """Whether a call was cut, or was told progress after its program's limit."""
+def _beyond(record: dict[str, Any], wait: float) -> bool:
+    """Whether a call was cut, or was told progress after so many seconds."""
     message = record["message"]
     if message.get("method") == "notifications/cancelled":
         return True
     params = message.get("params", {})
     told = message.get("method") == "notifications/progress"
-    return told and params["progress"] > max(limit, 5.0) + 1.0
+    return told and params["progress"] > wait
