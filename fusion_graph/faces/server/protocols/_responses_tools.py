@@ -45,6 +45,10 @@ def client_tools(
     return offered, tools, strange
 
 
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
 def _offer(
     tool: Mapping[str, Any],
     where: str,
@@ -101,4 +105,6 @@ def chosen_tool(
         return tool_choice(mode, list(tools), None)
     if choice.get("type") not in ("function", "custom"):
         return {}  # a tool of OpenAI's own, which nobody could call here
-    return tool_choice(choice, list(tools), wire_name(str(choice.get("name")), None))
+    return tool_choice(
+        choice, list(tools), wire_name(str(choice.get("name")), _text(choice.get("namespace")))
+    )
