@@ -10,11 +10,13 @@ How it is noticed, in a caller's own code that a panelist, a judge or a writer r
 - other machines: every model call carries `x-fusion-depth` (`models.py`), and `fusion-graph
   serve` refuses requests that do.
 
-Not noticed: a thread that the caller's code starts by itself (`threading.Thread`, an executor of
-its own, `loop.run_in_executor` on its own loop). Such a thread begins without context variables,
-and nothing tells it from one that has to do with no fusion. Refusing that one would be worse than
-missing this one, whose cost the outer run's `max_tool_calls` bounds. Python 3.14 with
-`-X thread_inherit_context=1` closes the gap; `contextvars.copy_context().run` does everywhere.
+Not noticed: a `RemoteGraph` of a LangGraph server's that a caller's tool asks, for LangGraph sends
+no header of ours along; and a thread that the caller's code starts by itself (`threading.Thread`,
+an executor of its own, `loop.run_in_executor` on its own loop). Such a thread begins without
+context variables, and nothing tells it from one that has to do with no fusion. Refusing that one
+would be worse than missing this one, whose cost the outer run's `max_tool_calls` bounds. Python
+3.14 with `-X thread_inherit_context=1` closes the gap; `contextvars.copy_context().run` does
+everywhere.
 """
 
 from __future__ import annotations

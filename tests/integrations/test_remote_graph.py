@@ -142,6 +142,20 @@ SHAPES: list[dict[str, Any]] = [
 ]
 
 
+def each(shapes: list[dict[str, Any]]) -> Any:
+    """A stream's shapes by face; all but an asynchronous one and a synchronous one are slow."""
+    usual = [("astream", shapes[0]), ("stream", shapes[-1])]
+    return pytest.mark.parametrize(
+        ("face", "shape"),
+        [
+            pytest.param(face, shape, marks=() if (face, shape) in usual else pytest.mark.slow)
+            for face in ("astream", "stream")
+            for shape in shapes
+        ],
+        ids=str,
+    )
+
+
 async def events_of(graph: Any, face: str, **options: Any) -> list[dict[str, Any]]:
     if face == "stream":
         return await asyncio.to_thread(
@@ -150,8 +164,7 @@ async def events_of(graph: Any, face: str, **options: Any) -> list[dict[str, Any
     return [event async for event in afusion_events(graph.astream(QUESTION, **options))]
 
 
-@pytest.mark.parametrize("face", ["stream", "astream"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@each(SHAPES)
 async def test_its_own_stream_holds_the_same_events(remote, panel_config, face, shape):
     events = await events_of(remote, face, context=panel_config(), **shape)
 
@@ -187,8 +200,7 @@ async def configured(server: str, panel_config: Any) -> RemoteGraph:
     return RemoteGraph(assistant["assistant_id"], url=server)
 
 
-@pytest.mark.parametrize("face", ["stream", "astream"])
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if "subgraphs" in shape], ids=str)
+@each([shape for shape in SHAPES if "subgraphs" in shape])
 async def test_as_a_node_of_another_graph_it_tells_what_it_tells_at_home(
     configured, panel_config, face, shape
 ):
@@ -201,6 +213,7 @@ async def test_as_a_node_of_another_graph_it_tells_what_it_tells_at_home(
     assert {event["namespace"][0].partition(":")[0] for event in away} == {"fusion"}
 
 
+@pytest.mark.slow
 async def test_as_a_node_it_takes_its_settings_from_configurable(remote, panel_config):
     stream = parent(remote).astream(
         QUESTION, {"configurable": panel_config()}, stream_mode=MODES, subgraphs=True
@@ -290,6 +303,7 @@ async def test_a_deep_agent_starts_the_panel_in_the_background_and_asks_for_its_
     assert len(models.calls("w")) == 1
 
 
+@pytest.mark.slow
 async def test_a_deep_agent_that_waits_has_it_as_the_node_of_a_graph(configured, outer):
     """Alone, its messages are JSON, of which deepagents 0.7 reads nothing: the result is empty."""
     deepagents = pytest.importorskip("deepagents", reason="deepagents is not installed")
@@ -310,6 +324,7 @@ async def test_a_deep_agent_that_waits_has_it_as_the_node_of_a_graph(configured,
 # As a supervisor's agent
 
 
+@pytest.mark.slow
 async def test_a_supervisor_hands_over_to_a_panel_on_a_server(server, configured, models, outer):
     with warnings.catch_warnings():
         # langgraph-supervisor still builds on langgraph's own create_react_agent.
