@@ -88,18 +88,21 @@ async def test_a_message_that_is_new_is_a_new_question(models, panel_config, giv
     assert Counter(asked(models)) == Counter("jwabcjw")
 
 
+@pytest.mark.parametrize("as_node", [None, "__start__"])
 @nothing_new
-async def test_a_question_that_was_put_into_the_thread_is_answered(models, panel_config, given):
+async def test_a_question_that_was_put_into_the_thread_is_answered(
+    models, panel_config, given, as_node
+):
     graph = create_fusion_graph(panel_config(), checkpointer=InMemorySaver())
     await graph.ainvoke(QUESTION, THREAD)
-    await graph.aupdate_state(THREAD, {"messages": [HumanMessage("And how dry?")]}, "__start__")
+    await graph.aupdate_state(THREAD, {"messages": [HumanMessage("And how dry?")]}, as_node)
 
     result = await graph.ainvoke(given, THREAD)
 
     assert result["fusion"]["question"] == "And how dry?"
 
 
-@pytest.mark.parametrize("given", NOTHING[1:], ids=str)
+@nothing_new
 async def test_a_panel_that_failed_whole_is_asked_again(models, panel_config, given):
     graph = create_fusion_graph(panel_config(), checkpointer=InMemorySaver())
     for name in "abc":

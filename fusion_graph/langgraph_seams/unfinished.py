@@ -58,29 +58,26 @@ def messages_in(state: Any) -> list[BaseMessage]:
     return convert_to_messages([m for part in parts for m in part.get("messages") or ()])
 
 
-def meant(given: Any, state: Any) -> Any:
-    """The input that is meant by one given to a thread: None goes on with what is there.
+def goes_on(given: Any, state: Any) -> bool:
+    """Whether an input to a thread only has it go on with what is there.
+
+    So does one that says nothing new, to a thread that is unfinished, or finished with an answer,
+    which is given again. Not where the thread ends with a question that nobody is at, nor where
+    the whole panel failed: going on would only fail again, and nobody had answered.
 
     Args:
         given: The input. It says nothing new if all in it is empty, or if its messages are the
             thread's own, under the same ids: chat pages send back what they show.
         state: What `get_state` returned.
-
-    Returns:
-        None where nothing is new and the thread is unfinished, or finished with an answer (which
-        is given again). The input itself where something is new, where the thread ends with a
-        question that nobody is at, and where the whole panel failed: going on would only fail
-        again, and nobody had answered.
     """
     kept = messages_in(state)
     known = {message.id: message.content for message in kept}
     sent = _sent(given)
     if sent is None or any(known.get(m.id) != m.content for m in sent):
-        return given
+        return False
     if is_unfinished(state):
-        failed = any(AllPanelistsFailed.__name__ in error for error in own_errors(state))
-        return given if failed else None
-    return None if kept and isinstance(kept[-1], AIMessage) else given
+        return not any(AllPanelistsFailed.__name__ in error for error in own_errors(state))
+    return bool(kept) and isinstance(kept[-1], AIMessage)
 
 
 def _sent(given: Any) -> list[BaseMessage] | None:
@@ -126,7 +123,7 @@ class ResumableGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
                     yield part
 
     def _begin(self, given: Any, state: Any) -> Any:
-        if state is not None and state.created_at is not None and meant(given, state) is None:
+        if state is not None and state.created_at is not None and goes_on(given, state):
             return None
         return given if _sent(given) or self.nothing is None else self.nothing
 
