@@ -86,7 +86,7 @@ async def test_the_message_holds_the_answer_the_totals_and_the_report(panel_conf
 async def test_the_writers_words_stream_as_they_come(panel_config, face):
     chunks = await pieces(ChatFusion(config=panel_config()), face)
 
-    words = ["The ", "final ", "answer ", "of ", "the ", "writer."]
+    words = ["The", " final", " answer", " of", " the", " writer."]
     assert [chunk.content for chunk in chunks if chunk.content] == words
     assert len({chunk.id for chunk in chunks}) == 1
     assert [bool(chunk.usage_metadata) for chunk in chunks] == [False] * 6 + [True]
@@ -473,13 +473,13 @@ async def test_leaving_a_stream_stops_the_run(models, panel_config, face):
 
     if face == "astream":
         stream = model.astream(QUESTION)
-        assert (await anext(stream)).text == "So "
+        assert (await anext(stream)).text == "So"
         await stream.aclose()
     else:
 
         def leave() -> None:
             stream = model.stream(QUESTION)
-            assert next(stream).text == "So "
+            assert next(stream).text == "So"
             stream.close()
 
         await asyncio.to_thread(leave)
