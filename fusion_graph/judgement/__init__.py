@@ -8,13 +8,21 @@ from fusion_graph.judgement.analysis import (
 )
 from fusion_graph.judgement.bounds import Bounds, bounds_for, wire_schema
 from fusion_graph.judgement.reading import find_verdict, read_verdict
+from fusion_graph.judgement.scouts import Candidate, choose_scouts, family
+from fusion_graph.judgement.stopping import Stopping, StoppingReason, enough_agreed
 from fusion_graph.judgement.verdict import Verdict
 
 __all__ = [
     "Analysis",
     "Bounds",
+    "Candidate",
+    "Stopping",
+    "StoppingReason",
     "Verdict",
     "bounds_for",
+    "choose_scouts",
+    "enough_agreed",
+    "family",
     "find_verdict",
     "name_panelists",
     "read_verdict",
