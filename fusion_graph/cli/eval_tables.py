@@ -23,12 +23,17 @@ PIPE_COLUMNS = 120
 
 def shown(evaluation: Evaluation) -> str:
     """What an evaluation shows, for a terminal: its tables and the verdict in words."""
+    from fusion_graph.evals.output.certified import HOW_TO_GET_ONE, certificate_words, missing
     from fusion_graph.evals.output.words import losses, verdict_words
 
     tables = [_arms(evaluation.results)]
     if evaluation.results.comparisons:
         tables.append(_pairs(evaluation.results))
     words = [verdict_words(evaluation), *losses(evaluation)]
+    for found in evaluation.results.certificates:
+        words += certificate_words(found)
+    if missing(evaluation):
+        words.append(HOW_TO_GET_ONE)
     return "\n".join([*tables, *map(clean, words), ""])
 
 

@@ -31,7 +31,7 @@ def passes(check: Check, answer: str) -> tuple[bool, str]:
     """
     if check.kind == "numeric":
         return _numeric(check, answer)
-    text = normalised(_without_marks(answer))
+    text = wording(answer)
     if check.kind == "exact":
         words = text.strip(" .!?\"'")
         fits = [e for e in check.expected if words == normalised(e).strip(" .!?\"'")]
@@ -42,6 +42,11 @@ def passes(check: Check, answer: str) -> tuple[bool, str]:
         return right, "it holds all of them" if right else f"{missing[0]!r} is not in it"
     fits = [e for e in check.expected if e not in missing]
     return bool(fits), f"{fits[0]!r} is in it" if fits else "none of what is expected is in it"
+
+
+def wording(answer: str) -> str:
+    """An answer's words as they are compared: without citation numbers, case and typography."""
+    return normalised(_without_marks(answer))
 
 
 def _without_marks(answer: str) -> str:

@@ -9,7 +9,9 @@ from math import fsum
 from fusion_graph.cost.usage import total
 from fusion_graph.evals._answering import Answer
 from fusion_graph.evals._scoring import QuestionScore, RunScore, score, score_run
+from fusion_graph.evals.certificate import Certificate
 from fusion_graph.evals.intervals import FEWEST_PAIRS, Interval, Values, difference, ratio
+from fusion_graph.evals.pools import certificates
 from fusion_graph.evals.runner import Marked
 from fusion_graph.evals.tallies import Policy
 
@@ -113,11 +115,14 @@ class Results:
         comparisons: The first arm with each other one. For another one in its place, name that
             arm first: the answers are there already.
         scores: Of every answer, by question and arm.
+        certificates: What the members' answers allow, for each panel whose members were asked
+            alone as well.
     """
 
     arms: tuple[ArmFigures, ...]
     comparisons: tuple[Comparison, ...]
     scores: dict[tuple[str, str], QuestionScore]
+    certificates: tuple[Certificate, ...] = ()
 
 
 def compare(marked: Sequence[Marked], names: Sequence[str], policy: Policy) -> Results:
@@ -143,7 +148,7 @@ def compare(marked: Sequence[Marked], names: Sequence[str], policy: Policy) -> R
     )
     domains = {item.question.id: item.question.domain for item in marked}
     pairs = tuple(_pair(arms[0], other, domains) for other in arms[1:])
-    return Results(arms, pairs, scores)
+    return Results(arms, pairs, scores, certificates(marked, scores))
 
 
 def _figures(

@@ -12,6 +12,7 @@ from fusion_graph.evals._contamination import leaked_sources
 from fusion_graph.evals._scoring import QuestionScore
 from fusion_graph.evals.comparison import ArmFigures, Comparison, tokens_of
 from fusion_graph.evals.intervals import Interval
+from fusion_graph.evals.output.certified import certificate_data
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.words import caveats, comparison_words, verdict_words
 from fusion_graph.evals.runner import Marked
@@ -91,6 +92,7 @@ def results_data(evaluation: Evaluation) -> dict[str, Any]:
         "caveats": caveats(evaluation),
         "arms": [_figures(arm) for arm in evaluation.results.arms],
         "comparisons": [_comparison(item) for item in evaluation.results.comparisons],
+        "certificates": [certificate_data(one) for one in evaluation.results.certificates],
         "configurations": [arm.described() for arm in evaluation.arms],
         "versions": dict(evaluation.versions),
     }

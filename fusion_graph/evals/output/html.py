@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fusion_graph.evals.output import _plots as plots
-from fusion_graph.evals.output import words
+from fusion_graph.evals.output import certified, words
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.report.html.panel import hue
 from fusion_graph.report.html.strangers import readable
@@ -60,6 +60,11 @@ def render_html(evaluation: Evaluation) -> str:
             against_cost=plots.score_against_cost(arms),
             by_domain=plots.by_domain(arms),
             gains={pair.other: plots.gains(pair) for pair in pairs},
+            certified=[
+                (found, certified.certificate_words(found), certified.seat_rows(found))
+                for found in evaluation.results.certificates
+            ],
+            seat_head=certified.SEAT_HEAD,
             described=[arm.described() for arm in evaluation.arms],
             style=_style("fusion_graph.report.html", "report.css")
             + _style(__package__, "summary.css"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from fusion_graph.evals.comparison import Comparison
+from fusion_graph.evals.output import certified
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.words import (
     caveats,
@@ -42,6 +43,7 @@ def render_markdown(evaluation: Evaluation) -> str:
     if pairs:
         parts += [f"## {_plain(first)} against the others", _pairs(pairs)]
         parts += [f"- {_plain(comparison_words(pair))}" for pair in pairs]
+    parts += _certificates(evaluation)
     parts += _domains(evaluation)
     for pair in pairs:
         parts += _sides(evaluation, pair)
@@ -110,6 +112,16 @@ def _pairs(pairs: Sequence[Comparison]) -> str:
         "left out",
     ]
     return _table(head, rows)
+
+
+def _certificates(evaluation: Evaluation) -> list[str]:
+    parts = []
+    for found in evaluation.results.certificates:
+        parts.append(f"## What the answers of {_plain(found.preset)}'s members allow")
+        parts += [f"- {_plain(line)}" for line in certified.certificate_words(found)]
+        rows = [[_plain(cell) for cell in row] for row in certified.seat_rows(found)]
+        parts.append(_table(certified.SEAT_HEAD, rows))
+    return parts
 
 
 def _domains(evaluation: Evaluation) -> list[str]:

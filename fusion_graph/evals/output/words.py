@@ -5,6 +5,7 @@ from __future__ import annotations
 from fusion_graph.evals._questions import Check, Programs
 from fusion_graph.evals.comparison import ArmFigures, Comparison
 from fusion_graph.evals.intervals import FEWEST_PAIRS, NO_DIFFERENCE, Interval
+from fusion_graph.evals.output.certified import HOW_TO_GET_ONE, missing
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.sandbox import Suite
 from fusion_graph.text.phrases import counted
@@ -199,6 +200,8 @@ def caveats(evaluation: Evaluation) -> list[str]:
         "Every panelist was waited for, whatever the quorum. Fallbacks stood in as they do for a "
         "preset's users, but for nobody who was measured by himself."
     )
+    if missing(evaluation):
+        found.append(HOW_TO_GET_ONE)
     found += losses(evaluation)
     if grader is None:
         return [*found, "An answer that failed scores 0."]
