@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -12,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from fusion_graph import create_fusion_graph
 from fusion_graph.langgraph_seams.loops import loop_owned, run_blocking
+
+QUESTION = {"messages": [("user", "How wet is water?")]}
 
 who: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -171,3 +175,24 @@ print("end of program")
     done = run(code)
     assert done.stdout == "end of program\nclosed the thing\n"
     assert done.stderr == ""
+
+
+async def _collect_rubbish() -> None:
+    gc.collect()
+
+
+def test_a_stream_that_was_forgotten_is_closed_in_the_background_loop_without_waiting_for_it(
+    models, panel_config
+):
+    models.script("b", {"hang": True})
+    stream = create_fusion_graph(panel_config()).stream(QUESTION, stream_mode="custom")
+    next(stream)
+    forgotten = [stream]
+    forgotten.append(forgotten)  # only the collector ends a circle
+
+    del stream, forgotten
+    collected = threading.Thread(target=run_blocking, args=(_collect_rubbish(),), daemon=True)
+    collected.start()
+    collected.join(60)
+
+    assert not collected.is_alive()

@@ -95,7 +95,7 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
     context variables are seen by the coroutine. An interrupt cancels it.
     """
     background = _the_background()
-    if threading.current_thread() is background.thread:
+    if _in_background():
         # A tool that blocks the background loop itself: waiting for that loop would never end.
         with ThreadPoolExecutor(1) as executor:
             return executor.submit(copy_context().run, asyncio.run, work).result()
@@ -179,22 +179,30 @@ def leaving_stops(items: Generator[T]) -> Generator[T]:
     Args:
         items: The iterator; advanced only when the next item is asked for.
     """
-    background = _background
-    if background is not None and threading.current_thread() is background.thread:
+    if _in_background():
         yield from items  # a tool that blocks the loop everything runs in: nobody to be asked
         return
     caller, context = _Caller(), copy_context()
     context.run(_caller.set, caller)
     advance: Callable[[], Any] = partial(next, items, _END)
-    with ThreadPoolExecutor(1, "fusion-graph-run") as beside:
-        try:
-            while (item := beside.submit(context.run, advance).result()) is not _END:
-                yield item
-        except BaseException:
-            caller.leave()
-            raise
-        finally:
-            beside.submit(context.run, items.close).result()
+    beside = ThreadPoolExecutor(1, "fusion-graph-run")
+    try:
+        while (item := beside.submit(context.run, advance).result()) is not _END:
+            yield item
+    except BaseException:
+        caller.leave()
+        raise
+    finally:
+        closed = beside.submit(context.run, items.close)
+        beside.shutdown(wait=False)
+        # One that was forgotten is closed by the garbage collector, in any thread. Were that the
+        # loop's, its nodes would wait for the loop to end them, and the loop for the nodes.
+        if not _in_background():
+            closed.result()
+
+
+def _in_background() -> bool:
+    return _background is not None and threading.current_thread() is _background.thread
 
 
 def _the_background() -> _Background:
