@@ -7,7 +7,7 @@ import pytest
 from tests.clients.as_model import STEPS, loops
 from tests.clients.scenes import House
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.clients
 
 
 @pytest.mark.parametrize("name", ["codex", "claude-code", "opencode"])

@@ -7,7 +7,7 @@ import pytest
 from tests.clients.programs import PROGRAMS
 from tests.clients.scenes import House, asks, asks_at_length, interrupted, waits
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("name", list(PROGRAMS))]
+pytestmark = [pytest.mark.clients, pytest.mark.parametrize("name", list(PROGRAMS))]
 
 ONCE = {"a": 1, "b": 1, "c": 1, "j": 1, "w": 1}
 """What one panel pays."""

@@ -36,7 +36,7 @@ def at(model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> I
         yield at
 
 
-@pytest.mark.slow
+@pytest.mark.clients
 @pytest.mark.parametrize("name", list(CLIENTS))
 def test_every_client_gets_what_it_asks_for(name: str, at: Panel, tmp_path: Path) -> None:
     try:
