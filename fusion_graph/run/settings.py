@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -35,6 +35,7 @@ class GraphConfig:
     ) -> None:
         self.given = coerce(config)
         self.tools = tools
+        self._settled: tuple[list[Mapping[str, Any]], ResolvedConfig] | None = None
         if name := self.given.get("preset"):
             load(name)  # a wrong name should fail where it is written, not at the first question
 
@@ -58,7 +59,7 @@ class GraphConfig:
             preset = load(name)
             discovered = preset.discovered() or None
             fields = preset.with_stack(discovered or {})
-        settings = combine(*_with_preset(layers, name, fields))
+        settings = self._combined(_with_preset(layers, name, fields))
         return settings, {
             "preset": name,
             "preset_reason": reason,
@@ -99,7 +100,22 @@ class GraphConfig:
             preset = load(name)
             recorded = _discovered(run) if name == run["preset"] else None
             fields = preset.with_stack(recorded) if recorded else preset.stack()
-        return combine(*_with_preset(layers, name, fields))
+        return self._combined(_with_preset(layers, name, fields))
+
+    def _combined(self, layers: Sequence[Mapping[str, Any]]) -> ResolvedConfig:
+        """Combine layers, unless they are those of the last time: a run settles eight times."""
+        settled = self._settled
+        if settled is None or not _are_same(settled[0], layers):
+            settled = self._settled = (list(layers), combine(*layers))
+        return settled[1]
+
+
+def _are_same(some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether layers hold the very same values: two models that are equal may be two."""
+    return len(some) == len(others) and all(
+        a.keys() == b.keys() and all(a[name] is b[name] for name in a)
+        for a, b in zip(some, others, strict=True)
+    )
 
 
 def _discovered(run: Run) -> dict[str, Any] | None:
