@@ -6,7 +6,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.langgraph_seams.unfinished import ResumableGraph
+from fusion_graph.langgraph_seams.unfinished import ResumableGraph, make_resumable
 
 
 def resumable(
@@ -35,5 +35,5 @@ def resumable(
             f"`resumable` was given a {type(graph).__name__}, which is no compiled graph.",
             "Give it what `StateGraph.compile()` or `create_agent()` returned.",
         )
-    graph.__class__ = ResumableGraph
+    make_resumable(graph)
     return graph

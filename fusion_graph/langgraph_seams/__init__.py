@@ -12,7 +12,6 @@ for each that says which module to mend. Where a name is missing at a user's, th
 | `unfinished` | langgraph | `compiled.__class__`; `__pregel_read`, which only a node's call has |
 | `surroundings` | langchain-core, langgraph | `var_child_runnable_config`, `set_config_context` |
 | `identity` | langchain-core | `_get_ls_params` |
-| `openai_chat` | langchain-openai | `_get_request_payload`, `_use_responses_api`, … |
-| `openai_client` | openai | `post(cast_to=object, stream=True)` and its stream's `response` |
+| `openai_chat` | langchain-openai | `_get_request_payload`, `root_async_client`, … |
 | `integrations` | langchain-openai, langchain-mistralai | `_create_message_dicts`, and others' |
 """

@@ -128,6 +128,17 @@ class ResumableGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT]):
         return given if _sent(given) or self.nothing is None else self.nothing
 
 
+def make_resumable(graph: CompiledStateGraph[StateT, ContextT, InputT, OutputT]) -> None:
+    """Make a compiled graph one that goes on.
+
+    LangGraph offers no way to name the class. If this fails, compile with a builder of our own.
+
+    Args:
+        graph: Of LangGraph's own class.
+    """
+    graph.__class__ = ResumableGraph
+
+
 def _is_nested(config: Any) -> bool:
     """Whether this is a node's call: whether that goes on is its parent's to say."""
     return READ in ensure_config(config).get("configurable", {})

@@ -142,7 +142,7 @@ class Fusions:
 
     async def _cancel(self, task: Task) -> Told:
         was_running = task.run.running
-        task.run.stop()
+        task.stop()
         await task.run.ended()
         return result.stopped(task, was_running)
 

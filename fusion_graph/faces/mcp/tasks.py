@@ -27,12 +27,14 @@ class Task:
         run: The fusion.
         request: What was asked for.
         kept: Whether it goes on when nobody waits for it: somebody means to fetch it.
+        stopped: Whether it was told to stop; it may take a moment to end.
     """
 
     id: str
     run: Run
     request: RunRequest
     kept: bool = False
+    stopped: bool = False
     _callers: int = 0
     _readers: set[CallKey] = field(default_factory=set)
 
@@ -48,7 +50,12 @@ class Task:
     def give_up(self) -> None:
         """Stop the run, now that a caller does not want it, unless others do."""
         if self._callers <= 1 and not self.kept:
-            self.run.stop()
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the run; who asks the same from now on does not join it."""
+        self.stopped = True
+        self.run.stop()
 
     def read_by(self, call: CallKey) -> None:
         """Note that a call is given its result."""
@@ -109,7 +116,7 @@ class Tasks:
 
     def _joinable(self, task: Task) -> bool:
         if task.run.running:
-            return True
+            return not task.stopped
         answered = task.run.status in ("ok", "degraded")
         return answered and not task.was_read(self._cancellations)
 
