@@ -7,15 +7,16 @@ when it is there. A replayed run is fast; how long an answer takes is told from 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 
 from fusion_graph.config import FusionConfig
 from fusion_graph.errors import AllPanelistsFailed, ArmUnavailable
 from fusion_graph.evals._questions import Question
 from fusion_graph.evals._recording import Cuts, RunRecording, Took
+from fusion_graph.evals._same_budget import REVISE, pays_a_revision, samples_within, tokens
 from fusion_graph.evals._seeds import reading_seed
 from fusion_graph.evals.arms import Arm
 from fusion_graph.evals.grader import FATAL
@@ -74,12 +75,68 @@ class Answering:
             CapReached: It would cost more than may be spent.
             ArmUnavailable: A model cannot be asked at all.
         """
+        if arm.measured is None:
+            return await self._answer(arm, question)
+        panel = await self._answer(arm.measured, question)
+        if arm.kind == "samples":
+            found = await self._sampled(arm, question, panel)
+        else:
+            found = await self._revised(arm, question, tokens(panel.calls).all)
+        return replace(found, arm=arm.name)
+
+    async def _sampled(self, arm: Arm, question: Question, panel: Answer) -> Answer:
+        """As many answers of one member as a panel's tokens pay, judged by itself."""
+        first = await self._answer(arm.with_samples(1), question)
+        judged = [call for call in panel.calls if call["stage"] == "judge"]
+        members = {call["name"] for call in panel.calls if call["stage"] == "panel"}
+        count = samples_within(
+            tokens(panel.calls).all,
+            tokens(first.calls),
+            tokens(judged),
+            len(members) if judged else 0,
+        )
+        return first if count == 1 else await self._answer(arm.with_samples(count), question)
+
+    async def _revised(self, arm: Arm, question: Question, budget: int) -> Answer:
+        """One member's answer, revised by itself as often as a budget of tokens pays.
+
+        Each turn is a run of the graph in the same conversation. Where a revision fails, the
+        answer before it stands.
+        """
+        alone = arm.with_samples(1)
+        turns = [await self._answer(alone, question)]
+        later: list[AnyMessage] = []
+        while turns[-1].text is not None and pays_a_revision(
+            budget, [tokens(turn.calls) for turn in turns]
+        ):
+            last = turns[-1]
+            said = "\n\n".join(part for part in (last.text, last.listed) if part)
+            later = [*later, AIMessage(said), HumanMessage(REVISE)]
+            turns.append(await self._answer(alone, question, later))
+        best = next((turn for turn in reversed(turns) if turn.text is not None), turns[0])
+        degraded = [code for turn in turns for code in turn.degradations]
+        if best is not turns[-1]:
+            degraded.append("panelist_failed")
+        return replace(
+            best,
+            degradations=tuple(dict.fromkeys(degraded)),
+            sources=tuple(dict.fromkeys(url for turn in turns for url in turn.sources)),
+            calls=tuple(call for turn in turns for call in turn.calls),
+            seconds=sum(turn.seconds for turn in turns),
+        )
+
+    async def _answer(
+        self, arm: Arm, question: Question, later: Sequence[AnyMessage] = ()
+    ) -> Answer:
         seed = reading_seed(arm, question)
-        key = key_of("answer", made_by(), question.text, arm.kind, arm.public(), arm.corpus, seed)
+        said = [str(message.content) for message in later]
+        key = key_of(
+            "answer", made_by(), question.text, arm.kind, arm.public(), arm.corpus, seed, *said
+        )
 
         async def make() -> dict[str, Any]:
             recording = RunRecording(self._store, self._spending, self._cuts, arm, question)
-            report = await self.report(arm, question, recording)
+            report = await self.report(arm, question, recording, later)
             # In a box of its own: the calls were counted when they were made.
             return {"answer": _of_report(arm, report, recording)}
 
@@ -88,7 +145,11 @@ class Answering:
         return Answer(**{**kept, **lists}, arm=arm.name, question=question.id)
 
     async def report(
-        self, arm: Arm, question: Question, recording: RunRecording
+        self,
+        arm: Arm,
+        question: Question,
+        recording: RunRecording,
+        later: Sequence[AnyMessage] = (),
     ) -> Mapping[str, Any]:
         """What an arm's graph reports of a question, answered or not.
 
@@ -96,6 +157,7 @@ class Answering:
             arm: The arm.
             question: The question.
             recording: Keeps the steps.
+            later: What was said after the question.
 
         Raises:
             CapReached: It would cost more than may be spent.
@@ -108,7 +170,8 @@ class Answering:
         try:
             with recorded(recording):
                 state = await graph.ainvoke(
-                    {"messages": [HumanMessage(question.text)]}, context=FusionConfig(seed=seed)
+                    {"messages": [HumanMessage(question.text), *later]},
+                    context=FusionConfig(seed=seed),
                 )
             report: Mapping[str, Any] = state["fusion"]
         except AllPanelistsFailed as failed:

@@ -3,8 +3,13 @@
     budget                      the panel of a preset: its panelists, judge and writer
     budget:solo                 each of its panelists alone, an arm each (budget:solo:NAME: one)
     budget:no-judge             the panel's answers straight to the writer, without a comparison
+    budget:no-verify            the panel, and nobody checks or mends what the writer wrote
     budget:self                 its first panelist twice, with its judge and its writer
     budget:best-of-3            three answers of its first panelist, of which one is taken
+    budget:same-budget          one panelist alone with the tokens that the panel took: both of
+    budget:same-budget:samples      as many answers of it as that pays, judged by itself, and
+    budget:same-budget:revision     its answer, revised by itself as often as that pays;
+                                :NAME behind it says whose, by default the first panelist's
     openai:gpt-5.5              that model alone, with the first preset's tools and limits
 
 A preset is named, or its file is. Each arm is a configuration of the graph that users run
@@ -23,6 +28,9 @@ preset's settings, and why:
 Of best-of-N's answers the preset's judge compares all, and the one that stands in most points of
 its consensus is taken, with ties broken by the shuffled labels ("universal self-consistency",
 arXiv:2311.17311): the judge is never asked for a winner.
+
+The same budget is the control that a panel needs: one agent with as many tokens has matched or
+beaten several multi-agent designs (arXiv:2604.02460). `_same_budget` says how it is spent.
 """
 
 from __future__ import annotations
@@ -42,28 +50,41 @@ from fusion_graph.nodes.fan_out import check
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.run.toolbox import bundled_corpus
 
-Kind = Literal["panel", "solo", "no-judge", "self", "best-of"]
+Kind = Literal["panel", "solo", "no-judge", "no-verify", "self", "best-of", "samples", "revision"]
 
 HOW: dict[Kind, str] = {
     "panel": "panelists, judge and writer",
     "solo": "one model alone, with a panelist's tools and limits; its own words, no writer",
     "no-judge": "the panel's answers straight to the writer, without a comparison",
+    "no-verify": "panelists, judge and writer; the answer is neither checked nor mended",
     "self": "the first panelist twice, compared by the judge and written up by the writer",
     "best-of": "several answers of the first panelist; the one in most points of the judge's "
     "consensus is taken as it is",
+    "samples": "one panelist alone with the panel's tokens of the same question: as many answers "
+    "as they pay, of which the one in most points of its own consensus is taken as it is",
+    "revision": "one panelist alone with the panel's tokens of the same question: its answer, "
+    "revised by itself as often as they pay",
 }
 """What each kind of arm does, for the outputs."""
+
+_OWN_WORDS: tuple[Kind, ...] = ("solo", "best-of", "samples", "revision")
+"""Kinds whose answer is a panelist's, as it is."""
+
+_ONE_MEMBER: tuple[Kind, ...] = (*_OWN_WORDS, "self")
+"""Kinds that ask nobody but one panelist."""
 
 LONGEST_GRACE = 3600.0
 """Seconds: the most that `grace` may be."""
 
 _FORM = re.compile(
-    r"(?P<preset>.+?):(?P<how>panel|no-judge|self|best-of-(?P<count>\d+)|solo(?::(?P<member>.+))?)"
+    r"(?P<preset>.+?):(?P<how>panel|no-judge|no-verify|self|best-of-(?P<count>\d+)"
+    r"|solo(?::(?P<member>.+))?|same-budget(?::(?P<way>samples|revision))?(?::(?P<whose>.+))?)"
 )
 
 _FORMS = (
     "An arm is a preset's name or file (budget, ./mine.toml), one of these with :solo, "
-    ":solo:NAME, :no-judge, :self or :best-of-N behind it, or a model alone (openai:gpt-5.5)."
+    ":solo:NAME, :no-judge, :no-verify, :self, :best-of-N or :same-budget behind it, or a model "
+    "alone (openai:gpt-5.5)."
 )
 
 
@@ -76,12 +97,14 @@ class Arm:
         kind: What it does.
         settings: Of its preset, with the panel that it asks.
         corpus: Hash of the documents that are searched; None where the web is, or nothing.
+        measured: The panel whose tokens it has for the same question; None for most arms.
     """
 
     name: str
     kind: Kind
     settings: ResolvedConfig
     corpus: str | None = None
+    measured: Arm | None = None
 
     @property
     def repetitions(self) -> list[int]:
@@ -106,18 +129,33 @@ class Arm:
         changes: dict[str, Any] = {"preset": None, "grace": LONGEST_GRACE}
         if self.kind != "panel":
             changes["invocation"] = "always"
-        if self.kind in ("solo", "self", "best-of"):
+        if self.kind in _ONE_MEMBER:
             changes |= {"fallbacks": [], "quorum": None}
-        if self.kind in ("solo", "best-of"):
+        if self.kind in _OWN_WORDS:
             changes["verify"] = "off" if settings.verify == "off" else "code"
         match self.kind:
-            case "solo":
+            case "no-verify":
+                changes["verify"] = "off"
+            case "solo" | "samples" | "revision":
                 changes |= {"judge": first, "synthesizer": first}
             case "best-of":
                 changes |= {"synthesizer": settings.judge}
             case "no-judge":
                 changes |= {"judge": settings.synthesizer, "verifier": settings.asked_to_verify}
         return settings.model_copy(update=changes)
+
+    def with_samples(self, count: int) -> Arm:
+        """Its member so many times, judged by itself; the answer is the one that it agrees with.
+
+        Args:
+            count: 1 to `MAX_PANEL`; the member alone has no judge.
+        """
+        member = self.settings.panel[0]
+        name = f"{self.name}:{count}"
+        if count == 1:
+            return Arm(name, "solo", self.settings, self.corpus)
+        changes = {"panel": [member] * count, "judge": member.model}
+        return Arm(name, "best-of", self.settings.model_copy(update=changes), self.corpus)
 
     def public(self) -> dict[str, Any]:
         """What its graph is made with, as plain data without keys or folders of this machine."""
@@ -163,10 +201,21 @@ def open_arms(given: Sequence[str], *, draco: bool = False) -> list[Arm]:
     for name in names:
         if names.count(name) > 1:
             raise ConfigurationError(f"--arms names {name} twice.", "Name each arm once.")
+    for arm in arms:
+        if arm.measured is not None and arm.measured.name not in names:
+            panel = arm.measured.name
+            raise ConfigurationError(
+                f"--arms: {arm.name} gets the tokens that {panel} takes, which is not asked.",
+                f"Add {panel} to --arms.",
+            )
     return [_ready(arm, draco) for arm in arms]
 
 
-def _parse(item: str) -> tuple[str | None, Kind, int, str | None]:
+_Named = Kind | Literal["same-budget"]
+"""What stands behind a preset's name; the same budget is two arms."""
+
+
+def _parse(item: str) -> tuple[str | None, _Named, int, str | None]:
     """Preset, kind, count and member of an arm; the preset is None for a model alone."""
     match = _FORM.fullmatch(item)
     if match:
@@ -178,13 +227,17 @@ def _parse(item: str) -> tuple[str | None, Kind, int, str | None]:
                     f"--arms: {item} asks for {count} answers.", f"Give 2 to {MAX_PANEL}."
                 )
             return match["preset"], "best-of", count, None
-        kinds: dict[str, Kind] = {
+        kinds: dict[str, _Named] = {
             "panel": "panel",
             "no-judge": "no-judge",
+            "no-verify": "no-verify",
             "self": "self",
             "solo": "solo",
+            "same-budget": "same-budget",
+            "samples": "samples",
+            "revision": "revision",
         }
-        return match["preset"], kinds[how], 0, match["member"]
+        return match["preset"], kinds[match["way"] or how], 0, match["member"] or match["whose"]
     if ":" not in item or item.endswith(".toml"):
         return item, "panel", 0, None
     return None, "solo", 0, None
@@ -210,11 +263,16 @@ def _alone(model: str, base: ResolvedConfig | None) -> ResolvedConfig:
 
 
 def _of_preset(
-    preset: str, settings: ResolvedConfig, kind: Kind, count: int, member: str | None
+    preset: str, settings: ResolvedConfig, kind: _Named, count: int, member: str | None
 ) -> list[Arm]:
     if kind == "solo":
         return _solos(preset, settings, member)
-    if kind in ("panel", "no-judge"):
+    if kind == "same-budget":
+        ways: tuple[Kind, ...] = ("samples", "revision")
+        return [_at_budget(preset, settings, way, member) for way in ways]
+    if kind in ("samples", "revision"):
+        return [_at_budget(preset, settings, kind, member)]
+    if kind in ("panel", "no-judge", "no-verify"):
         return [Arm(preset if kind == "panel" else f"{preset}:{kind}", kind, settings)]
     first = settings.panel[0]
     several = settings.model_copy(update={"panel": [first] * (count or 2)})
@@ -242,7 +300,20 @@ def _solos(preset: str, settings: ResolvedConfig, member: str | None) -> list[Ar
     return chosen
 
 
+def _at_budget(preset: str, settings: ResolvedConfig, kind: Kind, member: str | None) -> Arm:
+    """One panelist with the panel's tokens: the one of that name, or the first."""
+    name = f"{preset}:same-budget:{kind}"
+    one = settings.panel[0]
+    if member is not None:
+        name += f":{member}"
+        one = _solos(preset, settings, member)[0].settings.panel[0]
+    alone = settings.model_copy(update={"panel": [one]})
+    return Arm(name, kind, alone, measured=Arm(preset, "panel", settings))
+
+
 def _ready(arm: Arm, draco: bool) -> Arm:
+    if arm.measured is not None:
+        arm = replace(arm, measured=_ready(arm.measured, draco))
     settings = arm.settings
     if draco and not settings.allowed_domains:
         blocked = [*dict.fromkeys([*settings.blocked_domains, *BLOCKED_PAGES])]

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from langchain_core.messages import HumanMessage
 
-from fusion_graph.config import Panelist
+from fusion_graph.config import Panelist, model_name
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, REQUEST_TOKENS, Case, text_tokens
@@ -87,6 +87,8 @@ def _costs(arm: Arm, question: Question, counted: set[str]) -> tuple[dict[Case, 
         question: The question.
         counted: Panelists that an arm before it pays; this one's are added.
     """
+    if arm.measured is not None:
+        return _at_budget(arm, arm.measured, question)
     settings, messages = arm.configuration, [HumanMessage(question.text)]
     said = estimate(settings, messages)
     costs, alone = dict.fromkeys(CASES, 0.0), dict.fromkeys(CASES, 0.0)
@@ -109,6 +111,25 @@ def _costs(arm: Arm, question: Question, counted: set[str]) -> tuple[dict[Case, 
             elif stage != unpaid:
                 costs[case] += cost
     return costs, set(said["unknown"])
+
+
+def _at_budget(arm: Arm, panel: Arm, question: Question) -> tuple[dict[Case, float], set[str]]:
+    """What a panel's tokens cost where one member takes them; at least that member's one answer.
+
+    Its first answer is paid by other arms if they ask it too: at least, this one pays nothing.
+    """
+    said = estimate(panel.configuration, [HumanMessage(question.text)])["total"]
+    member = arm.settings.panel[0].model
+    costs = dict.fromkeys(CASES, 0.0)
+    for case in CASES[1:]:
+        spend = said[case]
+        each = spend["input_tokens"] // max(spend["calls"], 1)
+        price = price_of(member, arm.settings.providers, each)
+        if price is None:
+            return dict.fromkeys(CASES, 0.0), {model_name(member)}
+        taken = TokenCounts(spend["input_tokens"], spend["output_tokens"])
+        costs[case] = priced_cost(price, taken)
+    return costs, set()
 
 
 def _panelist_key(arm: Arm, member: Panelist, repetition: int) -> str:

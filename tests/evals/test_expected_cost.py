@@ -48,7 +48,8 @@ def stack(models, tmp_path):
         [":no-judge"],
         [":self"],
         [":best-of-3"],
-        ["", ":solo", ":no-judge", ":self", ":best-of-3"],
+        ["", ":same-budget"],
+        ["", ":solo", ":no-judge", ":no-verify", ":self", ":best-of-3", ":same-budget"],
     ],
     ids=" ".join,
 )
