@@ -15,7 +15,9 @@ from fusion_graph.version import own_version
 Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
 
-COMMANDS = ("ask", "resume", "eval", "report", "presets", "doctor", "estimate", "serve", "mcp")
+COMMANDS = (
+    *("ask", "resume", "eval", "report", "presets", "stacks", "doctor", "estimate", "serve", "mcp"),
+)
 """In the order of the help; each in the module of its name, which puts it on `app`."""
 
 app = typer.Typer(

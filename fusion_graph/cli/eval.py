@@ -61,6 +61,7 @@ class EvaluationRequest:
         max_cost: Most US dollars in all, earlier runs in the same folder included.
         concurrency: Answers worked on at once.
         unconfined: Run answers in code without bubblewrap around them.
+        record: Add what was found to the user's track record.
         quiet: No progress.
     """
 
@@ -76,6 +77,7 @@ class EvaluationRequest:
     max_cost: float | None = None
     concurrency: int = 4
     unconfined: bool = False
+    record: bool = False
     quiet: bool = False
 
 
@@ -112,6 +114,8 @@ def evaluate(request: EvaluationRequest) -> int:
     _write(folder, evaluation)
     write_out(shown(evaluation))
     bar.note(f"results: {folder / 'summary.html'}, summary.md, results.json, answers.jsonl")
+    if request.record:
+        bar.note(_recorded(evaluation))
     return ANSWERED
 
 
@@ -260,6 +264,24 @@ def _write(folder: Path, evaluation: Evaluation) -> None:
         raise OutputFailed(f"{folder}: {error.strerror or error}") from error
 
 
+def _recorded(evaluation: Evaluation) -> str:
+    """Add the answers to the track record, and say so.
+
+    Raises:
+        OutputFailed: It cannot be written.
+    """
+    from fusion_graph.cost.track_record import append, record_file
+    from fusion_graph.evals.recorded import entries_of
+
+    entries = entries_of(evaluation.marked, evaluation.results.scores, evaluation.dataset)
+    path = record_file()
+    try:
+        append(entries, path)
+    except OSError as error:
+        raise OutputFailed(f"{path}: {error.strerror or error}") from error
+    return f"recorded: {len(entries)} answers in {path}; fusion-graph stacks shows them"
+
+
 _QUESTIONS, _MARKING = "What is asked", "Who marks"
 
 
@@ -281,8 +303,8 @@ def _eval(
             metavar="ARMS",
             rich_help_panel=STACK,
             help="Who answers, with commas: a preset's name or file; with :solo, :solo:NAME, "
-            ":no-judge, :self or :best-of-N behind it; or a model alone, provider:model. The "
-            "others are compared with the first.",
+            ":no-judge, :no-verify, :self, :best-of-N or :same-budget behind it; or a model "
+            "alone, provider:model. The others are compared with the first.",
         ),
     ],
     limit: Annotated[
@@ -379,6 +401,15 @@ def _eval(
             "network are theirs.",
         ),
     ] = False,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            rich_help_panel=OUTPUT,
+            help="Add who was right where, at what cost, to your track record: fusion-graph stacks "
+            "shows it.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress.")
     ] = False,
@@ -393,7 +424,7 @@ def _eval(
     fusion-graph eval --dataset offline --arms offline,offline:solo
     fusion-graph eval --dataset mine.jsonl --arms budget,budget:solo,openai:gpt-5.5 --max-cost 5
     fusion-graph eval --dataset test.jsonl --arms quality,quality:self --sample 20 --seed 1
-    fusion-graph eval --dataset mine.jsonl --arms ./mine.toml,./mine.toml:no-judge
+    fusion-graph eval --dataset mine.jsonl --arms ./mine.toml,./mine.toml:same-budget
 
     [bold]Exit codes[/bold]
 
@@ -416,6 +447,7 @@ def _eval(
         max_cost=max_cost,
         concurrency=concurrency,
         unconfined=unconfined,
+        record=record,
         quiet=quiet,
     )
     return lambda: evaluate(request)

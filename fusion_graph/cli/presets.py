@@ -73,8 +73,13 @@ def show_preset(name: str) -> int:
     return ANSWERED
 
 
-def toml_text(preset: Preset) -> str:
-    """A preset as TOML, with the values of headers and passwords in addresses left out."""
+def toml_text(preset: Preset, *, verdict: bool = True) -> str:
+    """A preset as TOML, with the values of headers and passwords in addresses left out.
+
+    Args:
+        preset: The preset.
+        verdict: Whether the verdict of its file stands in it.
+    """
     from fusion_graph.config import FusionConfig, shown_address
 
     lines = [f"description = {_value(preset.description)}"]
@@ -93,7 +98,15 @@ def toml_text(preset: Preset) -> str:
         if provider.get("base_url"):
             provider["base_url"] = shown_address(provider["base_url"])
         lines += [f"{_key(key)} = {_value(value)}" for key, value in provider.items() if value]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + (verdict_text(preset.verdict) if verdict else "")
+
+
+def verdict_text(verdict: Mapping[str, str | int | float]) -> str:
+    """A preset's verdict as a TOML table; empty where there is none."""
+    if not verdict:
+        return ""
+    lines = [f"{_key(name)} = {_value(value)}" for name, value in verdict.items()]
+    return "\n".join(["", "[verdict]", *lines, ""])
 
 
 def _row(name: str) -> tuple[str, Text, Text]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fusion_graph.cost.track_record import RIGHT_FROM
 from fusion_graph.evals._scoring import QuestionScore
 from fusion_graph.evals.arms import Kind
 from fusion_graph.evals.certificate import Certificate, Right, certify
 from fusion_graph.evals.runner import Marked
 
-RIGHT_FROM = 50.0
-"""Points from which an answer counts as right. Checks by code give 0 or 100; of several passes of a
-grader the majority decides; of a rubric it takes half of what was possible."""
-
 _ALONE = ":solo:"
 
-_OVER_THE_SAME: tuple[Kind, ...] = ("panel", "no-judge")
+_OVER_THE_SAME: tuple[Kind, ...] = ("panel", "no-judge", "no-verify")
 """Arms that answer from what the members say alone; the others ask a member anew."""
 
 

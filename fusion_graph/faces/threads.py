@@ -8,7 +8,6 @@ kept beside it (names of models and folders, never keys).
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion_graph.config.folders import DATA_DIR_ENV, data_folder
 from fusion_graph.errors import ThreadError
 from fusion_graph.faces.follow import Event, follow
 from fusion_graph.graph import create_fusion_graph
@@ -23,9 +23,6 @@ from fusion_graph.langgraph_seams.unfinished import is_unfinished, messages_in, 
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-DATA_DIR_ENV = "FUSION_GRAPH_DATA_DIR"
-"""Where threads are kept instead of the user's data folder."""
 
 OPTIONS = "fusion_options"
 """Key of a checkpoint's metadata that holds the run's configuration as JSON."""
@@ -45,11 +42,7 @@ class Thread:
 
 def threads_file() -> Path:
     """The SQLite file of this user's threads."""
-    if override := os.environ.get(DATA_DIR_ENV):
-        return Path(override).expanduser() / "threads.sqlite"
-    from platformdirs import user_data_path
-
-    return user_data_path("fusion-graph") / "threads.sqlite"
+    return data_folder() / "threads.sqlite"
 
 
 async def ask_in_thread(

@@ -32,6 +32,16 @@ CONFIG_DIR_ENV = "FUSION_GRAPH_CONFIG_DIR"
 """Overrides the user's configuration folder."""
 
 
+MOST_FINDINGS = 40
+"""In a verdict: strangers' files are shown whole."""
+
+FINDING_CHARACTERS = 1000
+"""Longest text in a verdict."""
+
+LARGEST_FINDING = 1e15
+"""Largest number in a verdict: above it stand infinities, and whole numbers of any length."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """A preset file, read and checked.
@@ -44,6 +54,8 @@ class Preset:
             and writer only when `stack` is called.
         candidates: Models to pick from by the keys that are set (`auto`).
         discover: `local` to ask the servers on this machine for their models, if any.
+        verdict: What its author's evaluation found of it, as `stacks --export` writes it: text
+            and numbers, shown and not used.
     """
 
     name: str
@@ -52,6 +64,7 @@ class Preset:
     fields: dict[str, Any]
     candidates: tuple[Candidate, ...] = field(default=())
     discover: str | None = None
+    verdict: dict[str, str | int | float] = field(default_factory=dict)
 
     @property
     def discovers(self) -> bool:
@@ -157,6 +170,12 @@ def _parse(text: str, name: str, source: str) -> Preset:
     description = str(data.pop("description", ""))
     discover = data.pop("discover", None)
     listed = data.pop("candidates", [])
+    verdict = data.pop("verdict", {})
+    if not _is_verdict(verdict):
+        raise PresetFileError(
+            f"{where}: 'verdict' is not a table of at most {MOST_FINDINGS} texts and numbers.",
+            "Leave it out, or take what fusion-graph stacks --export wrote.",
+        )
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise PresetFileError(f"{where}: 'candidates' is not a list of tables.", "[[candidates]]")
     try:
@@ -170,4 +189,16 @@ def _parse(text: str, name: str, source: str) -> Preset:
         raise PresetFileError(f"{where}: discover is {discover!r}.", "Only 'local' is known.")
     if not (fields.get("panel") or candidates or discover):
         raise PresetFileError(f"{where} has no panel.", 'Add panel = ["provider:model", …].')
-    return Preset(name, description, source, fields, candidates, discover)
+    return Preset(name, description, source, fields, candidates, discover, verdict)
+
+
+def _is_verdict(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= MOST_FINDINGS
+        and all(
+            (isinstance(item, str) and len(item) <= FINDING_CHARACTERS)
+            or (isinstance(item, int | float) and abs(item) <= LARGEST_FINDING)
+            for item in value.values()
+        )
+    )

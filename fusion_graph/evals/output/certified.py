@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from fusion_graph.cost.track_record import RIGHT_FROM
 from fusion_graph.evals.certificate import SHORT_WORDS, Certificate, Pair, Taken
 from fusion_graph.evals.output.finished import Evaluation
-from fusion_graph.evals.pools import RIGHT_FROM
 from fusion_graph.text.phrases import counted
 
 HOW_TO_GET_ONE = (
@@ -31,7 +31,8 @@ def percent(share: float) -> str:
 def missing(evaluation: Evaluation) -> bool:
     """Whether it has a panel of several members and no certificate."""
     several = any(
-        arm.kind in ("panel", "no-judge") and len(arm.settings.panel) > 1 for arm in evaluation.arms
+        arm.kind in ("panel", "no-judge", "no-verify") and len(arm.settings.panel) > 1
+        for arm in evaluation.arms
     )
     return several and not evaluation.results.certificates
 
