@@ -1,5 +1,8 @@
 """The graph on one screen: fan_out → panelist × N → join → judge → synthesis, or direct; verify.
 
+An adaptive panel's `panelist`s are two; the judge either goes on to `synthesis` or sends the others
+to `second_wave`, and joins and compares once more.
+
 Who needs only a part of it (`Course`) has it built of these same nodes.
 """
 
@@ -28,6 +31,7 @@ from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge, not_judged
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.passing_on import most_agreed, pass_on
+from fusion_graph.nodes.scouting import after_scouts, decided, scouts_of, still_stands, unasked
 from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.verify import verify
@@ -36,7 +40,7 @@ from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.member import open_member
 from fusion_graph.run.off_loop import is_long, off_loop
-from fusion_graph.run.panel import close_panel
+from fusion_graph.run.panel import Wave, close_panel
 from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.run.research import DRAWN
 from fusion_graph.run.runtime import context, emit_of, ledger_of, send_text, stream_writer
@@ -75,6 +79,9 @@ WHOLE = Course()
 
 DEFAULT_NAME = "fusion"
 """The graph's name unless its maker gives it another."""
+
+AGREED = "agreed"
+"""The reason for which an adaptive panel stops."""
 
 _ENDINGS = {"written": "synthesis", "chosen": "choice", "none": "report"}
 """The node that each way to an answer has."""
@@ -172,12 +179,15 @@ def build_graph(
         earlier = earlier_fusion(state["messages"])
         joined, judgement = earlier or (None, None)
         run, settings = await fan_out(state["messages"], context(), given, stream_writer(), joined)
-        update: dict[str, Any] = {"run": run, "answers": Overwrite([])}
+        update: dict[str, Any] = {"run": run, "answers": Overwrite([]), "scouting": None}
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
             return Command(update=update, goto=ending)
         if not run["invoked"]:
             return Command(update=update, goto="direct")
+        adaptive = course.judge and settings.panel_policy == "adaptive"
+        if adaptive and (scouts := await off_loop(True, scouts_of, settings)) is not None:
+            run["scouts"] = scouts
         sends = [Send("panelist", member) for member in panel_members(run, settings)]
         return Command(update=update, goto=sends)
 
@@ -188,6 +198,15 @@ def build_graph(
         with open_member(run, settings, asked["index"], emit_of(run), tools=given.tools) as member:
             return {"answers": [await panelist(member, calls_as_text(messages))]}
 
+    async def ask_the_rest(asked: PanelMember) -> dict[str, Any]:
+        run, messages, joined, judgement = read_state("run", "messages", "joined", "judgement")
+        settings = await resume(run)
+        check_members(run, settings)
+        wave = Wave.of(run, settings, joined, checked_judgement(judgement, joined))
+        emit, own = emit_of(run), given.tools
+        with open_member(run, settings, asked["index"], emit, tools=own, wave=wave) as member:
+            return {"answers": [await panelist(member, calls_as_text(messages))]}
+
     async def bring_together(state: FusionState) -> dict[str, Any]:
         run, answers = state["run"], state["answers"]
         close_panel(run["id"])
@@ -195,7 +214,8 @@ def build_graph(
         much = any(a["sources"] for a in answers) or is_long(*(a["content"] for a in answers))
         joined = await off_loop(much, join, answers, run["seed"], pages)
         settings = await resume(run)
-        need_an_answer(run, joined, settings)
+        if not unasked(run, joined):
+            need_an_answer(run, joined, settings)
         able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
         known = [source["id"] for source in joined["sources"]]
@@ -207,9 +227,32 @@ def build_graph(
 
     async def compare(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
+        before = state["judgement"] if state.get("scouting") else None
+        if before is not None:
+            before = checked_judgement(before, joined)
+        if before is not None and still_stands(run, before, joined):
+            return {"judgement": before}
         settings = await resume(run)
-        with stage_of(run, settings, "judge", spent(run, joined)) as stage:
-            return {"judgement": await judge(stage, state["messages"], joined)}
+        with stage_of(run, settings, "judge", spent(run, joined, before)) as stage:
+            judgement = await judge(stage, state["messages"], joined)
+        if before is not None:
+            return {"judgement": after_scouts(before, judgement)}
+        if not (rest := unasked(run, joined)):
+            return {"judgement": judgement}
+        scouting = await off_loop(True, decided, run, joined, judgement)
+        emit_of(run)(
+            "panel.stopped" if scouting["reason"] == AGREED else "panel.extended",
+            names=[member["name"] for member in rest],
+            **scouting,
+        )
+        return {"judgement": judgement, "scouting": scouting}
+
+    def after_judge(state: FusionState) -> list[Send] | str:
+        scouting = state.get("scouting")
+        rest = unasked(state["run"], state["joined"])
+        if not rest or scouting is None or scouting["reason"] == AGREED:
+            return ending
+        return [Send("second_wave", member) for member in rest]
 
     async def write_answer(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
@@ -228,7 +271,9 @@ def build_graph(
     async def report(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = await resume(run)
-        return {"fusion": await report_alone(run, state["joined"], state["judgement"], settings)}
+        joined, judgement = state["joined"], state["judgement"]
+        scouting = state.get("scouting")
+        return {"fusion": await report_alone(run, joined, judgement, settings, scouting)}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run, messages = state["run"], state["messages"]
@@ -263,7 +308,8 @@ def build_graph(
         settings = await resume(run)
         with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
             verified = await verify(stage, state["messages"], joined, judgement, final)
-        return await finish(run, joined, judgement, verified, settings, speaker)
+        scouting = state.get("scouting")
+        return await finish(run, joined, judgement, verified, settings, speaker, scouting)
 
     graph = StoppableBuilder(
         FusionState,
@@ -276,6 +322,7 @@ def build_graph(
     graph.add_node("join", Node(bring_together), defer=True)
     if course.judge:
         graph.add_node("judge", Node(compare))
+        graph.add_node("second_wave", Node(ask_the_rest))
     endings = {"written": write_answer, "chosen": choose, "none": report}
     graph.add_node(ending, Node(endings[course.answer]))
     graph.add_node("direct", Node(answer_alone))
@@ -283,8 +330,11 @@ def build_graph(
     graph.add_edge(START, "fan_out")
     graph.add_edge("panelist", "join")
     if course.judge:
+        graph.add_edge("second_wave", "join")
         graph.add_edge("join", "judge")
-    graph.add_edge("judge" if course.judge else "join", ending)
+        graph.add_conditional_edges("judge", after_judge, ["second_wave", ending])
+    else:
+        graph.add_edge("join", ending)
     # Where nobody answers there is nothing to check.
     graph.add_edge(ending, "verify" if course.answer != "none" else END)
     graph.add_edge("direct", "verify")

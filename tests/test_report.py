@@ -18,6 +18,7 @@ KEYS = {
     "answer",
     "invoked",
     "invocation_reason",
+    "scouting",
     "preset",
     "preset_reason",
     "config",

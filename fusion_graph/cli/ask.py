@@ -20,6 +20,7 @@ from fusion_graph.cli.options import (
     JudgeOption,
     MaxToolCallsOption,
     PanelOption,
+    PanelPolicyOption,
     PresetOption,
     SearchOption,
     SynthesizerOption,
@@ -167,6 +168,7 @@ def _ask(
     search: SearchOption = None,
     max_tool_calls: MaxToolCallsOption = None,
     invocation: InvocationOption = None,
+    panel_policy: PanelPolicyOption = None,
     max_cost: Annotated[
         float | None,
         typer.Option(
@@ -260,6 +262,7 @@ def _ask(
         "search": search,
         "max_tool_calls": max_tool_calls,
         "invocation": invocation,
+        "panel_policy": panel_policy,
         "max_cost_usd": max_cost,
         "run_timeout": timeout,
         "seed": seed,

@@ -24,6 +24,7 @@ from fusion_graph.cli.options import (
     JudgeOption,
     MaxToolCallsOption,
     PanelOption,
+    PanelPolicyOption,
     PresetOption,
     SearchOption,
     SynthesizerOption,
@@ -148,6 +149,12 @@ def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
         )
     elif found["single_usd"] == 0:
         lines.append("The panel's models bill nobody, so there is nothing to compare with.")
+    if (stops := found["stops"]) is not None and (goes_on := found["goes_on"]) is not None:
+        lines.append(
+            f"Two are asked first. Low and likely are for two who agree, as in {stops:.0%} of "
+            "simulated questions; where they do not, the likely run costs "
+            f"{dollars(goes_on['cost_usd'])}."
+        )
     if settings.max_cost_usd is not None:
         lines.append(f"No call begins after max_cost_usd: {dollars(settings.max_cost_usd)}.")
     return lines
@@ -183,6 +190,7 @@ def _estimate(
     search: SearchOption = None,
     max_tool_calls: MaxToolCallsOption = None,
     invocation: InvocationOption = None,
+    panel_policy: PanelPolicyOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print it as JSON.")
     ] = False,
@@ -207,5 +215,6 @@ def _estimate(
         "search": search,
         "max_tool_calls": max_tool_calls,
         "invocation": invocation,
+        "panel_policy": panel_policy,
     }
     return lambda: estimate_question(question, options, as_json)

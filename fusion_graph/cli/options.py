@@ -83,6 +83,15 @@ InvocationOption = Annotated[
         help="always: the panel; never: one model; auto: one short call decides.",
     ),
 ]
+PanelPolicyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--panel-policy",
+        metavar="HOW",
+        rich_help_panel=RUN,
+        help="full: ask everybody; adaptive: two first, the others if these do not agree.",
+    ),
+]
 OfferedPresetsOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -37,6 +37,7 @@ CRITERIA = ("general", "code", "safety")
 """What `criteria` may be called, besides being your own words; `prompts.py` spells them out."""
 
 Invocation = Literal["always", "never", "auto"]
+PanelPolicy = Literal["full", "adaptive"]
 FollowLinks = Literal["none", "same_site", "any"]
 Verify = Literal["off", "code", "model", "repair"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -104,6 +105,10 @@ class FusionConfig(Strict):
     that failed when too few are left for the quorum (or for a comparison)."""
     invocation: Invocation = Field(default="always", title="When to use the panel")
     """always: the panel answers; never: one model answers; auto: one short call decides."""
+    panel_policy: PanelPolicy = Field(default="full", title="How much of the panel is asked")
+    """full: everybody at once; adaptive: two members first, and the others only if those two do not
+    agree on what carries the answer, on evidence of each one's own. A panel of two is always
+    asked whole, and so is one without a judge."""
     search: SearchRef | None = Field(default=None, title="Search")
     """Where web_search looks: a name, or any LangChain search tool. Unset: `corpus` when a folder
     is given, else `ddgs`."""

@@ -31,16 +31,20 @@ _RESEARCHING = (
 )
 _WRITING = ("synthesizer", "writer_tools", "writer_tool_choice", "response_format")
 
+_PANEL = (
+    "panel",
+    "panel_policy",
+    "quorum",
+    "grace",
+    "max_concurrency",
+    "provider_concurrency",
+    *_RESEARCHING,
+    *_CALLING,
+)
+
 FIELDS_OF_NODES = {
-    "panelist": (
-        "panel",
-        "quorum",
-        "grace",
-        "max_concurrency",
-        "provider_concurrency",
-        *_RESEARCHING,
-        *_CALLING,
-    ),
+    "panelist": _PANEL,
+    "second_wave": _PANEL,
     "judge": ("judge", "fallbacks", "criteria", "judge_tools", "judge_timeout", *_CALLING),
     "synthesis": (*_WRITING, "fallbacks", "synthesis_timeout", *_CALLING),
     "verify": ("verify", "verifier", "fallbacks", "synthesizer", "judge_timeout", *_CALLING),

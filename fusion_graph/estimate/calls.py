@@ -25,6 +25,7 @@ from fusion_graph.cost.tokens import (
 from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS
 from fusion_graph.nodes.material import MATERIAL_CHARACTERS
 from fusion_graph.nodes.router import ROUTER_CHARACTERS, ROUTER_TOKENS
+from fusion_graph.nodes.scouting import scouts_of
 from fusion_graph.nodes.verdict_call import STRONGEST_FORMAT
 from fusion_graph.prompts import (
     ANSWER_NOW,
@@ -120,7 +121,7 @@ class Expectation:
     answered is, each as long as it may be: tools up to the cap, one call at a time, so that every
     result is read again with each later one; three calls for an answer; every fallback in a
     panelist's place; the judge and every fallback unreadable twice; every writer blank twice but
-    the last.
+    the last. An adaptive panel stops with its scouts in low and likely, and goes on in high.
 
     Calls that fail are not billed, and are in none of the cases: a run that loses a member may
     cost less than `low`. Nor are replies that bring nothing in the midst of research and are
@@ -142,6 +143,7 @@ class Expectation:
         case: Case,
     ) -> None:
         self._settings, self._case, self._messages = settings, case, list(messages)
+        self._own_tools = tools
         self._told = calls_as_text(messages)
         self._cap = settings.max_tool_calls if tools or settings.search != "none" else 0
         wire = json.dumps([convert_to_openai_tool(tool) for tool in tools or ()])
@@ -149,7 +151,28 @@ class Expectation:
         self._most = settings.max_completion_tokens
 
     def panel(self) -> list[ExpectedCall]:
-        """Panelists, judge and writer."""
+        """Panelists, judge and writer; of an adaptive panel the scouts, unless it is to be dear."""
+        scouts = self._scouts()
+        if scouts is None:
+            return self._whole_panel()
+        return self.goes_on() if self._case == "high" else scouts._whole_panel()
+
+    def goes_on(self) -> list[ExpectedCall]:
+        """Everybody, after the scouts of an adaptive panel did not agree."""
+        scouts = self._scouts()
+        return [*(scouts._judge() if scouts else ()), *self._whole_panel()]
+
+    def _scouts(self) -> Expectation | None:
+        """The panel as if it were its scouts alone; None where everybody is asked at once."""
+        settings = self._settings
+        places = scouts_of(settings)
+        if places is None:
+            return None
+        panel = [settings.panel[place] for place in places]
+        alone = settings.model_copy(update={"panel": panel, "panel_policy": "full"})
+        return Expectation(alone, self._messages, self._own_tools, self._case)
+
+    def _whole_panel(self) -> list[ExpectedCall]:
         settings = self._settings
         calls = [call for m in settings.panel for call in self._panelist("panel", m)]
         calls += self._stand_ins("panel", settings.panel)

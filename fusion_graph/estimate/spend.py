@@ -16,6 +16,7 @@ from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, Case, message_tokens
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
+from fusion_graph.nodes.scouting import scouts_of
 from fusion_graph.state.conversation import attachments, question_of
 
 _Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
@@ -49,6 +50,10 @@ class Estimate(TypedDict):
     cannot be told (`audio`, `file`, `video`); with either the cost they enter into is None. `best`
     is the panel's most expensive model per token, `single_usd` one plain call of it with the same
     question and a likely answer, `multiple` the likely total in such calls.
+
+    Of an adaptive panel `stops` is the share of questions on which two members are enough, which
+    is what low and likely are about; `goes_on` is the likely total where they are not. Both are
+    None for other panels.
     """
 
     stages: dict[str, Range]
@@ -59,6 +64,13 @@ class Estimate(TypedDict):
     best: str | None
     single_usd: float | None
     multiple: float | None
+    stops: float | None
+    goes_on: Spend | None
+
+
+STOPS = 0.6
+"""Share of the questions on which an adaptive panel stops with its scouts: 56 to 64 % where members
+search (tests/benchmarks/adaptive.md, a simulation; nobody has measured it on real models)."""
 
 
 def estimate(
@@ -96,6 +108,13 @@ def estimate(
             # Part of the prompt is missing from every figure; nothing is still nothing.
             priced[case] = [(call, None if cost else cost) for call, cost in priced[case]]
     total = _ranges(priced, lambda _: "total")["total"]
+    goes_on = None
+    if settings.invocation != "never" and scouts_of(settings) is not None:
+        expected = Expectation(settings, messages, tools, "likely")
+        calls = [*(expected.route() if settings.invocation == "auto" else ()), *expected.goes_on()]
+        goes_on = _spend([(call, _cost(call, settings)) for call in calls])
+        if uncounted and goes_on["cost_usd"]:
+            goes_on["cost_usd"] = None
     best = best_of_panel(settings)
     single = None
     if not uncounted:
@@ -109,6 +128,8 @@ def estimate(
         "best": None if best is None else model_name(best),
         "single_usd": single,
         "multiple": times(total["likely"]["cost_usd"], single),
+        "stops": None if goes_on is None else STOPS,
+        "goes_on": goes_on,
     }
 
 

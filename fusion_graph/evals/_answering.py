@@ -190,7 +190,9 @@ def _of_report(arm: Arm, report: Mapping[str, Any], recording: RunRecording) -> 
     """An answer as plain data, without the names of its arm and its question."""
     answered = report["status"] != "error"
     why = [f"{item['name']}: {item['reason']}: {item['detail']}" for item in report["failures"]]
-    members = [answer["name"] for answer in report["answers"]]
+    names = [answer["name"] for answer in report["answers"]]
+    scouts = (report.get("scouting") or {}).get("scouts", [])
+    waves = [[n for n in names if n in scouts], [n for n in names if n not in scouts]]
     answer = Answer(
         arm="",
         question="",
@@ -200,14 +202,16 @@ def _of_report(arm: Arm, report: Mapping[str, Any], recording: RunRecording) -> 
         degradations=tuple(item["code"] for item in report["degradations"]),
         sources=tuple(dict.fromkeys(source["url"] for source in report["sources"])),
         calls=tuple(recording.calls),
-        seconds=round(seconds_by_itself(recording.took, members, arm.settings.max_concurrency), 4),
+        seconds=round(seconds_by_itself(recording.took, waves, arm.settings.max_concurrency), 4),
     )
     plain = asdict(answer)
     del plain["arm"], plain["question"]
     return plain
 
 
-def seconds_by_itself(took: Sequence[Took], members: Sequence[str], at_once: int | None) -> float:
+def seconds_by_itself(
+    took: Sequence[Took], waves: Sequence[Sequence[str]], at_once: int | None
+) -> float:
     """How long a run takes whose every step takes what it took when it was made.
 
     A panelist works for as long as its calls and its tools take, those of one round side by side.
@@ -215,7 +219,7 @@ def seconds_by_itself(took: Sequence[Took], members: Sequence[str], at_once: int
 
     Args:
         took: The steps, each asker's in their order.
-        members: The panel, in its order.
+        waves: The panel, in its order: who is asked together, wave after wave.
         at_once: How many of them work at the same time; None for all.
     """
     spent: dict[tuple[str, str], float] = {}
@@ -228,8 +232,8 @@ def seconds_by_itself(took: Sequence[Took], members: Sequence[str], at_once: int
             tools[who] = max(tools.get(who, 0.0), step.seconds)
     for who, seconds in tools.items():  # the last thing it did before it was cut off
         spent[who] = spent.get(who, 0.0) + seconds
-    panel = [spent.pop(("panel", name), 0.0) for name in members]
-    return elapsed(panel, at_once) + sum(spent.values())
+    panel = [[spent.pop(("panel", name), 0.0) for name in wave] for wave in waves]
+    return sum(elapsed(wave, at_once) for wave in panel) + sum(spent.values())
 
 
 def elapsed(durations: Sequence[float], at_once: int | None) -> float:

@@ -129,6 +129,8 @@ class Arm:
         changes: dict[str, Any] = {"preset": None, "grace": LONGEST_GRACE}
         if self.kind != "panel":
             changes["invocation"] = "always"
+        if self.kind not in ("panel", "no-verify"):
+            changes["panel_policy"] = "full"
         if self.kind in _ONE_MEMBER:
             changes |= {"fallbacks": [], "quorum": None}
         if self.kind in _OWN_WORDS:

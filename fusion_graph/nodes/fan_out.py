@@ -110,13 +110,15 @@ def check(settings: ResolvedConfig, graph: GraphConfig) -> None:
 
 
 def panel_members(run: Run, settings: ResolvedConfig) -> list[PanelMember]:
-    """List who is asked, in panel order.
+    """List who is asked first, in panel order: everybody, or an adaptive panel's scouts.
 
     Args:
         run: The run, with its members' names.
         settings: The run's settings.
     """
-    return [
+    members: list[PanelMember] = [
         {"name": name, "model": model_name(member.model), "index": i}
         for i, (name, member) in enumerate(zip(run["members"], settings.panel, strict=True))
     ]
+    scouts = run.get("scouts")
+    return [member for member in members if scouts is None or member["index"] in scouts]

@@ -50,6 +50,8 @@ async def judge(stage: Stage, conversation: Sequence[AnyMessage], joined: Joined
         joined: The labelled answers and their sources.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
+    if not survivors:  # of the scouts: the rest of the panel is still to be asked
+        return not_judged([], [])
     if len(survivors) == 1:
         if len(joined["answers"]) == 1:
             return not_judged([], [])

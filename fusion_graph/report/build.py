@@ -13,7 +13,16 @@ from fusion_graph.cost.usage import summary, total
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import Claim, with_found
 from fusion_graph.models.strangers import served_names, strangers
-from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, Run, seconds_at_work
+from fusion_graph.nodes.scouting import unasked
+from fusion_graph.state import (
+    CallRecord,
+    Joined,
+    Judgement,
+    PanelAnswer,
+    Run,
+    Scouting,
+    seconds_at_work,
+)
 
 PACKAGES = ("fusion-graph", "langgraph", "langchain-core", "langchain-openai", "openai")
 """Packages whose versions a report names: those that shape a run."""
@@ -30,6 +39,7 @@ def build_record(
     calls: Sequence[CallRecord] = (),
     degradations: Sequence[Degradation] = (),
     failed: bool = False,
+    scouting: Scouting | None = None,
     thread_id: str | None = None,
 ) -> dict[str, Any]:
     """Everything a run did, as JSON-able data with all keys present.
@@ -44,6 +54,7 @@ def build_record(
         calls: The writer's calls, and the verifier's.
         degradations: What was lost while writing, and what is false in the answer.
         failed: Whether the run ended without an answer.
+        scouting: What came of asking two members first, in an adaptive panel.
         thread_id: The checkpointer's thread, if any.
     """
     found = judgement.get("sources", []) if judgement else []
@@ -67,6 +78,7 @@ def build_record(
         "claims": list(claims),
         "invoked": run["invoked"],
         "invocation_reason": run["invocation_reason"],
+        "scouting": _scouting(run, joined, scouting),
         "preset": run["preset"],
         "preset_reason": run["preset_reason"],
         "config": settings.public(),
@@ -86,6 +98,19 @@ _BLIND = (
     "max_cost_usd counted only calls whose cost is known; some have no known price. Give prices "
     "in the preset's [providers.NAME] table, or set max_tokens_total."
 )
+
+
+def _scouting(run: Run, joined: Joined, scouting: Scouting | None) -> dict[str, Any] | None:
+    """Say who was asked first, who was not asked at all, and why."""
+    if scouting is None or "scouts" not in run:
+        return None
+    return {
+        "scouts": [run["members"][place] for place in run["scouts"]],
+        "not_asked": [
+            {"name": member["name"], "model": member["model"]} for member in unasked(run, joined)
+        ],
+        **scouting,
+    }
 
 
 def _answer(answer: PanelAnswer) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.verify import Verified
 from fusion_graph.report.build import build_record
 from fusion_graph.run.runtime import emit_of, thread_id
-from fusion_graph.state import Joined, Judgement, Run
+from fusion_graph.state import Joined, Judgement, Run, Scouting
 
 
 def need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
@@ -45,6 +45,7 @@ async def finish(
     verified: Verified,
     settings: ResolvedConfig,
     name: str | None = None,
+    scouting: Scouting | None = None,
 ) -> dict[str, Any]:
     """End a run with its answer: the graph's output.
 
@@ -55,6 +56,7 @@ async def finish(
         verified: The answer, checked.
         settings: The run's settings.
         name: Whose message it is, where other agents have to know.
+        scouting: What came of asking two members first, in an adaptive panel.
     """
     final = verified.final
     record = build_record(
@@ -66,6 +68,7 @@ async def finish(
         claims=verified.claims,
         calls=[*final["calls"], *verified.calls],
         degradations=[*final["degradations"], *verified.degradations],
+        scouting=scouting,
         thread_id=thread_id(),
     )
     await _complete(run, record, served_names(final["calls"]))
@@ -81,7 +84,11 @@ async def finish(
 
 
 async def report_alone(
-    run: Run, joined: Joined, judgement: Judgement | None, settings: ResolvedConfig
+    run: Run,
+    joined: Joined,
+    judgement: Judgement | None,
+    settings: ResolvedConfig,
+    scouting: Scouting | None = None,
 ) -> dict[str, Any]:
     """End a run that is to have no answer of its own: its record.
 
@@ -90,8 +97,11 @@ async def report_alone(
         joined: The panel's work.
         judgement: The judge's, if there was one.
         settings: The run's settings.
+        scouting: What came of asking two members first, in an adaptive panel.
     """
-    record = build_record(run, settings, joined, judgement, answer="", thread_id=thread_id())
+    record = build_record(
+        run, settings, joined, judgement, answer="", scouting=scouting, thread_id=thread_id()
+    )
     await _complete(run, record, [])
     return record
 

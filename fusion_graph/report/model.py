@@ -180,6 +180,27 @@ class TimelineRow(_Record):
     provider: str | None = None
 
 
+class UnaskedMember(_Record):
+    """A member of the panel that was not asked."""
+
+    name: str
+    model: str
+
+
+class ReportedScouting(_Record):
+    """What came of asking two members of an adaptive panel first.
+
+    `not_asked` are members of whom nobody knows what they would have said: they agree with nobody.
+    `reason` is `agreed` where the panel stopped, else the first condition that was not met
+    (docs/how-to/adaptive.md lists them).
+    """
+
+    scouts: list[str]
+    not_asked: list[UnaskedMember]
+    reason: str
+    detail: str
+
+
 class RunReport(_Record):
     """The data of a report: who said what, what it cost, what was lost."""
 
@@ -189,6 +210,7 @@ class RunReport(_Record):
     answer: str
     invoked: bool
     invocation_reason: str
+    scouting: ReportedScouting | None = None
     preset: str | None
     preset_reason: str
     config: dict[str, Any]

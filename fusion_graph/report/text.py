@@ -75,6 +75,12 @@ def _run(report: RunReport, panel: Panel) -> list[str]:
         f"{counted(total.calls, 'call')}, {duration(length)}, cost {money(total.cost_usd)}"
         f"{_at_least(total)}",
     ]
+    if scouting := report.scouting:
+        first = ", ".join(clean(name) for name in scouting.scouts)
+        lines.append(f"asked first: {first}. {clean(scouting.detail)}")
+        if scouting.not_asked:
+            rest = ", ".join(clean(member.name) for member in scouting.not_asked)
+            lines.append(f"not asked: {rest}")
     return lines + [f"{lost.code}: {clean(lost.detail)}" for lost in report.degradations]
 
 

@@ -12,8 +12,7 @@ from langchain_core.tools import BaseTool
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.models.calls import Caller
 from fusion_graph.run._member_clock import MemberClock
-from fusion_graph.run.deadlines import spent
-from fusion_graph.run.panel import Panel, take_part
+from fusion_graph.run.panel import Panel, Wave, take_part
 from fusion_graph.run.recursion import inside_fusion
 from fusion_graph.run.stage import Stage, no_text
 from fusion_graph.state import Run, StageName
@@ -49,7 +48,7 @@ class Member(Stage):
         touch: Callable[[], None],
         tools: Sequence[BaseTool] | None,
     ) -> None:
-        super().__init__(run, settings, caller, spent(run), emit, touch, no_text, tools)
+        super().__init__(run, settings, caller, panel.spent, emit, touch, no_text, tools)
         self.panel, self.index = panel, index
         self.began, self.waited = time.time(), 0.0
         self._clock: MemberClock | None = None
@@ -104,6 +103,7 @@ def open_member(
     *,
     stage: StageName = "panel",
     tools: Sequence[BaseTool] | None = None,
+    wave: Wave | None = None,
 ) -> Iterator[Member]:
     """Open a panelist's stage for as long as its body runs.
 
@@ -114,12 +114,13 @@ def open_member(
         emit: Sends progress events.
         stage: Which part of the run pays: `direct` where one model answers alone.
         tools: The tools that the graph was made with, in place of the web tools.
+        wave: Who of the panel is asked with it; by default whoever is asked first.
     """
     name = run["members"][index]
     with (
         inside_fusion(),
         never_silent(emit, stage, name) as (emit_and_touch, touch),
-        take_part(run, settings) as panel,
+        take_part(run, settings, wave) as panel,
     ):
         caller = Caller(
             stage,

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,21 +24,78 @@ from fusion_graph.cost.budget import Budget
 from fusion_graph.errors import CutBefore, TimeUp
 from fusion_graph.evidence import Ledger, open_ledger
 from fusion_graph.run._member_clock import MemberClock
-from fusion_graph.run.deadlines import spent
+from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.toolbox import Toolbox
-from fusion_graph.state import CallRecord, Run
+from fusion_graph.state import CallRecord, Joined, Judgement, Run
 
 PANEL_SHARE = 0.6
 """How much of `run_timeout` a panel may take, so that judge and writer get their turn."""
 
 
+SCOUTS_SHARE = 0.5
+"""How much of the panel's time those asked first may take, so that the others get theirs."""
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Members of a panel that are asked together, and what came of those asked before.
+
+    Attributes:
+        size: How many are asked.
+        last: Whether nobody is asked after them.
+        answered: How many had answered before.
+        failed: How many had failed before.
+        stand_ins: How many models stand in for somebody already.
+        spent: What the run has spent before.
+    """
+
+    size: int
+    last: bool
+    answered: int
+    failed: int
+    stand_ins: int
+    spent: Spent
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        settings: ResolvedConfig,
+        joined: Joined | None = None,
+        judgement: Judgement | None = None,
+    ) -> Wave:
+        """Tell the wave that is asked next.
+
+        Args:
+            run: The run, with its scouts if its panel is adaptive.
+            settings: Its settings.
+            joined: The scouts' work, once they have been asked.
+            judgement: The judge's comparison of it.
+        """
+        whole = len(settings.panel)
+        before = joined["answers"] if joined is not None else []
+        size = whole - len(before)
+        if joined is None:
+            size = len(run.get("scouts", ())) or whole
+        answered = sum(answer["status"] == "ok" for answer in before)
+        return cls(
+            size=size,
+            last=size + len(before) == whole,
+            answered=answered,
+            failed=len(before) - answered,
+            stand_ins=sum(len(answer["replaced"]) for answer in before),
+            spent=spent(run, joined, judgement),
+        )
+
+
 class Panel:
-    """One panel at work.
+    """One panel at work, or a wave of it.
 
     Args:
         settings: The run's configuration.
         budget: What the run may spend.
         ledger: What the run has read and followed.
+        wave: Who of it is asked now.
 
     Attributes:
         inside: How many members are at work, or wait for a slot.
@@ -45,20 +103,28 @@ class Panel:
             it had paid by then stays paid.
     """
 
-    def __init__(self, settings: ResolvedConfig, budget: Budget, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: ResolvedConfig, budget: Budget, ledger: Ledger, wave: Wave
+    ) -> None:
         self.inside = 0
         self.paid: defaultdict[int, list[CallRecord]] = defaultdict(list)
         self.ledger = ledger
         self.budget = budget
         self._opening = asyncio.Lock()
         self._opened: Toolbox | None = None
-        size = len(settings.panel)
-        self._quorum = settings.quorum or size
-        self._needed = settings.quorum or min(2, size)
-        self._possible = size
-        self._fallbacks = list(settings.fallbacks)
+        whole, size = len(settings.panel), wave.size
+        self.spent = wave.spent
+        self._possible = whole - wave.failed
+        if wave.last:
+            # Who is asked because others disagree is waited for, whatever they came to.
+            self._quorum = max(settings.quorum or whole, wave.answered + 1)
+            self._needed = settings.quorum or min(2, whole)
+        else:
+            # The rest of the panel stands in for a scout that fails.
+            self._quorum, self._needed = min(settings.quorum or size, size), 0
+        self._fallbacks = list(settings.fallbacks)[wave.stand_ins :]
         self._grace = settings.grace
-        self._answered = 0
+        self._answered = wave.answered
         self._last_call: float | None = None
         self.slots = asyncio.Semaphore(settings.max_concurrency or size)
         self._gates: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -68,7 +134,10 @@ class Panel:
         self._share: float | None = None
         self._run_ends: float | None = None
         if settings.run_timeout is not None:
-            self._share = (PANEL_SHARE if size > 1 else 1) * settings.run_timeout
+            second = wave.last and size < whole
+            left = settings.run_timeout - (wave.spent.seconds if second else 0)
+            share = PANEL_SHARE if whole > 1 else 1
+            self._share = max(0.0, left) * share * (1 if wave.last else SCOUTS_SHARE)
 
     @property
     def toolbox(self) -> Toolbox:
@@ -185,7 +254,7 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def take_part(run: Run, settings: ResolvedConfig) -> Iterator[Panel]:
+def take_part(run: Run, settings: ResolvedConfig, wave: Wave | None = None) -> Iterator[Panel]:
     """Give the panel of a run, in this process and loop, to one of its members.
 
     The first member opens it; `close_panel` closes it.
@@ -193,8 +262,10 @@ def take_part(run: Run, settings: ResolvedConfig) -> Iterator[Panel]:
     Args:
         run: The run.
         settings: Its configuration.
+        wave: Who is asked now; by default whoever is asked first.
     """
-    panel = _enter((run["id"], asyncio.get_running_loop()), run, settings)
+    key = run["id"], asyncio.get_running_loop()
+    panel = _enter(key, run, settings, wave or Wave.of(run, settings))
     interrupted = False
     try:
         yield panel
@@ -223,12 +294,12 @@ def close_panel(run_id: str) -> None:
             del _open[key]
 
 
-def _enter(key: _Key, run: Run, settings: ResolvedConfig) -> Panel:
+def _enter(key: _Key, run: Run, settings: ResolvedConfig, wave: Wave) -> Panel:
     with _lock:
         panel = _open.get(key)
         if panel is None:
-            budget = Budget.of(settings, spent(run).calls)
-            panel = _open[key] = Panel(settings, budget, open_ledger(run["id"]))
+            budget = Budget.of(settings, wave.spent.calls)
+            panel = _open[key] = Panel(settings, budget, open_ledger(run["id"]), wave)
         panel.inside += 1
         _open.move_to_end(key)
     return panel

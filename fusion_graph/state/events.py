@@ -42,6 +42,9 @@ EVENTS: dict[str, str] = {
     "analysis.completed": "model, served, analysis, and the number of each of its five kinds of "
     "points",
     "analysis.failed": "code, detail",
+    "panel.extended": "names, reason, detail: who is asked in an adaptive panel's second wave, and "
+    "why",
+    "panel.stopped": "names, reason, detail: who is not asked, since those asked first agree",
     "synthesis.in_progress": "model",
     "synthesis.restarted": "model, reason: what was streamed so far is void",
     "verify.in_progress": "claims (number); model: the verifier, where one is asked",

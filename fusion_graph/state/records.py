@@ -70,6 +70,7 @@ class Run(TypedDict):
         nonce: Marks untrusted text in this run's prompts; unknown to the pages quoted.
         calls: Calls made before the panel (the `auto` decision).
         degradations: What was lost before the panel.
+        scouts: Places of the members that are asked first. Only an adaptive panel has any.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Run(TypedDict):
     nonce: str
     calls: list[CallRecord]
     degradations: list[Degradation]
+    scouts: NotRequired[list[int]]
 
 
 class ToolRecord(TypedDict):
@@ -166,6 +168,13 @@ class Judgement(TypedDict):
     tool_calls: NotRequired[list[ToolRecord]]
 
 
+class Scouting(TypedDict):
+    """What came of asking two members first: `reason` as of a `judgement.Stopping`."""
+
+    reason: str
+    detail: str
+
+
 class FinalAnswer(TypedDict):
     """An answer as it was written and streamed, before its claims are checked.
 
@@ -230,5 +239,6 @@ class FusionState(TypedDict):
     answers: Annotated[list[PanelAnswer], operator.add]
     joined: Joined
     judgement: Judgement | None
+    scouting: Scouting | None
     written: FinalAnswer
     fusion: dict[str, Any]

@@ -106,6 +106,9 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
     answered = sum(answer["status"] == "ok" for answer in answers)
     if report["invoked"]:
         panel = f"{answered} of {len(answers)} of the panel answered"
+        scouting = report.get("scouting") or {}
+        if rest := scouting.get("not_asked"):
+            panel = f"{panel}, {len(rest)} more were not asked"
     else:
         panel = "one model answered"
     facts = [
@@ -301,6 +304,20 @@ def checked(event: Mapping[str, Any]) -> str:
     return f"{mended}{summed_up(event) or 'no claim to check'}"
 
 
+def extended(event: Mapping[str, Any]) -> str:
+    """Word a `panel.extended`: who else is asked, and why."""
+    return f"asking {_names(event)} too: {shortened(event['detail'])}"
+
+
+def stopped(event: Mapping[str, Any]) -> str:
+    """Word a `panel.stopped`: who is not asked, and why."""
+    return f"not asking {_names(event)}: {shortened(event['detail'])}"
+
+
+def _names(event: Mapping[str, Any]) -> str:
+    return ", ".join(clean(name) for name in event["names"])
+
+
 _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "fusion.started": _started,
     "panel.added": lambda e: [f"{clean(e['name'])}: asked ({clean(e['model'])})"],
@@ -308,6 +325,8 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "panel.tool.completed": _tool_completed,
     "panel.completed": _completed,
     "panel.failed": _failed,
+    "panel.extended": lambda e: [extended(e)],
+    "panel.stopped": lambda e: [stopped(e)],
     "call.retried": lambda e: [f"{clean(e['name'])}: {waiting(e)}"],
     "analysis.in_progress": lambda e: [
         f"judge: comparing {counted(e['answers'], 'answer')} ({clean(e['model'])})"

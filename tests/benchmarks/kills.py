@@ -70,7 +70,7 @@ def points() -> list[Point]:
     return [Point(arrived, ended, delay) for arrived, ended in moments for delay in DELAYS]
 
 
-def script(scope: Scope, folder: Path) -> Path:
+def script(scope: Scope, folder: Path, policy: str = "full") -> Path:
     """Models that search once and answer; returns a preset of them."""
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs" / "water.md").write_text("# Water\n\nWater is wet.\n", "utf-8")
@@ -87,6 +87,7 @@ def script(scope: Scope, folder: Path) -> Path:
 panel = ["s:a", "s:b", "s:c"]
 judge = "s:j"
 synthesizer = "s:w"
+panel_policy = "{policy}"
 seed = 7
 corpus = {json.dumps(str(folder / "docs"))}
 [providers.s]
@@ -108,10 +109,12 @@ def resume(thread: str) -> list[str]:
     return ["resume", thread, "--json", "--quiet"]
 
 
-def kill_and_resume(scope: Scope, preset: Path, data: Path, point: Point, thread: str) -> Outcome:
+def kill_and_resume(
+    scope: Scope, preset: Path, data: Path, point: Point, thread: str, policy: str = "full"
+) -> Outcome:
     """One run, killed at a point, and resumed; begun again where nothing of it was kept yet."""
     scope.clear()
-    script(scope, preset.parent)
+    script(scope, preset.parent, policy)
     os.environ["FUSION_GRAPH_DATA_DIR"] = str(data)
     environment = {"FUSION_GRAPH_DATA_DIR": str(data)}
     process = start(*ask(preset, thread), environment=environment)

@@ -231,5 +231,5 @@ def test_tools_of_one_round_count_as_their_longest_and_stages_one_after_another(
         took("judge", "judge", "call", 10),
         took("synthesis", "writer", "call", 20),
     ]
-    assert seconds_by_itself(steps, ["a", "b"], None) == 1 + 9 + 10 + 20
-    assert seconds_by_itself(steps, ["a", "b"], 1) == 1 + 9 + 4 + 10 + 20
+    assert seconds_by_itself(steps, [["a", "b"]], None) == 1 + 9 + 10 + 20
+    assert seconds_by_itself(steps, [["a", "b"]], 1) == 1 + 9 + 4 + 10 + 20

@@ -206,3 +206,15 @@ COUNTS = {
     "unique_insights": 1,
     "blind_spots": 1,
 }
+
+
+def test_a_member_that_is_not_asked_says_so_on_its_card() -> None:
+    cards = Cards("How wet is water?")
+    cards.take([{**STARTED, "panel": ["a", "b", "c"]}, *ADDED])
+    cards.changes()
+
+    told = {"type": "panel.stopped", "names": ["c"], "reason": "agreed", "detail": "They agree."}
+    pieces = after(cards, told)
+
+    assert "not asked" in pieces["card-3"]
+    assert not {"card-1", "card-2"} & pieces.keys()

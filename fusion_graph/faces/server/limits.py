@@ -22,6 +22,7 @@ SETTABLE = frozenset(
         "verifier",
         "fallbacks",
         "invocation",
+        "panel_policy",
         "search",
         "max_tool_calls",
         "research",

@@ -14,10 +14,12 @@ from fusion_graph.text.phrases import (
     checking,
     clean,
     counted,
+    extended,
     failed,
     found,
     restarted,
     shortened,
+    stopped,
 )
 from fusion_graph.text.phrases import waiting as trying_again
 
@@ -108,6 +110,17 @@ def _replaced(run: RunState, event: _Event) -> None:
     member.steps.append(Step("", asked, why, state="failed"))
     member.model, member.writing = clean(event["by"]), ""
     member.does(f"asking {member.model} instead")
+
+
+def _extended(run: RunState, event: _Event) -> None:
+    run.progress = extended(event)
+
+
+def _stopped(run: RunState, event: _Event) -> None:
+    for name in event["names"]:
+        run.member({"name": name}).end("stopped", "not asked")
+    run.headline = f"{run.headline}, {len(event['names'])} not asked"
+    run.progress = stopped(event)
 
 
 def _reused(run: RunState, event: _Event) -> None:
@@ -204,6 +217,8 @@ TELLERS: dict[str, Callable[[RunState, _Event], None]] = {
     "panel.failed": _failed,
     "panel.replaced": _replaced,
     "panel.reused": _reused,
+    "panel.extended": _extended,
+    "panel.stopped": _stopped,
     "call.retried": _retried,
     "analysis.in_progress": _analysing,
     "analysis.completed": _judge_ended,

@@ -56,6 +56,7 @@ class Cards:
         for event in events:
             run.take(event)
             self._touched.add(str(event.get("name")))
+            self._touched.update(map(str, event.get("names", ())))
 
     def changes(self) -> list[Piece]:
         """Draw what has changed since the last drawing; all of it the first time."""
