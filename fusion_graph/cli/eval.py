@@ -303,8 +303,8 @@ def _eval(
             metavar="ARMS",
             rich_help_panel=STACK,
             help="Who answers, with commas: a preset's name or file; with :solo, :solo:NAME, "
-            ":no-judge, :no-verify, :self, :best-of-N or :same-budget behind it; or a model "
-            "alone, provider:model. The others are compared with the first.",
+            ":adaptive, :no-judge, :no-verify, :self, :best-of-N or :same-budget behind it; or a "
+            "model alone, provider:model. The others are compared with the first.",
         ),
     ],
     limit: Annotated[

@@ -3,6 +3,7 @@
     budget                      the panel of a preset: its panelists, judge and writer
     budget:solo                 each of its panelists alone, an arm each (budget:solo:NAME: one)
     budget:no-judge             the panel's answers straight to the writer, without a comparison
+    budget:adaptive             the panel, stopping with two members where these agree
     budget:no-verify            the panel, and nobody checks or mends what the writer wrote
     budget:self                 its first panelist twice, with its judge and its writer
     budget:best-of-3            three answers of its first panelist, of which one is taken
@@ -50,12 +51,23 @@ from fusion_graph.nodes.fan_out import check
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.run.toolbox import bundled_corpus
 
-Kind = Literal["panel", "solo", "no-judge", "no-verify", "self", "best-of", "samples", "revision"]
+Kind = Literal[
+    "panel",
+    "adaptive",
+    "solo",
+    "no-judge",
+    "no-verify",
+    "self",
+    "best-of",
+    "samples",
+    "revision",
+]
 
 HOW: dict[Kind, str] = {
     "panel": "panelists, judge and writer",
     "solo": "one model alone, with a panelist's tools and limits; its own words, no writer",
     "no-judge": "the panel's answers straight to the writer, without a comparison",
+    "adaptive": "two panelists, the others where these do not agree; judge and writer",
     "no-verify": "panelists, judge and writer; the answer is neither checked nor mended",
     "self": "the first panelist twice, compared by the judge and written up by the writer",
     "best-of": "several answers of the first panelist; the one in most points of the judge's "
@@ -77,14 +89,14 @@ LONGEST_GRACE = 3600.0
 """Seconds: the most that `grace` may be."""
 
 _FORM = re.compile(
-    r"(?P<preset>.+?):(?P<how>panel|no-judge|no-verify|self|best-of-(?P<count>\d+)"
+    r"(?P<preset>.+?):(?P<how>panel|adaptive|no-judge|no-verify|self|best-of-(?P<count>\d+)"
     r"|solo(?::(?P<member>.+))?|same-budget(?::(?P<way>samples|revision))?(?::(?P<whose>.+))?)"
 )
 
 _FORMS = (
     "An arm is a preset's name or file (budget, ./mine.toml), one of these with :solo, "
-    ":solo:NAME, :no-judge, :no-verify, :self, :best-of-N or :same-budget behind it, or a model "
-    "alone (openai:gpt-5.5)."
+    ":solo:NAME, :adaptive, :no-judge, :no-verify, :self, :best-of-N or :same-budget behind it, "
+    "or a model alone (openai:gpt-5.5)."
 )
 
 
@@ -130,7 +142,7 @@ class Arm:
         if self.kind != "panel":
             changes["invocation"] = "always"
         if self.kind not in ("panel", "no-verify"):
-            changes["panel_policy"] = "full"
+            changes["panel_policy"] = "adaptive" if self.kind == "adaptive" else "full"
         if self.kind in _ONE_MEMBER:
             changes |= {"fallbacks": [], "quorum": None}
         if self.kind in _OWN_WORDS:
@@ -232,6 +244,7 @@ def _parse(item: str) -> tuple[str | None, _Named, int, str | None]:
         kinds: dict[str, _Named] = {
             "panel": "panel",
             "no-judge": "no-judge",
+            "adaptive": "adaptive",
             "no-verify": "no-verify",
             "self": "self",
             "solo": "solo",
@@ -274,7 +287,7 @@ def _of_preset(
         return [_at_budget(preset, settings, way, member) for way in ways]
     if kind in ("samples", "revision"):
         return [_at_budget(preset, settings, kind, member)]
-    if kind in ("panel", "no-judge", "no-verify"):
+    if kind in ("panel", "adaptive", "no-judge", "no-verify"):
         return [Arm(preset if kind == "panel" else f"{preset}:{kind}", kind, settings)]
     first = settings.panel[0]
     several = settings.model_copy(update={"panel": [first] * (count or 2)})

@@ -12,7 +12,7 @@ from fusion_graph.evals.runner import Marked
 
 _ALONE = ":solo:"
 
-_OVER_THE_SAME: tuple[Kind, ...] = ("panel", "no-judge", "no-verify")
+_OVER_THE_SAME: tuple[Kind, ...] = ("panel", "adaptive", "no-judge", "no-verify")
 """Arms that answer from what the members say alone; the others ask a member anew."""
 
 

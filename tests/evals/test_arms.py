@@ -153,6 +153,26 @@ async def test_a_solo_answer_is_the_panelist_s_own_and_a_panel_s_the_writer_s(
     assert texts == ["Water is wet. So says the writer.", "Water is wet. Says a."]
 
 
+async def test_an_adaptive_arm_asks_two_and_the_third_only_where_they_do_not_agree(
+    models, stack, tmp_path
+):
+    clash = {
+        "topic": "t",
+        "stances": [{"label": "A", "stance": "x"}, {"label": "B", "stance": "y"}],
+    }
+    agreed = {"consensus": [{"point": "Wet.", "labels": ["A", "B"], "sources": []}]}
+    for name in "ab":
+        models.script(name, "Wet.")
+    for verdict, third in ((agreed, 0), ({"contradictions": [clash]}, 1)):
+        models.script("j", json.dumps(verdict))
+        folder = tmp_path / str(third)
+        folder.mkdir()
+        outcome = await evaluate(folder, [f"{stack}:adaptive"], question_file(folder, 1))
+
+        assert len(models.calls("c")) == third
+        assert outcome.marked[0].answer.text == "Water is wet. So says the writer."
+
+
 async def test_without_a_judge_the_writer_sees_the_answers_and_no_comparison(
     models, stack, tmp_path
 ):
