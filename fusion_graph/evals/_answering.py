@@ -111,7 +111,7 @@ class Answering:
         ):
             last = turns[-1]
             said = "\n\n".join(part for part in (last.text, last.listed) if part)
-            later = [*later, AIMessage(said), HumanMessage(REVISE)]
+            later = [*later, AIMessage(said), HumanMessage(f"{question.text}\n\n{REVISE}")]
             turns.append(await self._answer(alone, question, later))
         best = next((turn for turn in reversed(turns) if turn.text is not None), turns[0])
         degraded = [code for turn in turns for code in turn.degradations]

@@ -322,6 +322,12 @@ def _at_budget(preset: str, settings: ResolvedConfig, kind: Kind, member: str | 
     if member is not None:
         name += f":{member}"
         one = _solos(preset, settings, member)[0].settings.panel[0]
+    if str(one.model).startswith("offline:"):
+        # Measured: they take the call to revise for the question, and score 0 of 94.
+        raise ConfigurationError(
+            f"--arms: {name} asks {one.model}, an extractive program.",
+            "Give :same-budget a language model: such programs neither judge nor revise.",
+        )
     alone = settings.model_copy(update={"panel": [one]})
     return Arm(name, kind, alone, measured=Arm(preset, "panel", settings))
 

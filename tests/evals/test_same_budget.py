@@ -94,6 +94,11 @@ def test_a_budget_that_nobody_measures_is_refused_and_says_what_to_add(stack):
         open_arms([stack, f"{stack}:same-budget:samples:z"])
 
 
+def test_programs_that_can_neither_judge_nor_revise_are_refused():
+    with pytest.raises(ConfigurationError, match="an extractive program"):
+        open_arms(["offline,offline:same-budget"])
+
+
 def test_a_panel_without_its_check_is_the_panel_but_for_that(models, tmp_path):
     stack = stack_file(models, tmp_path, verify="repair", fallbacks=["scripted:f"])
 
@@ -139,6 +144,7 @@ async def test_a_revision_reads_its_own_answer_and_is_told_to_review_it(models, 
     assert "How wet is water?" in str(longest[0]["content"])
     assert "Says a." in str(longest[1]["content"])
     assert all(BEGINNING in str(m["content"]) for m in longest[2::2])
+    assert all("How wet is water?" in str(m["content"]) for m in longest[2::2])
 
 
 async def test_where_a_revision_fails_the_answer_before_it_stands(models, stack, tmp_path):
