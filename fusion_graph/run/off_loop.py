@@ -1,8 +1,9 @@
 """Work that could hold the event loop up, in a thread where there is much of it.
 
 Reading citations and checking quotes takes time in proportion to the answer and to its pages,
-and pages may lie on a disk. A thread costs a fifth of a millisecond of a processor, and a run has
-twenty such pieces of work: with short answers that rest on no page, a seventh of all its work.
+and pages may lie on a disk. A run has twenty such pieces of work. With short answers that rest on
+no page, a thread for each was a seventh of all its processor time (the panel of
+`tests.benchmarks.panel`, with threads and without, November 2026).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LONG_TEXT = 20_000
-"""Characters of text that is no longer read while everybody waits: 5 ms of reading citations."""
+LONG_TEXT = 4_000
+"""Characters of text that is no longer read while everybody waits: where every sentence cites,
+reading the citations of so many takes 5 ms."""
 
 
 async def off_loop(much: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from statistics import NormalDist
 
+from fusion_graph.evals._binomial import at_most
 from fusion_graph.evidence import QuoteRecord, SourceRecord
 from fusion_graph.judgement import (
     Analysis,
@@ -215,7 +216,7 @@ def simulate(world: World, seeds: int = SEEDS, questions: int = QUESTIONS) -> Ou
         best_right += right
         total.add(tally)
         if tally.stopped:
-            bounds.append(at_most(tally.stopped_wrong, tally.stopped))
+            bounds.append(at_most(tally.stopped_wrong, tally.stopped, ERROR))
     return Outcome(world, total, best_right / total.questions, tuple(bounds))
 
 
@@ -364,27 +365,6 @@ def _rule(
         families=kinds,
         question="How many spans has the bridge?",
     )
-
-
-def at_most(hits: int, trials: int, error: float = ERROR) -> float:
-    """The exact upper bound of a share (Clopper and Pearson, Biometrika 26, 1934).
-
-    Args:
-        hits: How many were counted.
-        trials: Of how many.
-        error: Probability that the bound fails, at most.
-    """
-    if hits == trials:
-        return 1.0
-    low, high = hits / trials, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        term = total = (1 - middle) ** trials
-        for k in range(hits):
-            term *= (trials - k) / (k + 1) * middle / (1 - middle)
-            total += term
-        low, high = (middle, high) if total > error else (low, middle)
-    return high
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
