@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -290,26 +289,3 @@ async def test_a_stream_leaves_its_connection_to_the_next_call(models, api):
     calls = models.calls()
     assert [call.stream for call in calls] == [True] * 3
     assert len({call.port for call in calls}) == 1
-
-
-async def test_a_server_that_never_ends_its_stream_is_left():
-    left = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        said = {"choices": [{"index": 0, "delta": {"content": "Wet."}, "finish_reason": "stop"}]}
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-        writer.write(head + f"data: {json.dumps(said)}\n\ndata: [DONE]\n\n".encode())
-        await reader.read()  # the request's body, and then until the client has gone
-        left.set()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        model = await open_model("s:m", {"s": Provider(base_url=url)})
-        caller = Caller("panel", "m", 0.0, lambda *_, **__: None)
-        reply = await caller.ask(model, ASKED, Options(), sink=lambda _: None)
-        await left.wait()
-
-    assert reply.text == "Wet."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,11 @@ class _Bounded(httpx2.AsyncByteStream):
         else:
             self._what, self._most = "reply", MOST_BODY_BYTES
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.pieces()
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The bytes, in pieces."""
         read = 0
         async for piece in self._pieces:
             read += len(piece)
@@ -168,11 +172,12 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     # What `guard` bounds is decoded already; going through the response again takes as long as
     # reading a token does.
     bounded = response.stream if isinstance(response.stream, _Bounded) else None
-    async for piece in bounded or response.aiter_bytes():
-        for line in lines.take(piece):
-            event = reader.take(line)
-            if event is not None:
-                yield event
+    async with aclosing(bounded.pieces() if bounded else response.aiter_bytes()) as pieces:
+        async for piece in pieces:
+            for line in lines.take(piece):
+                event = reader.take(line)
+                if event is not None:
+                    yield event
     for event in (reader.take(lines.end()), reader.take(b"")):
         if event is not None and event.data:
             yield event
