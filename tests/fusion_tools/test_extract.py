@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -117,9 +118,12 @@ def test_a_worker_that_dies_between_pages(extractor: Extractor, how: signal.Sign
 
 def test_a_worker_that_dies_over_a_page(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
-    [pid] = extractor.pids()
+    [worker] = extractor._workers
+    os.kill(worker.pid, signal.SIGSTOP)  # so that it dies over this page, however fast it reads
     answer = extractor.submit(ENDLESS, PATIENT)
-    os.kill(pid, signal.SIGKILL)
+    while worker.pages < 2:
+        time.sleep(0.001)  # until the page is on its way to the worker
+    os.kill(worker.pid, signal.SIGKILL)
     assert "Main-content extraction failed" in answer.result().notes[0]
     assert extractor.submit(html(article()), PATIENT).result().notes == []
 
