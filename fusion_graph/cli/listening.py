@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+    from fusion_graph.faces.server.connections import Bounds
     from fusion_graph.faces.server.runs import Runs
 
 
@@ -78,14 +79,19 @@ def log_to_stderr() -> None:
     log.propagate = False
 
 
-def http_server(app: ASGIApp, runs: Runs) -> uvicorn.Server:
+def http_server(app: ASGIApp, runs: Runs, bounds: Bounds | None = None) -> uvicorn.Server:
     """Create a server of an app that stops its runs first when it is stopped.
 
     Args:
         app: What answers.
         runs: The runs that its answers may wait for.
+        bounds: What its connections may take; None for the usual.
     """
     import uvicorn
+
+    from fusion_graph.faces.server.connections import Bounds, bounded_protocol
+
+    bounds = bounds or Bounds()
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -95,6 +101,8 @@ def http_server(app: ASGIApp, runs: Runs) -> uvicorn.Server:
 
     config = uvicorn.Config(
         app,
+        http=bounded_protocol(bounds),
+        backlog=bounds.accepted_at_once,  # asyncio accepts so many before it looks at one
         loop="asyncio",
         lifespan="on",
         log_config=None,

@@ -152,6 +152,8 @@ def test_a_body_that_a_web_page_may_send_unasked_is_415(server: Server, kind):
         ({"origin": "http://evil.example"}, "origin_not_allowed"),
         ({"origin": "null"}, "origin_not_allowed"),
         ({"origin": "http://localhost:1"}, "origin_not_allowed"),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, "origin_not_allowed"),
+        ({"sec-fetch-site": "same-site"}, "origin_not_allowed"),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions", "/", "/api/runs"])
@@ -165,6 +167,9 @@ def test_the_own_page_and_this_machine_get_in(server: Server):
     for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "fusion.localhost"):
         headers = {"host": host, "origin": f"http://{host}"}
         assert server.request("GET", "/v1/models", headers=headers).status_code == 200
+    followed = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert server.request("GET", "/", headers=followed).status_code == 200
+    assert server.request("GET", "/api/runs", headers=followed).status_code == 403
 
 
 @pytest.mark.parametrize("depth", ["1", "2", "x"])

@@ -191,6 +191,13 @@ def admit(
             "one in with `--allow-origin`."
         )
         raise ApiError(403, said, "origin_not_allowed")
+    # A page's picture, script or form of another site comes without an origin; a browser says so
+    # all the same. A link to the page itself may be followed from anywhere.
+    site, mode = headers.get("sec-fetch-site", ""), headers.get("sec-fetch-mode", "")
+    followed = public and mode == "navigate"
+    if origin is None and site.lower() in ("cross-site", "same-site") and not followed:
+        said = "This server has no key, so it answers no request that a page of another site makes."
+        raise ApiError(403, said, "origin_not_allowed")
 
 
 def _told(error: Exception) -> ApiError:
