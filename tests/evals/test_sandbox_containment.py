@@ -348,6 +348,18 @@ async def test_limits_hold_for_the_unconfined_too(nothing_is_left, code):
 # What the evaluation does to it
 
 
+async def test_a_run_that_is_cancelled_while_it_starts_leaves_nothing(judged):
+    await judged(DOUBLE)  # what is found out once has been
+    for step in range(20):
+        task = asyncio.ensure_future(judged("import time\ntime.sleep(10**6)"))
+        await asyncio.sleep(step / 1000)  # from before there is a process until it reads
+
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert started_by(os.getpid()) == [], step
+
+
 async def test_a_cancelled_run_leaves_nothing(judged):
     task = asyncio.ensure_future(judged("import time\ntime.sleep(10**6)"))
     while not started_by(os.getpid()):

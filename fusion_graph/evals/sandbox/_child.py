@@ -68,16 +68,25 @@ class Child:
                 "Grade code sets on Linux, with bubblewrap installed."
             )
         here = await asyncio.to_thread(wall) if limits.confined else None
-        process = await asyncio.create_subprocess_exec(
-            *command(module, limits, folder, here),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            cwd="/",
-            env=environment(),
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(
+                *command(module, limits, folder, here),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
+                env=environment(),
+            )
         )
-        return cls(process, limits)
+        try:
+            return cls(await asyncio.shield(starting), limits)
+        except asyncio.CancelledError:
+            # asyncio would kill bubblewrap alone, and wait for ever for the pipes that what it
+            # has started just then holds.
+            started = asyncio.ensure_future(_end_once_started(starting, limits))
+            await asyncio.shield(started)
+            raise
 
     async def ready(self) -> None:
         """Wait until its limits hold; only then it looks at foreign code.
@@ -166,12 +175,21 @@ class Child:
         # Stopped, it starts nobody between the look and the kill: a first process that has left
         # its group, and does not yet ask to die with it, would live on and hold the output.
         os.kill(bubblewrap, signal.SIGSTOP)
+        with suppress(ChildProcessError):  # it had ended, and asyncio has taken its status
+            os.waitid(os.P_PID, bubblewrap, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         inside = _family(bubblewrap)[1:2]
         if inside:
             os.kill(inside[0].pid, signal.SIGKILL)
             os.kill(bubblewrap, signal.SIGCONT)
         else:
             os.killpg(bubblewrap, signal.SIGKILL)
+
+
+async def _end_once_started(
+    starting: asyncio.Future[asyncio.subprocess.Process], limits: Limits
+) -> None:
+    with suppress(OSError):  # it could not be started
+        await Child(await starting, limits).end()
 
 
 @dataclass(frozen=True)
