@@ -49,7 +49,7 @@ class EvaluationRequest:
     """What was asked for on the command line.
 
     Attributes:
-        dataset: A file, or `offline`.
+        dataset: A file, `offline`, or the name of a published set.
         arms: As given, with commas or one by one.
         grader: `provider:model`; None for the default.
         policy: Name of the policy.
@@ -89,12 +89,12 @@ def evaluate(request: EvaluationRequest) -> int:
         ArmUnavailable, GraderUnavailable: A model cannot be asked; what was finished is kept.
         OutputFailed: The results could not be written.
     """
-    from fusion_graph.evals.datasets import read_dataset, select
+    from fusion_graph.evals.datasets import select
     from fusion_graph.evals.expected_cost import expected_cost
     from fusion_graph.evals.spending import Spending
     from fusion_graph.evals.store import Store
 
-    dataset = read_dataset(_dataset_file(request.dataset))
+    dataset = _dataset(request.dataset)
     questions = select(
         dataset.questions, limit=request.limit, sample=request.sample, seed=request.seed
     )
@@ -119,16 +119,28 @@ def evaluate(request: EvaluationRequest) -> int:
     return ANSWERED
 
 
-def _dataset_file(given: str) -> Path:
+def _dataset(given: str) -> Dataset:
+    """The question set of that name, or of that file.
+
+    Raises:
+        ConfigurationError: There is none, or its package is not installed.
+    """
+    from fusion_graph.evals.datasets import dataset_of, read_dataset
+    from fusion_graph.evals.published import PUBLISHED, read_published
+
     if given == OFFLINE:
-        return Path(str(resources.files("fusion_graph.evals") / "offline_questions.jsonl"))
+        bundled = resources.files("fusion_graph.evals") / "offline_questions.jsonl"
+        return read_dataset(Path(str(bundled)))
+    if given in PUBLISHED:
+        return dataset_of(read_published(given))
     path = Path(given).expanduser()
     if not path.exists():
         raise ConfigurationError(
             f"--dataset: there is no file {given}.",
-            f"Give a JSONL file of questions, or {OFFLINE} for the bundled set.",
+            f"Give a JSONL file of questions, {OFFLINE} for the bundled set, or one of "
+            f"{', '.join(PUBLISHED)} for a published one.",
         )
-    return path
+    return read_dataset(path)
 
 
 def _plan(request: EvaluationRequest, dataset: Dataset, questions: Sequence[Any]) -> Plan:
@@ -293,7 +305,8 @@ def _eval(
             "--dataset",
             metavar="FILE",
             rich_help_panel=_QUESTIONS,
-            help="A question set as JSONL, DRACO's test.jsonl, or offline for the bundled one.",
+            help="A question set as JSONL, DRACO's test.jsonl, offline for the bundled one, or "
+            "humaneval, fanoutqa or perlfaq from their packages.",
         ),
     ],
     arms: Annotated[

