@@ -215,7 +215,7 @@ def build_graph(
         joined = await off_loop(much, join, answers, run["seed"], pages)
         settings = await resume(run)
         if not unasked(run, joined):
-            need_an_answer(run, joined, settings)
+            need_an_answer(run, joined, settings, state.get("scouting"))
         able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
         known = [source["id"] for source in joined["sources"]]

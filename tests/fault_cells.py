@@ -15,7 +15,7 @@ from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from fusion_graph.errors import FailureReason, JudgeFailureCode
-from tests.fault_matrix import CAP, VERDICT, Fault, Place
+from tests.fault_matrix import CAP, DIFFER, VERDICT, Fault, Place
 from tests.gate import gate
 from tests.scripted_models import ModelServer
 from tests.scripted_models.client import Scope
@@ -43,10 +43,10 @@ PACE = 0.15
 same time, and yet no solid call of theirs is slow because all the others are busy."""
 
 WRITER = "The final answer of the writer."
-MODELS = "abcjw"
+MODELS = "abcdjw"
 """Panelists, judge and writer."""
 
-SOLID = {name: f"The answer of {name}." for name in "abc"} | {"w": WRITER}
+SOLID = {name: f"The answer of {name}." for name in "abcd"} | {"w": WRITER}
 """What everybody says whom no fault strikes."""
 
 
@@ -113,7 +113,7 @@ async def play(server: ModelServer, cells: Iterable[tuple[Fault, Place]]) -> lis
 
 
 async def run_cell(scope: Scope, fault: Fault, place: Place) -> Row:
-    """Play one cell: three panelists, a judge, a writer, and one fault."""
+    """Play one cell: three panelists or two and two, a judge, a writer, and one fault."""
     async with AsyncExitStack() as stack:
         url = scope.base_url
         if fault.name == "connection refused":
@@ -145,14 +145,16 @@ async def run_cell(scope: Scope, fault: Fault, place: Place) -> Row:
 def script(scope: Scope, fault: Fault, place: Place) -> None:
     """Give everybody a part; every call that is answered costs `PRICE`."""
     parts = {name: [{"text": text}] for name, text in SOLID.items()}
-    parts |= {name: [{"text": VERDICT}] for name in ("jf" if place.fallback else "j")}
+    verdicts = [{"text": DIFFER}, {"text": VERDICT}] if place.waves else [{"text": VERDICT}]
+    parts |= dict.fromkeys("jf" if place.fallback else "j", verdicts)
     if fault.limit == "budget":
         # Whoever is last before the place spends it all, when all panelists have begun.
-        spender = place.model if place.before else {"j": "c", "w": "j"}[place.model]
+        spender = place.spender
         parts[place.model] = [*place.before, *parts[place.model]]
-        at = max(0, len(place.before) - 1)
+        at = max(0, len(place.before) - 1) if spender == place.model else 0
+        parts[spender] = list(parts[spender])
         parts[spender][at] = parts[spender][at] | {"cost": COSTLY}
-        if spender in "abc":
+        if spender in place.crew:
             parts[spender][at]["delay"] = TIME / 2
     else:
         step = fault.streaming if place.streaming else fault.step
@@ -174,17 +176,19 @@ def configuration(url: str, struck_url: str, fault: Fault, place: Place) -> dict
     """
     ref = {name: f"{'struck' if name in place.models else 'solid'}:{name}" for name in MODELS}
     settings: dict[str, Any] = {
-        "panel": [ref[name] for name in "abc"],
+        "panel": [ref[name] for name in place.crew],
         "judge": ref["j"],
         "synthesizer": ref["w"],
         "max_tool_calls": CAP,
         "providers": {"solid": {"base_url": url}, "struck": {"base_url": struck_url}},
         "seed": 7,
     }
+    if place.waves:
+        settings["panel_policy"] = "adaptive"
     if place.fallback:
         settings["fallbacks"] = ["solid:f"]
         # A panelist is replaced where too few would be left without it.
-        settings["quorum"] = 3 if place.stage == "panel" else None
+        settings["quorum"] = len(place.crew) if place.stage == "panel" else None
     own = {"judge": "judge_timeout", "synthesis": "synthesis_timeout"}
     match fault.limit:
         case "stall" | "total":
@@ -194,7 +198,9 @@ def configuration(url: str, struck_url: str, fault: Fault, place: Place) -> dict
                 # One after the other: nobody's time passes while others' calls are made.
                 settings["max_concurrency"] = 1
         case "grace":
-            settings |= {"quorum": 2, "grace": TIME}
+            # All but who is left behind; of an adaptive panel its own wave.
+            quorum = 2 if not place.waves else 1 if place.model in "ab" else 3
+            settings |= {"quorum": quorum, "grace": TIME}
         case "run":
             settings["run_timeout"] = RUN_TIME
         case "budget":

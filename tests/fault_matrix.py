@@ -58,6 +58,8 @@ class Place:
         before: What the model does before, one call each.
         streaming: Whether its stream has begun.
         fallback: Whether there is a model `f` to fall back on.
+        waves: Whether the panel is adaptive: `a` and `b` are asked first, then `c` and `d`.
+        spends: Who uses up the budget there; by default the model itself, or who is before it.
     """
 
     name: str
@@ -65,6 +67,20 @@ class Place:
     before: tuple[dict[str, Any], ...] = ()
     streaming: bool = False
     fallback: bool = False
+    waves: bool = False
+    spends: str = ""
+
+    @property
+    def crew(self) -> str:
+        """The panelists."""
+        return "abcd" if self.waves else "abc"
+
+    @property
+    def spender(self) -> str:
+        """Whose call uses up a budget just before the struck one."""
+        if self.spends:
+            return self.spends
+        return self.model if self.before else {"j": "c", "w": "j"}[self.model]
 
     @property
     def model(self) -> str:
@@ -81,6 +97,21 @@ class Place:
         """Whether the model may call no more tools."""
         return len(self.before) == CAP
 
+
+DIFFER = json.dumps(
+    {
+        "contradictions": [
+            {
+                "topic": "How wet",
+                "stances": [
+                    {"label": label, "stance": stance, "sources": []}
+                    for label, stance in (("A", "very"), ("B", "little"))
+                ],
+            }
+        ]
+    }
+)
+"""A comparison of two scouts that has the others asked."""
 
 VERDICT = json.dumps({"consensus": [{"point": "Wet.", "labels": ["A", "B"], "sources": []}]})
 """A comparison that holds for two survivors as for three."""
@@ -220,7 +251,8 @@ def can_strike(fault: Fault, place: Place) -> bool:
     alone = len(place.models) == 1 and not place.fallback and not place.streaming
     if fault.limit == "budget":
         # The panelists begin together, and nothing is spent before.
-        return alone and (place.stage != "panel" or bool(place.before))
+        spent_before = place.stage != "panel" or bool(place.before or place.spends)
+        return alone and spent_before
     if fault.limit == "grace":
         return alone  # others have answered
     return fault.streaming is not None or not place.streaming
@@ -232,6 +264,29 @@ STEP = 9
 """Of the places a fault can strike at, the sample takes every ninth: two or three each."""
 
 
+WAVES = (
+    Place("scout, first call", "a", waves=True),
+    Place("scout, after a tool", "b", (TOOL,), waves=True),
+    Place("scout, during its stream", "a", streaming=True, waves=True),
+    Place("scout with a fallback", "a", fallback=True, waves=True),
+    Place("both scouts", "ab", waves=True),
+    Place("first comparison and the next", "j", waves=True, spends="b"),
+    Place("comparisons with a fallback", "j", fallback=True, waves=True),
+    Place("member of the second wave, first call", "c", waves=True, spends="j"),
+    Place("member of the second wave, at the cap", "d", (TOOL,) * CAP, waves=True),
+    Place("member of the second wave, during its stream", "d", streaming=True, waves=True),
+    Place("member of the second wave with a fallback", "c", fallback=True, waves=True),
+    Place("the second wave", "cd", waves=True),
+    Place("both waves", "abcd", waves=True),
+    Place("second comparison alone", "j", ({"text": DIFFER},), waves=True, spends="d"),
+)
+"""Where a fault can strike a panel that asks two first, and then the others."""
+
+WAVE_CELLS = tuple(
+    (fault, place) for fault in FAULTS for place in WAVES if can_strike(fault, place)
+)
+
+
 def sampled(number: int, fault: Fault) -> tuple[tuple[Fault, Place], ...]:
     """Cells of one fault, those of the next fault at other places."""
     struck = [cell for cell in CELLS if cell[0] is fault]
@@ -239,3 +294,12 @@ def sampled(number: int, fault: Fault) -> tuple[tuple[Fault, Place], ...]:
 
 
 SAMPLE = tuple(cell for number, fault in enumerate(FAULTS) for cell in sampled(number, fault))
+
+_QUICK = [
+    fault
+    for fault in FAULTS
+    if not (fault.limit or fault.stage) and ("headers" in fault.step or not fault.retried)
+]
+
+WAVE_SAMPLE = tuple(zip(_QUICK, WAVES, strict=False))
+"""Another fault at each place of the waves, none that has to be waited for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from fusion_graph.estimate import estimate
 from fusion_graph.run.settings import GraphConfig
-from tests.benchmarks.kills import Point, kill_and_resume, script
+from tests.benchmarks.kills import CALLS_OF, Point, kill_and_resume, script
 from tests.conftest import VERDICT
-from tests.fault_matrix import FAULTS
 from tests.scripted_models.client import Scope
 
 QUESTION = {"messages": [("user", "When did the depot in Leuven open?")]}
@@ -198,6 +198,34 @@ async def test_a_quorum_that_the_scouts_reached_still_waits_for_the_second_wave(
     assert answers == {"a": None, "b": None, "c": None, "d": "timed_out"}
 
 
+async def test_a_scout_left_behind_by_the_quorum_is_made_up_for_by_the_rest(models, adaptive):
+    config = adaptive(json.dumps(VERDICT), quorum=1, grace=0)
+    models.script("b", {"hang": True})
+
+    result = await create_fusion_graph(config).ainvoke(QUESTION)
+
+    answers = {
+        a["name"]: a["failure"] and a["failure"]["reason"] for a in result["fusion"]["answers"]
+    }
+    assert (answers["a"], answers["b"]) == (None, "timed_out")
+    assert set(answers) == set("abcd")
+    assert None in (answers["c"], answers["d"]), "the second wave has a quorum of its own"
+    assert result["fusion"]["scouting"]["reason"] == "too_few_answers"
+
+
+async def test_one_model_at_a_time_is_one_at_a_time_in_both_waves(models, adaptive):
+    config = adaptive(DIFFER, json.dumps(VERDICT), max_concurrency=1)
+    for name in "abcd":
+        models.script(name, {"text": SAID, "delay": 0.05})
+
+    await create_fusion_graph(config).ainvoke(QUESTION)
+
+    calls = models.calls()
+    assert [call.model for call in calls] == ["a", "b", "j", "c", "d", "j", "w"]
+    for call, following in pairwise(calls):
+        assert call.ended <= following.started
+
+
 async def test_a_run_stopped_between_the_waves_goes_on_with_the_second_alone(models, adaptive):
     graph = create_fusion_graph(adaptive(DIFFER, json.dumps(VERDICT)), checkpointer=InMemorySaver())
 
@@ -274,35 +302,13 @@ async def test_a_second_comparison_that_fails_is_told_as_any_other(models, adapt
     assert result["fusion"]["answer"] == "The final answer of the writer."
 
 
-STRIKING = [fault for fault in FAULTS if fault.limit is None and fault.stage is None]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("struck", ["a", "c"], ids=["first wave", "second wave"])
-@pytest.mark.parametrize("fault", STRIKING[::4], ids=lambda fault: fault.name)
-async def test_a_fault_in_either_wave_costs_its_member_alone(models, adaptive, fault, struck):
-    config = adaptive(DIFFER)
-    models.script(struck, {"cost": 0.001, **fault.step})
-
-    result = await create_fusion_graph(config).ainvoke(QUESTION)
-
-    lost = {a["name"]: a["failure"]["reason"] for a in result["fusion"]["answers"] if a["failure"]}
-    assert lost == {struck: fault.reason}
-    assert len(result["fusion"]["answers"]) == 4
-    assert result["fusion"]["answer"] == "The final answer of the writer."
-
-
-ADAPTIVE_CALLS = 9
-"""Two scouts of two calls each, the judge, the third member's two, the judge, the writer."""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [
         Point(arrived=5, ended=5, delay=0.02),  # between the waves
-        Point(arrived=6, ended=5, delay=0.02),  # in the second
-        Point(arrived=ADAPTIVE_CALLS - 1, ended=7, delay=0.0),  # at the second comparison
+        Point(arrived=7, ended=6, delay=0.02),  # in the second
+        Point(arrived=CALLS_OF["adaptive"] - 1, ended=9, delay=0.0),  # at the second comparison
     ],
     ids=str,
 )
@@ -315,4 +321,4 @@ def test_killed_between_the_waves_and_resumed_it_pays_no_member_twice(
 
     assert outcome.finished >= {"a", "b"}
     assert outcome.repeated == set()
-    assert [name for name, _, _ in outcome.record[0]] == ["a", "b", "c"]
+    assert [name for name, _, _ in outcome.record[0]] == ["a", "b", "c", "d"]

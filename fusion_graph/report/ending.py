@@ -17,13 +17,16 @@ from fusion_graph.run.runtime import emit_of, thread_id
 from fusion_graph.state import Joined, Judgement, Run, Scouting
 
 
-def need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
+def need_an_answer(
+    run: Run, joined: Joined, settings: ResolvedConfig, scouting: Scouting | None = None
+) -> None:
     """End a run that nobody answered.
 
     Args:
         run: The run.
         joined: The panel's work.
         settings: The run's settings.
+        scouting: What came of asking two members first, in an adaptive panel.
 
     Raises:
         AllPanelistsFailed: Nobody answered; it holds the record.
@@ -31,7 +34,14 @@ def need_an_answer(run: Run, joined: Joined, settings: ResolvedConfig) -> None:
     if any(answer["status"] == "ok" for answer in joined["answers"]):
         return
     record = build_record(
-        run, settings, joined, None, answer="", failed=True, thread_id=thread_id()
+        run,
+        settings,
+        joined,
+        None,
+        answer="",
+        scouting=scouting,
+        failed=True,
+        thread_id=thread_id(),
     )
     close_ledger(run["id"])
     failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.faults
 
 Plays the matrix of `tests/fault_matrix.py` against the scripted model server and prints it as
-Markdown; then panels of models that do anything, in any order, as `tests/test_any_behaviour.py`
-runs them. Those tests hold each cell and panel to the rules; this shows what they come to, and
-stops at the first that breaks one.
+Markdown, then that of an adaptive panel's two waves; then panels of models that do anything, in any
+order, as `tests/test_any_behaviour.py` runs them. Those tests hold each cell and panel to the
+rules; this shows what they come to, and stops at the first that breaks one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.fault_cells import Row, play
-from tests.fault_matrix import CELLS, FAULTS, PLACES
+from tests.fault_matrix import CELLS, FAULTS, PLACES, WAVE_CELLS, WAVES, Fault, Place
+from tests.fault_rules import problems
 from tests.scripted_models import ModelServer, start_server
 from tests.test_any_behaviour import PANELS, all_of, drawn
-from tests.test_fault_matrix import problems
 
 DRAWS = 25
 """Draws of panels; the test runs one."""
@@ -40,7 +40,7 @@ def line(row: Row, where: str) -> str:
         row.fault.name,
         where,
         row.status,
-        {"": "nobody", **dict.fromkeys("abc", "a panelist")}.get(row.answer, row.answer),
+        {"": "nobody", **dict.fromkeys("abcd", "a panelist")}.get(row.answer, row.answer),
         row.reason or "–",
         row.http_status or "–",
         row.attempts,
@@ -68,14 +68,18 @@ def lines(rows: Iterable[Row]) -> list[str]:
 async def main() -> None:
     """Print the matrix, and what became of panels that did anything."""
     with start_server() as server:
-        await matrix(server)
+        await matrix(server, CELLS, PLACES)
+        print("\n## Both waves of an adaptive panel\n")
+        await matrix(server, WAVE_CELLS, WAVES)
         await any_behaviour(server)
 
 
-async def matrix(server: ModelServer) -> None:
-    """Print the matrix; no cell is untyped, and none against the rules."""
+async def matrix(
+    server: ModelServer, cells: Sequence[tuple[Fault, Place]], places: Sequence[Place]
+) -> None:
+    """Print a matrix; no cell is untyped, and none against the rules."""
     began = time.perf_counter()
-    rows = await play(server, CELLS)
+    rows = await play(server, cells)
     seconds = time.perf_counter() - began
     wrong = [problem for row in rows for problem in problems(row)]
     if wrong:
@@ -84,7 +88,7 @@ async def matrix(server: ModelServer) -> None:
     typed = sum(bool(row.reason or row.codes) for row in rows)
     calls, paid = sum(row.calls for row in rows), sum(row.paid for row in rows)
     print(
-        f"{len(FAULTS)} faults, {len(PLACES)} places, {len(rows)} cells in {seconds:.0f} s. "
+        f"{len(FAULTS)} faults, {len(places)} places, {len(rows)} cells in {seconds:.0f} s. "
         f"{typed} typed, {answered} with an answer all the same; {calls} calls reached the "
         f"server, {paid} were answered and so paid.\n"
     )
@@ -100,8 +104,9 @@ async def any_behaviour(server: ModelServer) -> None:
     for crowd in crowds:
         seen += await all_of(server, crowd)
     seconds = time.perf_counter() - began
+    print("\n## Models that do anything\n")
     print(
-        f"\n{sum(map(len, crowds))} panels of models that did anything, in {seconds:.0f} s: each "
+        f"{sum(map(len, crowds))} panels of models that did anything, in {seconds:.0f} s: each "
         "ended within its cap with every tool call answered, and its report counted what the "
         "server had counted.\n"
     )

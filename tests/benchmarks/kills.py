@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.kills            51 points, some minutes
     python -m tests.benchmarks.kills --points 5
+    python -m tests.benchmarks.kills --policy adaptive    69 points: two waves, two comparisons
 
 The points lie at every arrival and every end of a model call (the model server's own log says
 when), and a little after it. After each kill the thread's file is read: what it holds of a
-panelist's work must not be paid again.
+panelist's work, or of the judge's, must not be paid again.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ ANSWER = "The final answer of the writer."
 CALLS = 8
 """Three panelists of two calls each, a judge, a writer."""
 
+CREWS = {"full": "abc", "adaptive": "abcd"}
+"""Panelists by policy: of an adaptive panel two are asked first, and then two."""
+
+CALLS_OF = {"full": CALLS, "adaptive": 11}
+"""Of a run; an adaptive one has two comparisons."""
+
 DELAYS = (0.0, 0.01, 0.04)
 """Seconds between what the log says and the kill."""
 
@@ -51,22 +58,25 @@ class Outcome:
 
     Attributes:
         finished: Panelists whose work the thread's file held when the process was dead.
+        compared: Comparisons of the judge that it held.
         answered: Panelists whose last reply had left the server by then.
-        repeated: Panelists of `finished` that were asked again.
+        repeated: Panelists of `finished` that were asked again; the judge if `compared` were.
         answer: What the second process printed.
         record: The joined record, without times.
     """
 
     finished: frozenset[str]
+    compared: int
     answered: frozenset[str]
     repeated: frozenset[str]
     answer: str
     record: Any
 
 
-def points() -> list[Point]:
-    """Every arrival and every end, with each delay: 51."""
-    moments = [(n, 0) for n in range(CALLS + 1)] + [(n, n) for n in range(1, CALLS + 1)]
+def points(policy: str = "full") -> list[Point]:
+    """Every arrival and every end, with each delay: 51, or of an adaptive panel 69."""
+    calls = CALLS_OF[policy]
+    moments = [(n, 0) for n in range(calls + 1)] + [(n, n) for n in range(1, calls + 1)]
     return [Point(arrived, ended, delay) for arrived, ended in moments for delay in DELAYS]
 
 
@@ -74,7 +84,8 @@ def script(scope: Scope, folder: Path, policy: str = "full") -> Path:
     """Models that search once and answer; returns a preset of them."""
     (folder / "docs").mkdir(exist_ok=True)
     (folder / "docs" / "water.md").write_text("# Water\n\nWater is wet.\n", "utf-8")
-    for name in "abc":
+    crew = CREWS[policy]
+    for name in crew:
         search = {"name": "web_search", "args": {"query": "water"}}
         answer = {"text": f"The answer of {name}: wet [1].", "delay": 0.05}
         step = {"tool_calls": [search], "delay": 0.05}
@@ -84,7 +95,7 @@ def script(scope: Scope, folder: Path, policy: str = "full") -> Path:
     preset = folder / "panel.toml"
     preset.write_text(
         f"""
-panel = ["s:a", "s:b", "s:c"]
+panel = {json.dumps([f"s:{name}" for name in crew])}
 judge = "s:j"
 synthesizer = "s:w"
 panel_policy = "{policy}"
@@ -122,7 +133,7 @@ def kill_and_resume(
     time.sleep(point.delay)  # the point itself, not a wait for something
     process.kill()
     before = scope.calls(ended=len(scope.calls()))
-    kept, finished = asyncio.run(saved(data, thread))
+    kept, finished, compared = asyncio.run(saved(data, thread))
     command = resume(thread) if kept else ask(preset, thread)
     done = run(*command, environment=environment)
     if done.code != 0:
@@ -130,10 +141,13 @@ def kill_and_resume(
     report = json.loads(done.out)
     after = Counter(call.model for call in scope.calls()[len(before) :])
     replies = Counter(call.model for call in before if not call.disconnected)
+    comparisons = 2 if policy == "adaptive" else 1
+    again = {"j"} if after["j"] > comparisons - compared else set()
     return Outcome(
         finished=finished,
-        answered=frozenset(name for name in "abc" if replies[name] >= 2),
-        repeated=frozenset(name for name in finished if after[name]),
+        compared=compared,
+        answered=frozenset(name for name in CREWS[policy] if replies[name] >= 2),
+        repeated=frozenset({name for name in finished if after[name]} | again),
         answer=report["answer"],
         record=(
             [(a["name"], a["label"], a["content"]) for a in report["answers"]],
@@ -143,53 +157,61 @@ def kill_and_resume(
     )
 
 
-async def saved(data: Path, thread: str) -> tuple[bool, frozenset[str]]:
-    """Whether a thread's file holds a run, and the names of the panelists it has answers of."""
+async def saved(data: Path, thread: str) -> tuple[bool, frozenset[str], int]:
+    """What a thread's file holds: whether a run, whose answers, and how many comparisons."""
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     from fusion_graph import create_fusion_graph
 
     file = data / "threads.sqlite"
     if not file.exists():
-        return False, frozenset()
+        return False, frozenset(), 0
     async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
         graph = create_fusion_graph("offline", checkpointer=saver)
         state = await graph.aget_state({"configurable": {"thread_id": thread}})
     results = [task.result for task in state.tasks if task.result]
     answers = [a for result in results for a in dict(result).get("answers", ())]
     answers += state.values.get("answers", [])
-    return bool(state.values or state.next), frozenset(answer["name"] for answer in answers)
+    compared = bool(state.values.get("judgement"))
+    if state.values.get("scouting"):  # of two comparisons: the second is there past the judge
+        compared += not {"second_wave", "join", "judge"} & set(state.next)
+    # A task's writes are kept before the next step begins.
+    compared += any("judgement" in dict(result) for result in results)
+    names = frozenset(answer["name"] for answer in answers)
+    return bool(state.values or state.next), names, compared
 
 
-def every(chosen: list[Point]) -> Iterator[tuple[Point, Outcome]]:
+def every(chosen: list[Point], policy: str) -> Iterator[tuple[Point, Outcome]]:
     """Each point with its outcome."""
     with start_server() as server, tempfile.TemporaryDirectory() as folder:
         scope = server.scope()
-        preset = script(scope, Path(folder))
+        preset = script(scope, Path(folder), policy)
         for number, point in enumerate(chosen):
-            yield point, kill_and_resume(scope, preset, Path(folder), point, f"t{number}")
+            yield point, kill_and_resume(scope, preset, Path(folder), point, f"t{number}", policy)
 
 
 def main() -> None:
     """Kill at every point and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=0, help="only so many, spread evenly")
+    parser.add_argument("--policy", choices=CREWS, default="full", help="who is asked when")
     given = parser.parse_args()
-    chosen = points()
+    chosen = points(given.policy)
     if given.points:
         chosen = chosen[:: max(1, len(chosen) // given.points)]
     print(
-        "| killed after arrivals | ends | + s | on disk | asked again of those | answer | record |"
+        "| killed after arrivals | ends | + s | on disk | comparisons | asked again of those "
+        "| answer | record |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     records = set()
     lost = 0
-    for point, outcome in every(chosen):
+    for point, outcome in every(chosen, given.policy):
         records.add(json.dumps(outcome.record, sort_keys=True))
         lost += len(outcome.answered - outcome.finished)
         print(
             f"| {point.arrived} | {point.ended} | {point.delay:g} "
-            f"| {', '.join(sorted(outcome.finished)) or '-'} "
+            f"| {', '.join(sorted(outcome.finished)) or '-'} | {outcome.compared} "
             f"| {', '.join(sorted(outcome.repeated)) or '-'} "
             f"| {'yes' if outcome.answer == ANSWER else outcome.answer} "
             f"| {'same' if len(records) == 1 else 'DIFFERS'} |",
