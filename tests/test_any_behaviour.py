@@ -249,7 +249,10 @@ def check_tools(record: dict[str, Any], panel: Panel, calls: list[Call], tools: 
         assert tools.ran <= sum(executed.values())
     for answer in record["answers"]:
         statuses = [made["status"] for made in answer["tool_calls"]]
-        assert len(statuses) - statuses.count("max_uses_exceeded") <= cap
+        # Who stands in for a member has calls of its own; the answer tells of both's.
+        gone = [failure for failure in record["failures"] if failure["name"] == answer["name"]]
+        asked = len(gone) + (answer["status"] == "ok")
+        assert len(statuses) - statuses.count("max_uses_exceeded") <= cap * asked
     # Each round costs a call, three more may follow the cap; the judge has its repair besides.
     rounds = TRIES * (cap + 3) + REFUSALS
     limits = dict.fromkeys(panel.members, rounds) | {"j": rounds + TRIES + REFUSALS}
