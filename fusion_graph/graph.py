@@ -31,7 +31,14 @@ from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge, not_judged
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.passing_on import most_agreed, pass_on
-from fusion_graph.nodes.scouting import after_scouts, decided, scouts_of, still_stands, unasked
+from fusion_graph.nodes.scouting import (
+    after_scouts,
+    decided,
+    own_standings,
+    scouts_of,
+    still_stands,
+    unasked,
+)
 from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.verify import verify
@@ -186,8 +193,11 @@ def build_graph(
         if not run["invoked"]:
             return Command(update=update, goto="direct")
         adaptive = course.judge and settings.panel_policy == "adaptive"
-        if adaptive and (scouts := await off_loop(True, scouts_of, settings)) is not None:
-            run["scouts"] = scouts
+        if adaptive:
+            record, lost = await off_loop(True, own_standings, settings)
+            run["degradations"] += lost
+            if (scouts := await off_loop(True, scouts_of, settings, record)) is not None:
+                run["scouts"] = scouts
         sends = [Send("panelist", member) for member in panel_members(run, settings)]
         return Command(update=update, goto=sends)
 

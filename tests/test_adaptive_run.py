@@ -13,7 +13,13 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from fusion_graph import (
+    AllPanelistsFailed,
+    ConfigurationError,
+    FusionReport,
+    create_fusion_graph,
+)
+from fusion_graph.cost.track_record import Entry, append, record_file
 from fusion_graph.estimate import estimate
 from fusion_graph.run.settings import GraphConfig
 from tests.benchmarks.kills import CALLS_OF, Point, kill_and_resume, script
@@ -196,6 +202,121 @@ async def test_a_quorum_that_the_scouts_reached_still_waits_for_the_second_wave(
     }
     # One by one: c answers, and then d gets its grace of none.
     assert answers == {"a": None, "b": None, "c": None, "d": "timed_out"}
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`record(c=19, d=18)`: of twenty questions each model got so many right in evaluations."""
+    monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(tmp_path))
+
+    def write(**right: int) -> None:
+        made = {"made": "2026-11-27", "dataset": "d", "sha256": "0", "arm": "x", "kind": "solo"}
+        append(
+            [
+                Entry(
+                    **made,
+                    question=f"q{number}",
+                    stack=name,
+                    models=(f"scripted:{name}",),
+                    points=100 if number < count else 0,
+                    cost_usd=0.02,
+                    tokens=2_000,
+                    seconds=3,
+                )
+                for name, count in right.items()
+                for number in range(20)
+            ],
+            record_file(),
+        )
+
+    return write
+
+
+async def test_who_was_right_in_your_own_evaluations_is_asked_first(models, adaptive, record):
+    record(a=3, b=19, c=4, d=18)
+
+    result = await create_fusion_graph(adaptive(AGREED)).ainvoke(QUESTION)
+
+    assert asked(models) == {"b": 1, "d": 1, "j": 1, "w": 1}
+    assert result["fusion"]["scouting"]["scouts"] == ["b", "d"]
+
+
+async def test_a_record_that_cannot_be_opened_is_told_and_costs_no_answer(
+    models, adaptive, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(tmp_path))
+    record_file().mkdir(parents=True)
+
+    result = await create_fusion_graph(adaptive(AGREED)).ainvoke(QUESTION)
+
+    assert result["fusion"]["scouting"]["scouts"] == ["a", "b"]
+    (lost,) = result["fusion"]["degradations"]
+    assert lost["code"] == "record_unreadable"
+    assert "track-record.jsonl cannot be read" in lost["detail"]
+
+
+async def test_the_members_that_you_name_are_asked_first(models, adaptive, record):
+    record(a=3, b=19, c=4, d=18)
+
+    result = await create_fusion_graph(adaptive(AGREED, scouts=["d", "a"])).ainvoke(QUESTION)
+
+    assert asked(models) == {"a": 1, "d": 1, "j": 1, "w": 1}
+    assert result["fusion"]["scouting"]["scouts"] == ["a", "d"]
+
+
+async def test_scouts_that_are_not_in_the_panel_are_refused_by_name(models, adaptive):
+    with pytest.raises(ConfigurationError, match="scouts names x: the panel has a, b, c, d"):
+        await create_fusion_graph(adaptive(AGREED, scouts=["a", "x"])).ainvoke(QUESTION)
+    with pytest.raises(ConfigurationError, match="twice"):
+        create_fusion_graph(adaptive(AGREED, scouts=["a", "a"]))
+    full = adaptive(AGREED, scouts=["a", "x"]) | {"panel_policy": "full"}
+    await create_fusion_graph(full).ainvoke(QUESTION)  # nobody is asked first
+
+
+def test_an_estimate_takes_what_your_own_evaluations_took(models, adaptive, record):
+    settings, _ = GraphConfig(adaptive(AGREED)).begin(None)
+    messages = [HumanMessage("When did the depot in Leuven open?")]
+    before = estimate(settings, messages)
+    record(b=19, d=18, c=1)
+
+    after = estimate(settings, messages)
+
+    assert (before["measured"], before["recorded"]) == ({}, None)
+    assert after["measured"] == {"scripted:b": 20, "scripted:c": 20, "scripted:d": 20}
+    # No price of these is known; what b and d took is.
+    assert before["stages"]["panel"]["likely"]["cost_usd"] is None
+    panel = after["stages"]["panel"]["likely"]
+    assert panel["cost_usd"] == pytest.approx(0.04)
+    assert panel["input_tokens"] + panel["output_tokens"] == pytest.approx(4_000, abs=10)
+    long = [HumanMessage("When did the depot open? " + "It is a long story. " * 2_000)]
+    assert estimate(settings, long)["measured"] == {}
+
+
+def test_an_estimate_takes_the_share_of_questions_on_which_two_were_enough(
+    models, adaptive, record, tmp_path
+):
+    config = adaptive(AGREED)
+    settings, _ = GraphConfig(config).begin(None)
+    made = {"made": "2026-11-27", "dataset": "d", "sha256": "0", "arm": "x", "kind": "panel"}
+    of = {"models": [f"scripted:{name}" for name in "abcd"], "judge": "scripted:j"}
+    took = {"points": 100, "cost_usd": 0.1, "tokens": 9_000, "seconds": 8}
+    entries = [
+        Entry(**made, **of, **took, stack="s", writer="scripted:w", question=f"q{n}", stopped=n < 3)
+        for n in range(10)
+    ]
+    messages = [HumanMessage("When did the depot in Leuven open?")]
+
+    assert estimate(settings, messages, record=entries[:4])["stops"] == 0.6, "too few to tell"
+    found = estimate(settings, messages, record=entries)
+
+    assert found["stops"] == 0.3
+    assert found["recorded"] == {
+        "questions": 10,
+        "usd_each": pytest.approx(0.1),
+        "tokens_each": 9_000,
+        "seconds_each": 8,
+        "stopped": 3,
+    }
 
 
 async def test_a_scout_left_behind_by_the_quorum_is_made_up_for_by_the_rest(models, adaptive):

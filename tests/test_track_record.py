@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from fusion_graph.cost.track_record import LINE_BYTES, Entry, append, read, standings
+from fusion_graph.cost.standings import panel_standing, standings
+from fusion_graph.cost.track_record import (
+    LINE_BYTES,
+    Entry,
+    append,
+    own_record,
+    read,
+    record_file,
+)
 from fusion_graph.errors import ConfigurationError
 
 
@@ -140,3 +148,40 @@ def test_a_model_s_standing_counts_its_own_marked_answers_alone():
     assert (a.right, a.graded, a.seconds_each) == (2, 3, 2)
     assert a.usd_each == pytest.approx(0.01)
     assert (b.right, b.graded, b.usd_each) == (1, 1, None)
+
+
+def test_a_panel_s_standing_is_of_the_same_members_judge_writer_and_policy():
+    of = {"kind": "panel", "models": ("lab:a", "lab:b"), "judge": "lab:j", "writer": "lab:w"}
+    adaptive = {**of, "kind": "adaptive"}
+    entries = [
+        entry("q1", **of, cost_usd=0.02, tokens=100, seconds=1),
+        entry("q2", **of, cost_usd=0.04, tokens=300, seconds=3),
+        entry("q3", **{**of, "judge": "lab:other"}),
+        entry("q4", **{**of, "models": ("lab:b", "lab:a")}),
+        entry("q5", **adaptive, stopped=True),
+        entry("q6", **adaptive, stopped=False),
+        entry("q7", **adaptive, stopped=True),
+    ]
+    members = ["lab:a", "lab:b"]
+
+    full = panel_standing(entries, members, "lab:j", "lab:w", adaptive=False)
+    two = panel_standing(entries, members, "lab:j", "lab:w", adaptive=True)
+
+    assert full is not None
+    assert two is not None
+    assert (full.questions, full.tokens_each, full.seconds_each) == (2, 200, 2)
+    assert full.usd_each == pytest.approx(0.03)
+    assert (full.stopped, two.questions, two.stopped) == (None, 3, 2)
+    assert panel_standing(entries, members, "lab:j", "lab:x", adaptive=False) is None
+
+
+def test_the_user_s_own_record_is_read_anew_once_it_has_grown(tmp_path, monkeypatch):
+    monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(tmp_path))
+    assert own_record().entries == ()
+
+    append([entry("q1")], record_file())
+    once = own_record()
+    assert own_record() is once
+    append([entry("q2")], record_file())
+
+    assert [e.question for e in own_record().entries] == ["q1", "q2"]

@@ -29,6 +29,7 @@ from fusion_graph.cli.options import (
     SearchOption,
     SynthesizerOption,
 )
+from fusion_graph.cli.recorded import entries_if_any
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.text.phrases import clean, counted
 
@@ -64,7 +65,7 @@ def estimate_question(question: str, options: Mapping[str, Any], as_json: bool) 
 
     messages = [HumanMessage(read_question(question))]
     settings, taken = _settings(configuration(options))
-    found = estimate(settings, messages)
+    found = estimate(settings, messages, record=entries_if_any())
     if as_json:
         data = {"preset": settings.preset, "panel_from": taken, **found}
         write_out(json.dumps(data, indent=2, ensure_ascii=not speaks_utf8()) + "\n")
@@ -134,6 +135,8 @@ def _table(found: Estimate) -> str:
 
 
 def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
+    from fusion_graph.estimate import stops_are_measured
+
     lines = []
     if found["unknown"]:
         names = clean(", ".join(found["unknown"]))
@@ -150,10 +153,26 @@ def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
     elif found["single_usd"] == 0:
         lines.append("The panel's models bill nobody, so there is nothing to compare with.")
     if (stops := found["stops"]) is not None and (goes_on := found["goes_on"]) is not None:
+        recorded = found["recorded"]
+        of = "simulated questions"
+        if recorded is not None and stops_are_measured(recorded):
+            of = f"{recorded['questions']} questions of your own evaluations"
         lines.append(
             f"Two are asked first. Low and likely are for two who agree, as in {stops:.0%} of "
-            "simulated questions; where they do not, the likely run costs "
+            f"{of}; where they do not, the likely run costs "
             f"{dollars(goes_on['cost_usd'])}."
+        )
+    if found["measured"]:
+        who = ", ".join(f"{model} ({count})" for model, count in found["measured"].items())
+        lines.append(
+            "Likely counts with what answers took in your own evaluations, so many of each: "
+            f"{clean(who)}."
+        )
+    if (recorded := found["recorded"]) is not None:
+        asked = counted(recorded["questions"], "question")
+        lines.append(
+            f"This panel in your own evaluations, {asked}: {dollars(recorded['usd_each'])}, "
+            f"{recorded['tokens_each']:,.0f} tokens and {recorded['seconds_each']:.1f} s an answer."
         )
     if settings.max_cost_usd is not None:
         lines.append(f"No call begins after max_cost_usd: {dollars(settings.max_cost_usd)}.")

@@ -18,12 +18,14 @@ from rich.text import Text
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED
+from fusion_graph.cli.recorded import entries_if_any
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.text.phrases import clean
 from fusion_graph.text.printable import printable
 
 if TYPE_CHECKING:
     from fusion_graph.config.presets import Preset
+    from fusion_graph.cost.standings import Standing
 
 PIPE_COLUMNS = 120
 """Width of the table where no terminal says one."""
@@ -37,8 +39,9 @@ def show_presets() -> int:
     table.add_column("Preset", style="bold", no_wrap=True)
     table.add_column("Panel, judge and writer", overflow="fold")
     table.add_column("Keys", overflow="fold")
+    record = _own_standings()
     for name in names():
-        table.add_row(*_row(name))
+        table.add_row(*_row(name, record))
     terminal = sys.stdout.isatty()
     text = io.StringIO()
     Console(file=text, width=None if terminal else PIPE_COLUMNS, force_terminal=terminal).print(
@@ -68,6 +71,10 @@ def show_preset(name: str) -> int:
         comments.append(f"Keys: {', '.join(f'{key} ({_state(key)})' for key in keys)}")
     if preset.discovers:
         comments.append(_here(preset))
+    comments += [
+        f"{model} in your own evaluations: {how}"
+        for model, how in _records(preset, _own_standings())
+    ]
     head = "".join(f"# {clean(comment)}\n" for comment in comments)
     write_out(printable(f"{head}\n{toml_text(preset)}"))
     return ANSWERED
@@ -109,7 +116,7 @@ def verdict_text(verdict: Mapping[str, str | int | float]) -> str:
     return "\n".join(["", "[verdict]", *lines, ""])
 
 
-def _row(name: str) -> tuple[str, Text, Text]:
+def _row(name: str, record: Mapping[str, Standing]) -> tuple[str, Text, Text]:
     from fusion_graph.config.keys import is_set
     from fusion_graph.config.presets import load
 
@@ -117,14 +124,14 @@ def _row(name: str) -> tuple[str, Text, Text]:
         preset = load(name)
     except ConfigurationError as error:
         return name, Text(f"cannot be used: {clean(error)}", style="red"), Text("")
-    lines = [Text(clean(preset.description), style="italic"), *map(Text, _stack(preset))]
+    lines = [Text(clean(preset.description), style="italic"), *map(Text, _stack(preset, record))]
     keys = [
         Text(f"{key} {_state(key)}", style="green" if is_set(key) else "") for key in _keys(preset)
     ]
     return preset.name, Text("\n").join(lines), Text("\n").join(keys or [Text("none needed")])
 
 
-def _stack(preset: Preset) -> list[str]:
+def _stack(preset: Preset, record: Mapping[str, Standing]) -> list[str]:
     if preset.discovers:
         return ["panel: found on this machine when asked"]
     fields = preset.fields
@@ -134,7 +141,33 @@ def _stack(preset: Preset) -> list[str]:
     rest = [f"judge: {judge}", f"writer: {writer}"]
     if judge == writer:
         rest = [f"judge and writer: {judge}"]
-    return [clean(model) for model in [*panel, *rest]]
+    recorded = dict(_records(preset, record))
+    members = [f"{model} ({recorded[model]})" if model in recorded else model for model in panel]
+    return [clean(model) for model in [*members, *rest]]
+
+
+def _own_standings() -> dict[str, Standing]:
+    from fusion_graph.cost.standings import standings
+
+    return standings(entries_if_any())
+
+
+def _records(preset: Preset, record: Mapping[str, Standing]) -> list[tuple[str, str]]:
+    """How each of a preset's models did alone in the user's own evaluations, each once."""
+    from fusion_graph.cli.estimate import dollars
+
+    if preset.discovers:
+        return []
+    models = dict.fromkeys(str(member.model) for member in preset.fields["panel"])
+    return [
+        (
+            model,
+            f"{its.right} of {its.graded} right, {dollars(its.usd_each)} and "
+            f"{its.seconds_each:.1f} s an answer",
+        )
+        for model in models
+        if (its := record.get(model)) is not None
+    ]
 
 
 def _keys(preset: Preset) -> list[str]:

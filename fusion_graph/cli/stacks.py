@@ -18,13 +18,13 @@ from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.lines import write_line
+from fusion_graph.cli.recorded import entries
 from fusion_graph.errors import ConfigurationError, OutputFailed
 from fusion_graph.text.phrases import clean
 from fusion_graph.text.printable import printable
 
 if TYPE_CHECKING:
     from fusion_graph.config.presets import Preset
-    from fusion_graph.cost.track_record import Entry
     from fusion_graph.evals.recorded import Verdict
 
 PIPE_COLUMNS = 120
@@ -43,7 +43,7 @@ def show_stacks() -> int:
     from fusion_graph.cost.track_record import record_file
     from fusion_graph.evals.recorded import verdicts
 
-    recorded = verdicts(_entries())
+    recorded = verdicts(entries())
     if recorded:
         write_out(_table(recorded))
     else:
@@ -68,7 +68,7 @@ def export_stack(name: str) -> int:
 
     preset = load(name)
     (panel,), members = open_arms([name]), open_arms([f"{name}:solo"])
-    verdict = shared_verdict(_entries(), panel, members)
+    verdict = shared_verdict(entries(), panel, members)
     if verdict is None:
         write_line(
             f"Nothing is recorded of {clean(name)} as it is now: it goes without a verdict. "
@@ -116,16 +116,6 @@ def import_stack(file: str) -> int:
         write_line(clean(line))
     write_out(f"{clean(str(target))}\n")
     return ANSWERED
-
-
-def _entries() -> Sequence[Entry]:
-    """The recorded entries; lines that cannot be read are told."""
-    from fusion_graph.cost.track_record import read, record_file
-
-    record = read(record_file())
-    for fault in record.faults:
-        write_line(clean(fault))
-    return record.entries
 
 
 def _own_presets() -> list[Preset]:

@@ -109,6 +109,11 @@ class FusionConfig(Strict):
     """full: everybody at once; adaptive: two members first, and the others only if those two do not
     agree on what carries the answer, on evidence of each one's own. A panel of two is always
     asked whole, and so is one without a judge."""
+    scouts: list[str] | None = Field(
+        default=None, title="Asked first", min_length=2, max_length=MAX_PANEL
+    )
+    """Names of the members that an adaptive panel asks first, two or more. Unset: two of different
+    families, by the track record of your own evaluations and by price."""
     search: SearchRef | None = Field(default=None, title="Search")
     """Where web_search looks: a name, or any LangChain search tool. Unset: `corpus` when a folder
     is given, else `ddgs`."""
@@ -212,6 +217,8 @@ class FusionConfig(Strict):
             raise ValueError("give allowed_domains or blocked_domains, not both")
         if self.quorum and self.panel and self.quorum > len(self.panel):
             raise ValueError(f"quorum {self.quorum} is more than the panel's {len(self.panel)}")
+        if self.scouts and len(set(self.scouts)) < len(self.scouts):
+            raise ValueError(f"scouts names a member twice: {', '.join(self.scouts)}")
         return self
 
     def given(self) -> dict[str, Any]:
@@ -225,6 +232,15 @@ class ResolvedConfig(FusionConfig):
     panel: list[PanelistRef] = Field(min_length=1, max_length=MAX_PANEL)
     judge: ModelRef
     synthesizer: ModelRef
+
+    @model_validator(mode="after")
+    def _scouts_are_members(self) -> Self:
+        strangers = sorted({*(self.scouts or ())} - {*self.names})
+        if strangers and self.panel_policy == "adaptive":
+            raise ValueError(
+                f"scouts names {', '.join(strangers)}: the panel has {', '.join(self.names)}"
+            )
+        return self
 
     @property
     def writer_is_bound(self) -> bool:

@@ -34,6 +34,7 @@ _WRITING = ("synthesizer", "writer_tools", "writer_tool_choice", "response_forma
 _PANEL = (
     "panel",
     "panel_policy",
+    "scouts",
     "quorum",
     "grace",
     "max_concurrency",

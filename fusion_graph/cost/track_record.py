@@ -8,7 +8,7 @@ write or a hand's slip did to one line costs no other.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,9 @@ class Entry(BaseModel):
         cost_usd: As if it had been asked by itself; None if unknown.
         tokens: In and out.
         seconds: From the question to the answer.
+        judge: Who compared, as `provider:model`; empty for one model alone.
+        writer: Who wrote; empty for one model alone.
+        stopped: Whether those asked first were enough; None where everybody was asked at once.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -65,6 +68,9 @@ class Entry(BaseModel):
     cost_usd: float | None = Field(ge=0)
     tokens: int = Field(ge=0)
     seconds: float = Field(ge=0)
+    judge: str = Field("", max_length=1000)
+    writer: str = Field("", max_length=1000)
+    stopped: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -80,23 +86,27 @@ class TrackRecord:
     faults: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a model did by itself, over everything recorded of it.
+_last_read: dict[Path, tuple[tuple[int, int], TrackRecord]] = {}
 
-    Attributes:
-        model: As `provider:model`.
-        right: Questions that it got right.
-        graded: Questions that were marked.
-        usd_each: US dollars of an answer; None as soon as one is unknown.
-        seconds_each: Mean seconds to an answer.
+
+def own_record() -> TrackRecord:
+    """Read this user's track record, anew only where its file has changed.
+
+    Raises:
+        ConfigurationError: It is there and cannot be opened.
     """
-
-    model: str
-    right: int
-    graded: int
-    usd_each: float | None
-    seconds_each: float
+    path = record_file()
+    try:
+        found = path.stat()
+    except OSError:
+        return read(path)
+    state = found.st_mtime_ns, found.st_size
+    kept = _last_read.get(path)
+    if kept is None or kept[0] != state:
+        kept = state, read(path)
+        _last_read.clear()
+        _last_read[path] = kept
+    return kept[1]
 
 
 def record_file() -> Path:
@@ -186,31 +196,3 @@ def _entry(line: bytes | None) -> Entry | str:
         if where == "format":
             return f"is not of format {FORMAT} (a later version of fusion-graph wrote it?)"
         return f"has a wrong {where}" if where else "is no JSON object"
-
-
-def standings(entries: Sequence[Entry]) -> dict[str, Standing]:
-    """Sum up how each model did by itself, by `provider:model`.
-
-    Args:
-        entries: Of a track record.
-    """
-    by_model: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.kind == "solo" and entry.points is not None:
-            by_model.setdefault(entry.models[0], []).append(entry)
-    return {
-        model: Standing(
-            model,
-            right=sum((entry.points or 0.0) >= RIGHT_FROM for entry in its),
-            graded=len(its),
-            usd_each=mean_usd(its),
-            seconds_each=sum(entry.seconds for entry in its) / len(its),
-        )
-        for model, its in by_model.items()
-    }
-
-
-def mean_usd(entries: Sequence[Entry]) -> float | None:
-    """US dollars of an answer on average; None as soon as one is unknown."""
-    known = [entry.cost_usd for entry in entries if entry.cost_usd is not None]
-    return sum(known) / len(known) if known and len(known) == len(entries) else None

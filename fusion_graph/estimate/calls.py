@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +11,9 @@ from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from fusion_graph.config import Panelist, ResolvedConfig
+from fusion_graph.config import Panelist, ResolvedConfig, model_name
 from fusion_graph.cost.baseline import ANY_DAY, WEB_TOOLS_BYTES
+from fusion_graph.cost.standings import ENOUGH, Standing
 from fusion_graph.cost.tokens import (
     MESSAGE_TOKENS,
     REQUEST_TOKENS,
@@ -60,6 +61,9 @@ LIKELY_ANALYSIS = 1_500
 LIKELY_DECISION = 150
 """Tokens of the `auto` decision: 30 of JSON, the rest for thinking."""
 
+MEASURED_QUESTION = 2_000
+"""Tokens of the longest conversation that is taken for one like those that were evaluated."""
+
 LIKELY_RESULTS = (2_400, 12_000, 12_000)
 """Characters of the tool results of a typical research, each asked for by itself: one search (six
 hits of 400) and two pages, of which one fills half of what `web_fetch` shows at once."""
@@ -105,12 +109,36 @@ class ExpectedCall:
         model: A `provider:model` string or a chat model.
         reads: Tokens of the prompt.
         writes: Tokens of the reply, thinking included.
+        usd: US dollars, where such calls were measured; None where its price is to be looked up.
     """
 
     stage: StageName
     model: Any
     reads: int
     writes: int
+    usd: float | None = None
+
+
+def as_measured(calls: Sequence[ExpectedCall], measured: Standing) -> list[ExpectedCall]:
+    """Give calls the tokens and dollars that a model's answers took when they were measured.
+
+    Args:
+        calls: A likely answer's.
+        measured: What an answer took in your own evaluations.
+    """
+    guessed = sum(call.reads + call.writes for call in calls)
+    times = measured.tokens_each / guessed
+    return [
+        replace(
+            call,
+            reads=round(call.reads * times),
+            writes=round(call.writes * times),
+            usd=None
+            if measured.usd_each is None
+            else measured.usd_each * (call.reads + call.writes) / guessed,
+        )
+        for call in calls
+    ]
 
 
 class Expectation:
@@ -133,6 +161,8 @@ class Expectation:
         messages: The conversation.
         tools: The caller's own tools, in place of the web tools.
         case: Which of the three.
+        record: How models did by themselves in your own evaluations: what their answers took there
+            is what is likely.
     """
 
     def __init__(
@@ -141,7 +171,9 @@ class Expectation:
         messages: Sequence[AnyMessage],
         tools: Sequence[BaseTool] | None,
         case: Case,
+        record: Mapping[str, Standing] | None = None,
     ) -> None:
+        self._record = record or {}
         self._settings, self._case, self._messages = settings, case, list(messages)
         self._own_tools = tools
         self._told = calls_as_text(messages)
@@ -165,12 +197,12 @@ class Expectation:
     def _scouts(self) -> Expectation | None:
         """The panel as if it were its scouts alone; None where everybody is asked at once."""
         settings = self._settings
-        places = scouts_of(settings)
+        places = scouts_of(settings, self._record)
         if places is None:
             return None
         panel = [settings.panel[place] for place in places]
-        alone = settings.model_copy(update={"panel": panel, "panel_policy": "full"})
-        return Expectation(alone, self._messages, self._own_tools, self._case)
+        alone = settings.model_copy(update={"panel": panel, "panel_policy": "full", "scouts": None})
+        return Expectation(alone, self._messages, self._own_tools, self._case, self._record)
 
     def _whole_panel(self) -> list[ExpectedCall]:
         settings = self._settings
@@ -202,7 +234,22 @@ class Expectation:
         cap = self._cap if member.tools else 0
         system = panel_system(cap > 0, cap, ANY_DAY, member.instructions)
         reads = self._said(system) + message_tokens(self._told, self._case)
-        return self._researched(stage, member.model, reads, cap, LIKELY_ANSWER)
+        calls = self._researched(stage, member.model, reads, cap, LIKELY_ANSWER)
+        measured = self.measured(member)
+        return calls if measured is None else as_measured(calls, measured)
+
+    def measured(self, member: Panelist) -> Standing | None:
+        """What a member's answers took in your own evaluations, where that says what is likely.
+
+        Args:
+            member: Of the panel.
+        """
+        standing = self._record.get(model_name(member.model))
+        if self._case != "likely" or standing is None or standing.graded < ENOUGH:
+            return None
+        # Evaluated questions are short: what a document in the conversation adds is not in it.
+        short = message_tokens(self._told, self._case) <= MEASURED_QUESTION
+        return standing if short else None
 
     def _stand_ins(self, stage: StageName, members: Sequence[Panelist]) -> list[ExpectedCall]:
         """Fallbacks in the place of members that were paid for and failed."""

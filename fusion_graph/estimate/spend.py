@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from langchain_core.messages import AnyMessage
 from langchain_core.tools import BaseTool
@@ -13,10 +13,13 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.standings import ENOUGH, Standing, panel_standing, standings
 from fusion_graph.cost.tokens import CASES, Case, message_tokens
+from fusion_graph.cost.track_record import Entry, own_record
 from fusion_graph.cost.usage import priced_cost
+from fusion_graph.errors import ConfigurationError
 from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
-from fusion_graph.nodes.scouting import scouts_of
+from fusion_graph.nodes.scouting import has_scouts
 from fusion_graph.state.conversation import attachments, question_of
 
 _Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
@@ -40,6 +43,21 @@ class Range(TypedDict):
     high: Spend
 
 
+class Recorded(TypedDict):
+    """What a panel took in your own evaluations.
+
+    `questions` it was asked, `usd_each`, `tokens_each` and `seconds_each` an answer took on
+    average, and on how many questions those asked first were enough (`stopped`; None where
+    everybody is asked at once).
+    """
+
+    questions: int
+    usd_each: float | None
+    tokens_each: float
+    seconds_each: float
+    stopped: int | None
+
+
 class Estimate(TypedDict):
     """What a run will cost.
 
@@ -54,6 +72,10 @@ class Estimate(TypedDict):
     Of an adaptive panel `stops` is the share of questions on which two members are enough, which
     is what low and likely are about; `goes_on` is the likely total where they are not. Both are
     None for other panels.
+
+    `measured` names the members whose likely calls take what their answers took in your own
+    evaluations, and of how many; `recorded` is what the whole panel took there, None where it was
+    not evaluated. `stops` is measured where `recorded` has enough questions, else simulated.
     """
 
     stages: dict[str, Range]
@@ -66,6 +88,8 @@ class Estimate(TypedDict):
     multiple: float | None
     stops: float | None
     goes_on: Spend | None
+    measured: dict[str, int]
+    recorded: Recorded | None
 
 
 STOPS = 0.6
@@ -77,6 +101,7 @@ def estimate(
     settings: ResolvedConfig,
     messages: Sequence[AnyMessage],
     tools: Sequence[BaseTool] | None = None,
+    record: Sequence[Entry] | None = None,
 ) -> Estimate:
     """What a run will cost in US dollars, tokens and calls. Calls nothing and needs no key.
 
@@ -92,16 +117,21 @@ def estimate(
         settings: The run's settings.
         messages: The conversation; it is estimated as a new question.
         tools: The caller's own tools, in place of the web tools.
+        record: Of your own evaluations, as `cost.track_record` reads it; by default this user's,
+            if it can be read.
 
     Raises:
         EmptyQuestion: There is nothing to answer.
     """
     question_of(messages)
+    record = _own_entries() if record is None else record
+    models = standings(record)
+    known = _recorded(settings, record)
     priced: _Priced = {}
     unknown: set[str] = set()
     uncounted = sorted({*attachments(messages)} - {"image"})
     for case in CASES:
-        calls = _calls(settings, messages, tools, case)
+        calls = _calls(settings, messages, tools, case, models)
         priced[case] = [(call, _cost(call, settings)) for call in calls]
         unknown |= {model_name(call.model) for call, cost in priced[case] if cost is None}
         if uncounted:
@@ -109,8 +139,8 @@ def estimate(
             priced[case] = [(call, None if cost else cost) for call, cost in priced[case]]
     total = _ranges(priced, lambda _: "total")["total"]
     goes_on = None
-    if settings.invocation != "never" and scouts_of(settings) is not None:
-        expected = Expectation(settings, messages, tools, "likely")
+    expected = Expectation(settings, messages, tools, "likely", models)
+    if settings.invocation != "never" and has_scouts(settings):
         calls = [*(expected.route() if settings.invocation == "auto" else ()), *expected.goes_on()]
         goes_on = _spend([(call, _cost(call, settings)) for call in calls])
         if uncounted and goes_on["cost_usd"]:
@@ -128,9 +158,59 @@ def estimate(
         "best": None if best is None else model_name(best),
         "single_usd": single,
         "multiple": times(total["likely"]["cost_usd"], single),
-        "stops": None if goes_on is None else STOPS,
+        "stops": None if goes_on is None else _chance_of_stopping(known),
         "goes_on": goes_on,
+        "measured": {
+            standing.model: standing.graded
+            for member in settings.panel
+            if (standing := expected.measured(member)) is not None
+        },
+        "recorded": known,
     }
+
+
+def _own_entries() -> Sequence[Entry]:
+    try:
+        return own_record().entries
+    except ConfigurationError:
+        return ()  # a run says so, and does without as well
+
+
+def _recorded(settings: ResolvedConfig, record: Sequence[Entry]) -> Recorded | None:
+    """What the whole panel took in your own evaluations."""
+    found = panel_standing(
+        record,
+        [model_name(member.model) for member in settings.panel],
+        model_name(settings.judge),
+        model_name(settings.synthesizer),
+        adaptive=has_scouts(settings),
+    )
+    if found is None:
+        return None
+    return {
+        "questions": found.questions,
+        "usd_each": found.usd_each,
+        "tokens_each": found.tokens_each,
+        "seconds_each": found.seconds_each,
+        "stopped": found.stopped,
+    }
+
+
+def stops_are_measured(recorded: Recorded | None) -> bool:
+    """Say whether a panel was evaluated often enough to tell how often its scouts suffice.
+
+    Args:
+        recorded: What it took in your own evaluations.
+    """
+    if recorded is None or recorded["stopped"] is None:
+        return False
+    return recorded["questions"] >= ENOUGH
+
+
+def _chance_of_stopping(recorded: Recorded | None) -> float:
+    if recorded is None or recorded["stopped"] is None or not stops_are_measured(recorded):
+        return STOPS
+    return recorded["stopped"] / recorded["questions"]
 
 
 def _calls(
@@ -138,8 +218,9 @@ def _calls(
     messages: Sequence[AnyMessage],
     tools: Sequence[BaseTool] | None,
     case: Case,
+    record: Mapping[str, Standing],
 ) -> list[ExpectedCall]:
-    expected = Expectation(settings, messages, tools, case)
+    expected = Expectation(settings, messages, tools, case, record)
     if settings.invocation == "never":
         return expected.direct()
     if settings.invocation == "always":
@@ -189,5 +270,7 @@ def _spend(calls: Sequence[tuple[ExpectedCall, float | None]]) -> Spend:
 
 
 def _cost(call: ExpectedCall, settings: ResolvedConfig) -> float | None:
+    if call.usd is not None:
+        return call.usd
     price = price_of(call.model, settings.providers, call.reads)
     return None if price is None else priced_cost(price, TokenCounts(call.reads, call.writes))

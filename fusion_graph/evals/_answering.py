@@ -42,6 +42,7 @@ class Answer:
         sources: Addresses that its tools found or read.
         calls: All model calls behind it, also those that other arms share.
         seconds: From the question to the answer, if the arm had been run by itself.
+        stopped: Whether those asked first were enough; None where everybody was asked at once.
     """
 
     arm: str
@@ -53,6 +54,7 @@ class Answer:
     sources: tuple[str, ...] = ()
     calls: tuple[CallRecord, ...] = field(default=(), repr=False)
     seconds: float = 0.0
+    stopped: bool | None = None
 
 
 class Answering:
@@ -191,7 +193,8 @@ def _of_report(arm: Arm, report: Mapping[str, Any], recording: RunRecording) -> 
     answered = report["status"] != "error"
     why = [f"{item['name']}: {item['reason']}: {item['detail']}" for item in report["failures"]]
     names = [answer["name"] for answer in report["answers"]]
-    scouts = (report.get("scouting") or {}).get("scouts", [])
+    scouting = report.get("scouting") or {}
+    scouts = scouting.get("scouts", [])
     waves = [[n for n in names if n in scouts], [n for n in names if n not in scouts]]
     answer = Answer(
         arm="",
@@ -203,6 +206,7 @@ def _of_report(arm: Arm, report: Mapping[str, Any], recording: RunRecording) -> 
         sources=tuple(dict.fromkeys(source["url"] for source in report["sources"])),
         calls=tuple(recording.calls),
         seconds=round(seconds_by_itself(recording.took, waves, arm.settings.max_concurrency), 4),
+        stopped=scouting["reason"] == "agreed" if scouting else None,
     )
     plain = asdict(answer)
     del plain["arm"], plain["question"]

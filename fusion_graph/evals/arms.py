@@ -21,6 +21,7 @@ preset's settings, and why:
   a day must not decide who is measured.
 - A preset's fallbacks stand in as they do for its users, for its panel and its panel without a
   judge. The other arms have none: a stand-in's answer would be marked as theirs.
+- Who is asked first in an adaptive panel is settled when its arm is opened, and part of what it is.
 - A preset with `invocation = "auto"` or `"never"` decides as it does for its users; the other arms
   always ask those that they are named for.
 - An answer that is somebody's own words (solo, best-of-N) is checked by code at most: nobody is
@@ -48,6 +49,7 @@ from fusion_graph.evals._draco import BLOCKED_PAGES
 from fusion_graph.evals.store import folder_digest
 from fusion_graph.graph import Course
 from fusion_graph.nodes.fan_out import check
+from fusion_graph.nodes.scouting import own_standings, scouts_of
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.run.toolbox import bundled_corpus
 
@@ -143,6 +145,8 @@ class Arm:
             changes["invocation"] = "always"
         if self.kind not in ("panel", "no-verify"):
             changes["panel_policy"] = "adaptive" if self.kind == "adaptive" else "full"
+        if changes.get("panel_policy", settings.panel_policy) == "full":
+            changes["scouts"] = None
         if self.kind in _ONE_MEMBER:
             changes |= {"fallbacks": [], "quorum": None}
         if self.kind in _OWN_WORDS:
@@ -335,7 +339,7 @@ def _at_budget(preset: str, settings: ResolvedConfig, kind: Kind, member: str | 
 def _ready(arm: Arm, draco: bool) -> Arm:
     if arm.measured is not None:
         arm = replace(arm, measured=_ready(arm.measured, draco))
-    settings = arm.settings
+    settings = _with_scouts(arm)
     if draco and not settings.allowed_domains:
         blocked = [*dict.fromkeys([*settings.blocked_domains, *BLOCKED_PAGES])]
         settings = settings.model_copy(update={"blocked_domains": blocked})
@@ -348,6 +352,20 @@ def _ready(arm: Arm, draco: bool) -> Arm:
     if settings.search == "corpus":
         corpus = folder_digest(Path(settings.corpus or bundled_corpus()).expanduser())
     return replace(ready, corpus=corpus)
+
+
+def _with_scouts(arm: Arm) -> ResolvedConfig:
+    """Name who is asked first, by today's track record.
+
+    They are part of what is evaluated: a record that grows in between, by another evaluation or
+    by this one, changes nothing in its midst, and no answer is taken for one of other scouts.
+    """
+    settings, made = arm.settings, arm.configuration
+    record, _ = own_standings(made)
+    places = scouts_of(made, record)
+    if places is None:
+        return settings
+    return settings.model_copy(update={"scouts": [settings.names[place] for place in places]})
 
 
 def providers_of(arms: Iterable[Arm]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from statistics import fmean
 
 from fusion_graph.config import model_name
-from fusion_graph.cost.track_record import RIGHT_FROM, Entry, mean_usd
+from fusion_graph.cost.standings import mean_usd
+from fusion_graph.cost.track_record import RIGHT_FROM, Entry
 from fusion_graph.cost.usage import total
 from fusion_graph.evals._scoring import QuestionScore
 from fusion_graph.evals.arms import Arm
@@ -60,9 +61,19 @@ def entries_of(
             cost_usd=total(item.answer.calls)["cost_usd"],
             tokens=tokens_of(item.answer),
             seconds=item.answer.seconds,
+            stopped=item.answer.stopped,
+            **_judge_and_writer(item.arm),
         )
         for item in marked
     ]
+
+
+def _judge_and_writer(arm: Arm) -> dict[str, str]:
+    """Who compares and who writes; nobody does where one model answers alone."""
+    if arm.kind == "solo":
+        return {}
+    made = arm.configuration
+    return {"judge": model_name(made.judge), "writer": model_name(made.synthesizer)}
 
 
 def _plain(text: str) -> str:

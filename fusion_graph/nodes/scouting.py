@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.standings import Standing, standings
+from fusion_graph.cost.track_record import own_record
 from fusion_graph.cost.usage import priced_cost
+from fusion_graph.errors import ConfigurationError, Degradation
 from fusion_graph.judgement import Analysis, Candidate, choose_scouts, enough_agreed, family
 from fusion_graph.judgement.scouts import SCOUTS
 from fusion_graph.state import Joined, Judgement, PanelMember, Run, Scouting
@@ -20,21 +25,61 @@ UNREAD = frozenset(
 """Losses with which a comparison may lack a contradiction."""
 
 
-def scouts_of(settings: ResolvedConfig) -> list[int] | None:
-    """Choose who is asked first, by place in the panel; None where everybody is.
+def has_scouts(settings: ResolvedConfig) -> bool:
+    """Say whether some of the panel are asked before the others.
 
     Args:
         settings: The run's settings.
     """
-    if settings.panel_policy != "adaptive" or len(settings.panel) <= SCOUTS:
+    if settings.panel_policy != "adaptive":
+        return False
+    return len(settings.panel) > (len(settings.scouts) if settings.scouts else SCOUTS)
+
+
+def scouts_of(settings: ResolvedConfig, record: Mapping[str, Standing]) -> list[int] | None:
+    """Choose who is asked first, by place in the panel; None where everybody is.
+
+    Args:
+        settings: The run's settings.
+        record: How each model did by itself in your own evaluations; empty without any.
+    """
+    if not has_scouts(settings):
         return None
     names = settings.names
+    if settings.scouts:
+        return sorted(map(names.index, settings.scouts))
+    models = [model_name(member.model) for member in settings.panel]
+    # What an answer took and what a list says it would take are not to be compared.
+    measured = all(model in record and record[model].usd_each is not None for model in models)
     candidates = []
-    for name, member in zip(names, settings.panel, strict=True):
-        price = price_of(member.model, settings.providers)
-        usd = None if price is None else priced_cost(price, LIKELY_TOKENS)
-        candidates.append(Candidate(name, family(model_name(member.model)), usd))
+    for name, model, member in zip(names, models, settings.panel, strict=True):
+        standing = record.get(model)
+        if measured:
+            usd = record[model].usd_each
+        else:
+            price = price_of(member.model, settings.providers)
+            usd = None if price is None else priced_cost(price, LIKELY_TOKENS)
+        right, graded = (standing.right, standing.graded) if standing else (0, 0)
+        candidates.append(Candidate(name, family(model), usd, right, graded))
     return [names.index(name) for name in choose_scouts(candidates)]
+
+
+def own_standings(settings: ResolvedConfig) -> tuple[dict[str, Standing], list[Degradation]]:
+    """Read how models did in your own evaluations, as far as the choice of scouts asks for it.
+
+    Args:
+        settings: The run's settings.
+
+    Returns:
+        The standings by model, and that the record could not be read.
+    """
+    if settings.scouts or not has_scouts(settings):
+        return {}, []
+    try:
+        return standings(own_record().entries), []
+    except ConfigurationError as error:
+        detail = f"{error} Those asked first were chosen without it."
+        return {}, [{"code": "record_unreadable", "detail": detail}]
 
 
 def unasked(run: Run, joined: Joined) -> list[PanelMember]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from fusion_graph.cli.estimate import estimate_question
 from fusion_graph.cli.eval import EvaluationRequest, evaluate
+from fusion_graph.cli.presets import show_preset
 from fusion_graph.cli.stacks import export_stack, import_stack, show_stacks
 from fusion_graph.config.presets import load
-from fusion_graph.cost.track_record import read, record_file
+from fusion_graph.cost.track_record import Entry, append, read, record_file
 from fusion_graph.errors import ConfigurationError, PresetFileError
+from fusion_graph.evals.arms import open_arms
+from fusion_graph.evals.recorded import stack_of
 from tests.evals.evaluations import question_file, script, stack_file
 
 
@@ -151,3 +156,95 @@ def test_a_verdict_cannot_write_to_the_terminal(presets_folder, capsys):
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "red" in out
+
+
+def solo(right: dict[str, int]) -> list[Entry]:
+    """Of six questions each model got so many right by itself."""
+    made = {"made": "2026-11-27", "dataset": "d", "sha256": "0", "arm": "x", "kind": "solo"}
+    took = {"cost_usd": 0.01, "tokens": 900, "seconds": 2}
+    return [
+        Entry(
+            **made,
+            **took,
+            question=f"q{number}",
+            stack=name,
+            models=(f"scripted:{name}",),
+            points=100 if number < count else 0,
+        )
+        for name, count in right.items()
+        for number in range(6)
+    ]
+
+
+def test_presets_and_estimate_say_what_was_recorded_of_their_members(models, tmp_path, capsys):
+    stack = stack_file(models, tmp_path)
+    entries = solo({"a": 6, "b": 3, "c": 0})
+    whole = {"kind": "panel", "stack": "p", "models": tuple(f"scripted:{name}" for name in "abc")}
+    whole |= {"judge": "scripted:j", "writer": "scripted:w", "tokens": 5_000, "cost_usd": 0.05}
+    append([*entries, *(entry.model_copy(update=whole) for entry in entries[:2])], record_file())
+
+    assert show_preset(stack) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("# scripted:")] == [
+        f"# scripted:{name} in your own evaluations: {right} of 6 right, "
+        "$0.0100 and 2.0 s an answer"
+        for name, right in (("a", 6), ("b", 3), ("c", 0))
+    ]
+
+    assert estimate_question("How wet is water?", {"preset": stack}, as_json=False) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "scripted:a (6), scripted:b (6), scripted:c (6)." in told
+    assert "This panel in your own evaluations, 2 questions: $0.0500, 5,000 tokens" in told
+
+
+def test_an_estimate_goes_without_a_record_that_cannot_be_opened(models, tmp_path, capsys):
+    record_file().mkdir(parents=True)
+    stack = stack_file(models, tmp_path)
+
+    assert estimate_question("How wet is water?", {"preset": stack}, as_json=False) == 0
+
+    found = capsys.readouterr()
+    assert "your own evaluations" not in found.out
+    assert "track-record.jsonl cannot be read" in found.err
+
+
+def test_an_adaptive_arm_is_another_one_with_other_scouts_and_a_full_one_the_same(models, tmp_path):
+    stack = stack_file(models, tmp_path)
+    (unknown,) = open_arms([f"{stack}:adaptive"])
+    append(solo({"a": 6, "b": 3, "c": 0}), record_file())
+    (known,), (full,) = open_arms([f"{stack}:adaptive"]), open_arms([stack])
+    append(solo({"b": 0, "c": 6}), record_file())
+    (turned,) = open_arms([f"{stack}:adaptive"])
+
+    assert [arm.settings.scouts for arm in (unknown, known, turned)] == [
+        ["a", "b"],
+        ["a", "b"],
+        ["a", "c"],
+    ]
+    assert stack_of(unknown) == stack_of(known) != stack_of(turned)
+    assert full.settings.scouts is None
+    assert open_arms([stack])[0].public() == full.public()
+
+
+def test_an_evaluation_records_whether_two_were_enough(models, tmp_path, capsys):
+    script(models)
+    stack = stack_file(models, tmp_path)
+    agreed = {"consensus": [{"point": "Wet.", "labels": ["A", "B"], "sources": []}]}
+    for name in "ab":
+        models.script(name, "Wet.")
+    models.script("j", json.dumps(agreed))
+    request = EvaluationRequest(
+        dataset=question_file(tmp_path, 2),
+        arms=[f"{stack},{stack}:adaptive,{stack}:solo:a"],
+        out=str(tmp_path / "out"),
+        record=True,
+    )
+
+    assert evaluate(request) == 0
+
+    found = {(e.kind, e.stopped, e.judge, e.writer) for e in read(record_file()).entries}
+    assert found == {
+        ("panel", None, "scripted:j", "scripted:w"),
+        ("adaptive", True, "scripted:j", "scripted:w"),
+        ("solo", None, "", ""),
+    }

@@ -23,6 +23,7 @@ SETTABLE = frozenset(
         "fallbacks",
         "invocation",
         "panel_policy",
+        "scouts",
         "search",
         "max_tool_calls",
         "research",
