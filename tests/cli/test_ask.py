@@ -1,4 +1,4 @@
-"""`fusion-graph ask`, in a process of its own, against scripted models over HTTP."""
+"""`fusion-graph ask` over HTTP to scripted models; as a process of its own where that matters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.cli.answer import SEPARATOR
-from tests.commands import COMMAND, PATIENCE, run
+from tests.commands import COMMAND, PATIENCE, run, run_here
 
 QUESTION = "How wet is water?"
 SECRET = "sk-very-secret-4711"
@@ -67,7 +67,7 @@ def test_json_is_the_report_and_quiet_leaves_stderr_empty(models, preset_file, m
     monkeypatch.setenv("SCRIPTED_KEY", SECRET)
     preset = preset_file({"api_key_env": "SCRIPTED_KEY"}, max_tool_calls=8)
 
-    ended = run(
+    ended = run_here(
         *("ask", "--json", "--quiet", "--preset", preset, "--panel", "scripted:c,scripted:a"),
         *("--panel", "scripted:b", "--judge", "scripted:j", "--synthesizer", "scripted:w"),
         *("--max-tool-calls", "3", "--seed", "11", "-"),
@@ -86,7 +86,7 @@ def test_json_is_the_report_and_quiet_leaves_stderr_empty(models, preset_file, m
 
 
 def test_one_model_answers_when_the_panel_is_not_wanted(models, preset_file):
-    ended = run("ask", "-p", preset_file(), "--invocation", "never", QUESTION)
+    ended = run_here("ask", "-p", preset_file(), "--invocation", "never", QUESTION)
 
     assert ended.code == 0
     assert ended.out == "The final answer of the writer.\n"
@@ -202,7 +202,7 @@ def test_a_reader_that_leaves_ends_it_quietly(models, preset_file):
 
 
 def test_a_cap_on_the_cost_ends_the_run_with_what_it_has(preset_file):
-    done = run("ask", "--preset", preset_file(), "--max-cost", "0.001", "--json", "How wet?")
+    done = run_here("ask", "--preset", preset_file(), "--max-cost", "0.001", "--json", "How wet?")
 
     report = json.loads(done.out)
     assert done.code == 0
@@ -212,7 +212,7 @@ def test_a_cap_on_the_cost_ends_the_run_with_what_it_has(preset_file):
 
 @pytest.mark.parametrize("option", ["--max-cost", "--timeout"])
 def test_a_wrong_limit_is_named_by_its_option(preset_file, option):
-    done = run("ask", "--preset", preset_file(), option, "-5", "How wet?")
+    done = run_here("ask", "--preset", preset_file(), option, "-5", "How wet?")
 
     assert done.code == 2
     assert option in done.err

@@ -11,7 +11,7 @@ import pytest
 from fusion_graph.cli.estimate import estimate_question
 from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.errors import ConfigurationError, EmptyQuestion
-from tests.commands import run
+from tests.commands import run, run_here
 
 QUESTION = "Is fasting safe with metformin?"
 CASES = ("low", "likely", "high")
@@ -67,7 +67,7 @@ def test_a_discovering_preset_takes_the_keys_that_are_set(monkeypatch, capsys):
 
 
 def test_without_a_preset_the_choice_is_said():
-    ended = run("estimate", QUESTION)
+    ended = run_here("estimate", QUESTION)
 
     assert ended.code == 0
     assert "preset offline (" in ended.out
@@ -92,7 +92,7 @@ def test_the_options_of_ask_count(capsys):
 
 
 def test_an_unknown_price_is_named_and_leaves_no_sum():
-    ended = run("estimate", "--panel", "openai:gpt-5.5,lab:one", QUESTION)
+    ended = run_here("estimate", "--panel", "openai:gpt-5.5,lab:one", QUESTION)
 
     assert ended.code == 0
     assert "Nobody knows the price of lab:one" in ended.out
@@ -107,7 +107,7 @@ def test_prices_of_a_preset_file_are_taken_and_nobody_is_asked(models, preset_fi
         for name in "abcjw":
             file.write(f"\n[providers.scripted.prices.{name}]\ninput = 1.0\noutput = 2.0\n")
 
-    ended = run("estimate", "--preset", path, QUESTION)
+    ended = run_here("estimate", "--preset", path, QUESTION)
 
     assert (ended.code, ended.err) == (0, "")
     assert "unknown" not in ended.out
@@ -116,7 +116,7 @@ def test_prices_of_a_preset_file_are_taken_and_nobody_is_asked(models, preset_fi
 
 
 def test_the_question_may_come_from_standard_input(capsys):
-    ended = run("estimate", "-p", "openai", "--json", "-", stdin=QUESTION * 500)
+    ended = run_here("estimate", "-p", "openai", "--json", "-", stdin=QUESTION * 500)
 
     long, short = json.loads(ended.out), data(capsys, preset="openai")
     assert long["total"]["low"]["cost_usd"] > short["total"]["low"]["cost_usd"]
@@ -142,7 +142,7 @@ def test_wrong_options_are_refused_by_name(question, options, said):
     ("args", "said"), [(("--preset", "no-such", QUESTION), "no-such"), ((), "QUESTION")]
 )
 def test_wrong_usage_ends_with_2_and_one_line(args, said):
-    ended = run("estimate", *args)
+    ended = run_here("estimate", *args)
 
     assert ended.code == 2
     assert ended.out == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.config.presets import load
-from tests.commands import run
+from tests.commands import run_here
 
 SECRET = "sk-very-secret-4711"
 OWN = f"""
@@ -37,7 +37,7 @@ def own_presets(presets_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_table_has_every_preset_its_models_and_its_keys(own_presets):
-    ended = run("presets")
+    ended = run_here("presets")
 
     assert (ended.code, ended.err) == (0, "")
     for text in (
@@ -59,7 +59,7 @@ def test_the_table_has_every_preset_its_models_and_its_keys(own_presets):
 
 
 def test_one_preset_is_a_file_that_loads_again_and_holds_no_secret(own_presets, tmp_path):
-    ended = run("presets", "mine")
+    ended = run_here("presets", "mine")
 
     assert (ended.code, ended.err) == (0, "")
     assert str(own_presets / "mine.toml") in ended.out.splitlines()[0]

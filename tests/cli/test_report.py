@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
-from tests.commands import run
+from tests.commands import run, run_here
 
 QUESTION = "How wet is water? <b>"
 
@@ -29,7 +29,7 @@ def test_ask_writes_the_page_beside_the_answer(models, preset_file, tmp_path):
     models.script("b", {"status": 402})
     page = tmp_path / "run.html"
 
-    ended = run("ask", "-p", preset_file(), "--report", str(page), QUESTION)
+    ended = run_here("ask", "-p", preset_file(), "--report", str(page), QUESTION)
 
     assert ended.code == 0
     assert ended.out == "The final answer of the writer.\n"
@@ -46,7 +46,7 @@ def test_the_page_is_written_also_when_nobody_answered(models, preset_file, tmp_
         models.script(name, {"status": 401})
     page = tmp_path / "run.html"
 
-    ended = run("ask", "-q", "-p", preset_file(), "--report", str(page), QUESTION)
+    ended = run_here("ask", "-q", "-p", preset_file(), "--report", str(page), QUESTION)
 
     assert ended.code == 3
     assert "Why there is no answer" in page.read_text("utf-8")
@@ -73,7 +73,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_paid(
     preset = preset_file()
     path = file if file == "-" else str(tmp_path / file)
 
-    ended = run("ask", "-p", preset, "--report", path, QUESTION)
+    ended = run_here("ask", "-p", preset, "--report", path, QUESTION)
 
     assert ended.code == 2
     assert said in ended.err
@@ -81,7 +81,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_anything_is_paid(
 
 
 def test_report_makes_the_page_beside_the_saved_run(saved, tmp_path):
-    ended = run("report", str(saved))
+    ended = run_here("report", str(saved))
 
     assert (ended.code, ended.out) == (0, "")
     assert ended.err == f"wrote {tmp_path / 'run.html'}\n"
@@ -120,11 +120,11 @@ def test_what_is_no_report_is_told_in_one_line(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("Buy milk.", "utf-8")
 
-    ended = run("report", str(file))
-    missing = run("report", str(tmp_path / "nothing.json"))
+    ended = run_here("report", str(file))
+    missing = run_here("report", str(tmp_path / "nothing.json"))
     page = tmp_path / "run.html"
     page.write_text("<!doctype html>", "utf-8")
-    itself = run("report", str(page))
+    itself = run_here("report", str(page))
 
     assert ended.code == missing.code == itself.code == 2
     assert "notes.txt: This is not JSON" in ended.err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.cli.ask import named_by_option, split_models
-from tests.commands import run
+from tests.commands import run, run_here
 
 FILES = {
     "broken.toml": 'panel = ["openai:a"',
@@ -60,7 +60,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ids=lambda value: " ".join(value) if "ask" in value[0] or "presets" in value[0] else "",
 )
 def test_one_line_names_the_thing_and_the_remedy(place, args, named):
-    ended = run(*args)
+    ended = run_here(*args)
 
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error: ")

@@ -12,7 +12,7 @@ import pytest
 
 from fusion_graph.cli.mcp_install import FURTHER_VARIABLES
 from fusion_graph.faces.mcp.clients import launch, placeholders
-from tests.commands import Ended, run
+from tests.commands import Ended, run_here
 
 KEY = "sk-or-v1-not-to-be-written"
 
@@ -50,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def install(client: str, *options: str) -> Ended:
-    ended = run("mcp", "--install", client, *options)
+    ended = run_here("mcp", "--install", client, *options)
     assert KEY not in ended.out + ended.err
     assert "Traceback" not in ended.err
     return ended
@@ -166,7 +166,7 @@ def test_an_unknown_client_is_refused_with_those_there_are(home: Path) -> None:
     ended = install("emacs", "--yes")
     assert ended.code == 2
     assert "claude-code, codex, opencode, gemini, cursor" in ended.err
-    assert run("mcp", "--yes").code == 2
+    assert run_here("mcp", "--yes").code == 2
 
 
 def test_a_link_to_dotfiles_stays_a_link(home: Path) -> None:

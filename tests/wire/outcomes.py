@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.commands import run
+from tests.commands import run_here
 from tests.wire.cases import Case
 from tests.wire.server import HARMLESS, Asked, Replay
 
@@ -120,7 +120,7 @@ def play(case: Case, replay: Replay, folder: Path) -> Outcome:
         "XDG_CONFIG_HOME": str(folder),
     }
     asked = ["ask", "--quiet", "--json", "--preset", str(preset), QUESTION]
-    ended = run(*asked, environment=environment)
+    ended = run_here(*asked, environment=environment)
     try:
         report = json.loads(ended.out or "{}")
     except ValueError:
