@@ -152,6 +152,7 @@ def test_a_grader_without_its_key_is_found_before_anybody_is_paid(models, script
     ("wrong", "says"),
     [
         ({"dataset": "nowhere.jsonl"}, "there is no file nowhere.jsonl"),
+        ({"dataset": "humanevil"}, "humaneval, fanoutqa, perlfaq"),
         ({"arms": ["nonsuch"]}, "no preset 'nonsuch'"),
         ({"policy": "lenient"}, "openrouter, strict"),
     ],
@@ -159,6 +160,22 @@ def test_a_grader_without_its_key_is_found_before_anybody_is_paid(models, script
 def test_what_cannot_work_is_said_in_words(wrong, says, scripted):
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         evaluate(EvaluationRequest(**{**scripted(), **wrong}))
+
+
+def test_a_published_set_is_asked_by_its_name(models, scripted, tmp_path, monkeypatch):
+    item = {"id": "f1", "question": "Which hills are high?", "answer": {"Low Hill": 12}}
+    package = tmp_path / "fanoutqa"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "data" / "fanout-final-dev.json").write_text(json.dumps([item]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    given = scripted()
+
+    assert evaluate(EvaluationRequest(**{**given, "dataset": "fanoutqa"}, quiet=True)) == 0
+
+    data = json.loads((Path(given["out"]) / "results.json").read_text())
+    assert data["dataset"]["name"] == "fanoutqa"
+    assert "--dataset fanoutqa" in data["command"]
 
 
 def test_a_sample_asks_part_of_the_questions_and_is_part_of_the_command(models, scripted):

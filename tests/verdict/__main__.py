@@ -27,7 +27,8 @@ from tests.verdict.provision import Questions, provide_questions, provide_strong
 from tests.verdict.steps import CODE, FACTS, SEED, Step, steps
 
 RESULTS = Path(__file__).with_name("results")
-KEPT = ("summary.md", "results.json", "answers.jsonl")
+PAGES = Path(__file__).parents[1] / "benchmarks"
+SUMMARY, KEPT = "summary.md", ("results.json", "answers.jsonl")
 
 WINDOW, SLOTS = 4096, 4
 """Tokens of a model's window, and how many requests its server works on at once, on one thread."""
@@ -40,7 +41,7 @@ def main() -> int:
     """Run the verdict, or the rest of it; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.verdict", description=__doc__)
     parser.add_argument("--minutes", type=float, help="stop after so many; default: at the end")
-    parser.add_argument("--write", action="store_true", help=f"copy the results to {RESULTS.name}/")
+    parser.add_argument("--write", action="store_true", help="copy the results into this tree")
     parser.add_argument("--only-write", action="store_true", help="ask nothing, copy results")
     given = parser.parse_args()
     folder = user_cache_path("fusion-graph") / "verdict"
@@ -128,7 +129,7 @@ def _asked(step: Step, folder: Path, environment: dict[str, str], left: float | 
         raise SystemExit(f"fusion-graph eval ended with {code}: see {folder / 'said.txt'}")
     place = folder / "results" / step.name
     place.mkdir(parents=True, exist_ok=True)
-    for name in KEPT:
+    for name in (SUMMARY, *KEPT):
         shutil.copy(folder / series.name / name, place)
     return True
 
@@ -142,10 +143,16 @@ def _note(folder: Path, **facts: object) -> None:
 
 
 def _write(folder: Path) -> None:
-    """Copy what the evaluations wrote of their last whole samples."""
+    """Copy what the evaluations wrote of their last whole samples: pages for people, and data."""
     if not (folder / "results").exists():
         raise SystemExit(f"no sample was finished yet: there is no {folder / 'results'}")
-    shutil.copytree(folder / "results", RESULTS, dirs_exist_ok=True)
+    for found in sorted((folder / "results").iterdir()):
+        name = found.name.replace("-", "_")
+        shutil.copy(found / SUMMARY, PAGES / f"verdict_{name}.md")
+        place = RESULTS / name
+        place.mkdir(parents=True, exist_ok=True)
+        for kept in KEPT:
+            shutil.copy(found / kept, place)
     shutil.copy(folder / "samples.jsonl", RESULTS)
 
 
