@@ -6,6 +6,7 @@ FusionError
 │   ├── PresetFileError
 │   ├── UnknownProvider
 │   ├── MissingKey
+│   ├── MissingProgram
 │   ├── IncompatibleLibrary
 │   ├── ThreadError
 │   ├── DatasetError
@@ -34,6 +35,7 @@ FusionError
     ├── TooLong
     ├── UnsupportedInput
     ├── ErrorReply
+    ├── ProgramFailed
     ├── NotResponses
     ├── ReplyTooLarge
     ├── ForeignRedirect
@@ -154,6 +156,13 @@ class MissingKey(ConfigurationError):
     """A model's provider wants an API key that the environment does not hold.
 
     Do: Set the variable that the error names, or take the preset `offline`.
+    """
+
+
+class MissingProgram(ConfigurationError):
+    """A model is behind a program that is not installed here, or cannot be one on this system.
+
+    Do: Install the program that the error names, log in to it, or take another model.
     """
 
 
@@ -537,6 +546,34 @@ class ErrorReply(InnerError):
         super().__init__(message)
         self.status_code = status_code
         self.body = body
+
+
+class ProgramFailed(InnerError):
+    """A program that is a member (`claude:`, `codex:`, `gemini:`) gave no answer.
+
+    Do: Follow the failure's detail, after its arrow.
+
+    Args:
+        reason: Why.
+        words: What happened, in the program's words.
+        remedy: What to do next; empty for what helps with the reason.
+        status_code: Its vendor's HTTP status, if it tells that.
+        may_pass: Whether asking again at once may help.
+    """
+
+    def __init__(
+        self,
+        reason: FailureReason,
+        words: str,
+        remedy: str = "",
+        status_code: int | None = None,
+        may_pass: bool = False,
+    ) -> None:
+        super().__init__(words)
+        self.reason: FailureReason = reason
+        self.remedy = remedy
+        self.status_code = status_code
+        self.may_pass = may_pass
 
 
 class NotResponses(InnerError):

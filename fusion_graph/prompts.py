@@ -316,6 +316,18 @@ def verifier_material(claims: Sequence[tuple[str, Sequence[tuple[int, str]]]], n
     return "\n\n".join(parts)
 
 
+def as_one_prompt(turns: Sequence[tuple[str, str]]) -> str:
+    """A conversation as one text, for a program that takes one prompt at its start.
+
+    Args:
+        turns: `(who, text)`; who is `user`, `assistant` or `tool`.
+    """
+    if len(turns) == 1:
+        return turns[0][1]
+    told = [f"<turn by={who}>\n{text}\n</turn>" for who, text in turns]
+    return "\n\n".join([*told, "Answer the last turn, as the assistant, without such marks."])
+
+
 def writer_material(
     analysis: str | None,
     answers: Iterable[tuple[str, str]],

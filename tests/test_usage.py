@@ -44,6 +44,7 @@ def refused(outcome: str = "upstream_error") -> Any:
 def test_sums_are_of_calls_tokens_cost_and_seconds():
     assert total([call(0.1), call(0.2)]) == {
         "calls": 2,
+        "plan_calls": 0,
         "input_tokens": 20,
         "output_tokens": 10,
         "cached_tokens": None,
@@ -57,6 +58,14 @@ def test_sums_are_of_calls_tokens_cost_and_seconds():
 def test_nothing_cost_nothing():
     assert total([])["cost_usd"] == 0
     assert summary([])["cost_known"] is True
+
+
+def test_what_a_plan_pays_is_in_no_sum_of_dollars_and_is_no_zero():
+    mixed = total([call(0.1), call(None, plan=True)])
+    assert (mixed["cost_usd"], mixed["plan_calls"]) == (0.1, 1)
+    assert total([call(None, plan=True)])["cost_usd"] is None
+    assert summary([call(None, plan=True)])["cost_known"] is True
+    assert summary([call(None), call(None, plan=True)])["cost_known"] is False
 
 
 def test_one_unknown_cost_makes_the_sum_unknown():

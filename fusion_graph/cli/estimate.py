@@ -31,7 +31,7 @@ from fusion_graph.cli.options import (
 )
 from fusion_graph.cli.recorded import entries_if_any
 from fusion_graph.errors import ConfigurationError
-from fusion_graph.text.phrases import clean, counted
+from fusion_graph.text.phrases import clean, counted, paid
 
 if TYPE_CHECKING:
     from fusion_graph.config import ResolvedConfig
@@ -160,7 +160,7 @@ def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
         lines.append(
             f"Two are asked first. Low and likely are for two who agree, as in {stops:.0%} of "
             f"{of}; where they do not, the likely run costs "
-            f"{dollars(goes_on['cost_usd'])}."
+            f"{paid(dollars(goes_on['cost_usd']), goes_on['calls'], goes_on['plan_calls'])}."
         )
     if found["measured"]:
         who = ", ".join(f"{model} ({count})" for model, count in found["measured"].items())
@@ -182,7 +182,8 @@ def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
 def _spent(spend: Spend) -> str:
     if not spend["calls"]:
         return "–"
-    return f"{dollars(spend['cost_usd'])}, {counted(spend['calls'], 'call')}"
+    cost = paid(dollars(spend["cost_usd"]), spend["calls"], spend["plan_calls"])
+    return f"{cost}, {counted(spend['calls'], 'call')}"
 
 
 def dollars(value: float | None) -> str:

@@ -31,12 +31,14 @@ class Prospect:
         roles: What it is there for: `panel`, `judge`, `writer`, `fallback`.
         asked: What its server said; None where it was not asked.
         broken: Why a run with it cannot work, each with what to do.
+        program: Whether it is a program on this machine.
         warnings: What it will do without.
     """
 
     ref: str
     roles: list[str]
     asked: Served | None = None
+    program: bool = False
     broken: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -52,6 +54,8 @@ class Prospect:
             source = "its server answers" if self.asked.answers else "no answer"
         if self.ref.startswith("offline:"):
             source = "in this process"
+        if self.program:
+            source = "a program here"
         return f"{self.ref} ({', '.join(self.roles)}): {source}{''.join(f'; {t}' for t in told)}"
 
 
@@ -93,6 +97,7 @@ async def _look(seat: Prospect, ref: Any, settings: ResolvedConfig, tools: bool)
     except ConfigurationError as error:
         seat.broken.append((error.problem, error.remedy))
         return
+    seat.program = model.program
     profile: dict[str, Any] = dict(model.chat.profile or {})
     seat.asked = await ask_own_server(ref, settings.providers)
     context, has_tools = model.context_tokens, profile.get("tool_calling")
@@ -109,9 +114,12 @@ async def _look(seat: Prospect, ref: Any, settings: ResolvedConfig, tools: bool)
         seat.warnings.append(
             f"reads only {context:,} tokens: pages and histories will be cut. {window.remedy()}"
         )
-    if price_of(ref, settings.providers) is None:
+    if model.program:
+        seat.warnings.append("paid by the plan that you are logged in with")
+    elif price_of(ref, settings.providers) is None:
         seat.warnings.append("price unknown: the run's cost will be, too")
-    if "judge" in seat.roles and not model.protocol:
+    in_words = not (model.protocol or (model.program and profile.get("structured_output")))
+    if "judge" in seat.roles and in_words:
         seat.warnings.append("as a judge it is asked for JSON in words alone")
     elif "judge" in seat.roles and profile.get("structured_output") is False:
         seat.warnings.append("as a judge it may not keep to a JSON schema")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from fusion_graph.config.endpoints import Provider
 from fusion_graph.config.presets.servers import USUAL, server_url
@@ -20,6 +21,21 @@ INTEGRATION_KEYS = {
     "cohere": "COHERE_API_KEY",
 }
 """Environment variables that LangChain's integrations read their keys from."""
+
+
+PROGRAM_PROVIDERS = ("claude", "codex", "gemini")
+"""Providers that are programs on this machine, logged in to by the user."""
+
+
+def is_program(ref: Any, given: Mapping[str, Provider]) -> bool:
+    """Tell whether a model is behind a program.
+
+    Args:
+        ref: A `provider:model` string or a chat model.
+        given: The user's endpoints; one of a program's name goes before the program.
+    """
+    name = ref.partition(":")[0] if isinstance(ref, str) else ""
+    return name in PROGRAM_PROVIDERS and name not in given
 
 
 def providers(given: Mapping[str, Provider]) -> dict[str, Provider]:

@@ -20,11 +20,13 @@ class Totals(TypedDict):
     """Sums over calls.
 
     `cost_usd` is None as soon as one call's cost is unknown; `known_usd` is what the others cost,
-    and so the least that all of them did. Tokens that no call told of are None if they are cached
-    ones, else 0.
+    and so the least that all of them did. `plan_calls` are those that a subscription of the user's
+    pays: they are in no sum of dollars, and where there are no others `cost_usd` is None. Tokens
+    that no call told of are None if they are cached ones, else 0.
     """
 
     calls: int
+    plan_calls: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int | None
@@ -98,16 +100,18 @@ def listed_cost(provider: str, model: str, tokens: TokenCounts) -> float | None:
 def total(calls: Iterable[CallRecord]) -> Totals:
     """Sums over `calls`; seconds are those spent waiting, so parallel calls add up."""
     calls = list(calls)
-    costs = [call["cost_usd"] for call in calls]
+    billed = [call for call in calls if not call.get("plan")]
+    costs = [call["cost_usd"] for call in billed]
     known = [cost for cost in costs if cost is not None]
     spent = round(sum(known), 10)
     return {
         "calls": len(calls),
+        "plan_calls": len(calls) - len(billed),
         "input_tokens": sum(call["input_tokens"] or 0 for call in calls),
         "output_tokens": sum(call["output_tokens"] or 0 for call in calls),
         "cached_tokens": _told(call.get("cached_tokens") for call in calls),
         "cache_write_tokens": _told(call.get("cache_write_tokens") for call in calls),
-        "cost_usd": spent if len(known) == len(costs) else None,
+        "cost_usd": spent if len(known) == len(costs) and (billed or not calls) else None,
         "known_usd": spent,
         "seconds": round(sum(call["end"] - call["start"] for call in calls), 4),
     }
@@ -128,5 +132,5 @@ def summary(calls: Iterable[CallRecord]) -> dict[str, Any]:
         "stages": {s: total(c for c in calls if c["stage"] == s) for s in stages},
         "models": {m: total(c for c in calls if c["model"] == m) for m in models},
         "total": whole,
-        "cost_known": whole["cost_usd"] is not None,
+        "cost_known": whole["cost_usd"] is not None or 0 < whole["calls"] == whole["plan_calls"],
     }

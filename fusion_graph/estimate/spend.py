@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 from langchain_core.messages import AnyMessage
 from langchain_core.tools import BaseTool
 from typing_extensions import TypedDict
 
 from fusion_graph.config import ResolvedConfig, model_name
+from fusion_graph.config.providers import is_program
 from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
@@ -22,14 +24,24 @@ from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
 from fusion_graph.nodes.scouting import has_scouts
 from fusion_graph.state.conversation import attachments, question_of
 
-_Priced = dict[Case, list[tuple[ExpectedCall, float | None]]]
+_PLAN: Final = "plan"
+"""Stands for the cost of a call that a subscription of the user's pays."""
+
+_Cost = float | Literal["plan"] | None
+
+_Priced = dict[Case, list[tuple[ExpectedCall, _Cost]]]
 """Calls with what each costs in US dollars, or None where nobody knows."""
 
 
 class Spend(TypedDict):
-    """Calls and what they take. `cost_usd` is None as soon as one price is unknown."""
+    """Calls and what they take. `cost_usd` is None as soon as one price is unknown.
+
+    A subscription of the user's pays `plan_calls` of them: they are in no sum of dollars, and
+    where there are no others `cost_usd` is None.
+    """
 
     calls: int
+    plan_calls: int
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
@@ -136,7 +148,9 @@ def estimate(
         unknown |= {model_name(call.model) for call, cost in priced[case] if cost is None}
         if uncounted:
             # Part of the prompt is missing from every figure; nothing is still nothing.
-            priced[case] = [(call, None if cost else cost) for call, cost in priced[case]]
+            priced[case] = [
+                (call, cost if cost == _PLAN or not cost else None) for call, cost in priced[case]
+            ]
     total = _ranges(priced, lambda _: "total")["total"]
     goes_on = None
     expected = Expectation(settings, messages, tools, "likely", models)
@@ -238,7 +252,7 @@ def _weight(
 ) -> tuple[float, int]:
     """What tells the cheaper way from the dearer: dollars (`unknown` for a call), then tokens."""
     costs = [_cost(call, settings) for call in way]
-    dollars = sum(unknown if cost is None else cost for cost in costs)
+    dollars = sum(unknown if cost is None else cost for cost in costs if cost != _PLAN)
     return dollars, sum(call.reads + call.writes for call in way)
 
 
@@ -259,17 +273,22 @@ def _ranges(priced: _Priced, key: Callable[[ExpectedCall], str]) -> dict[str, Ra
     }
 
 
-def _spend(calls: Sequence[tuple[ExpectedCall, float | None]]) -> Spend:
-    known = [cost for _, cost in calls if cost is not None]
+def _spend(calls: Sequence[tuple[ExpectedCall, _Cost]]) -> Spend:
+    billed = [cost for _, cost in calls if cost != _PLAN]
+    known = [cost for cost in billed if cost is not None]
+    whole = len(known) == len(billed) and (billed or not calls)
     return {
         "calls": len(calls),
+        "plan_calls": len(calls) - len(billed),
         "input_tokens": sum(call.reads for call, _ in calls),
         "output_tokens": sum(call.writes for call, _ in calls),
-        "cost_usd": round(sum(known), 10) if len(known) == len(calls) else None,
+        "cost_usd": round(sum(known), 10) if whole else None,
     }
 
 
-def _cost(call: ExpectedCall, settings: ResolvedConfig) -> float | None:
+def _cost(call: ExpectedCall, settings: ResolvedConfig) -> _Cost:
+    if is_program(call.model, settings.providers):
+        return _PLAN
     if call.usd is not None:
         return call.usd
     price = price_of(call.model, settings.providers, call.reads)

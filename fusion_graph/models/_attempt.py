@@ -109,6 +109,8 @@ class Attempt:
             record["cache_write_tokens"] = tokens.cache_write
         record["served"], record["provider"] = served_by(message)
         record["cost_usd"] = self._model.cost(message)
+        if message.response_metadata.get("paid_by") == "plan":
+            record["plan"] = True
         self._close("ok")
 
     def failed(self, outcome: str, so_far: ReplySoFar | None, *, unpaid: bool = False) -> None:
@@ -120,7 +122,9 @@ class Attempt:
             unpaid: Whether the provider is sure to charge nothing.
         """
         record, model, share = self._record, self._model, self._share
-        if unpaid or model.bills_nobody:
+        if model.program:
+            record["plan"] = True
+        elif unpaid or model.bills_nobody:
             record["cost_usd"] = 0.0
         if share is not None and not unpaid:
             taken = share.after(model, so_far.characters if so_far else 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from fusion_graph.errors import ARROW, Failure, FailureReason
+from fusion_graph.errors import ARROW, Failure, FailureReason, ProgramFailed
 from fusion_graph.models._complaint import Complaint, complaint_of
 from fusion_graph.models._connection import connection_words, is_broken, place_of
 from fusion_graph.models._refusals import Refusal, fitting, known_refusal
@@ -183,6 +183,8 @@ def words_of(error: BaseException, secrets: Iterable[str] = (), address: str = "
 
 def reason_of(error: BaseException) -> FailureReason:
     """Find why a call failed: from the known refusals first, and its status second."""
+    if isinstance(error, ProgramFailed):
+        return error.reason
     complaint = complaint_of(error)
     names = {cls.__name__ for cls in type(error).__mro__}
     if isinstance(error, TimeoutError) or any("Timeout" in name for name in names):
@@ -212,6 +214,8 @@ def reason_of(error: BaseException) -> FailureReason:
 
 def worth_retrying(error: BaseException) -> bool:
     """Tell whether to ask again: after a broken connection, 408, 409, 429 or 5xx, no 4xx else."""
+    if isinstance(error, ProgramFailed):
+        return error.may_pass
     complaint = complaint_of(error)
     row = _row(complaint)
     if row is not None and row.again is not None:
@@ -252,6 +256,8 @@ def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None
         error: The exception.
         sent: Names, of `PARAMETERS`, that the call carried.
     """
+    if isinstance(error, ProgramFailed):
+        return None  # a program is given what it takes, and nothing else
     if isinstance(error, NotImplementedError) and "tools" in sent:
         return "tools"  # LangChain's word for a model class without bind_tools
     complaint = complaint_of(error)

@@ -40,6 +40,8 @@ class Model:
         protocol: Whether it takes the OpenAI protocol's parameters with each call.
         ours: Whether it was set up here, and takes its parameters as fields. A chat model that a
             program hands over keeps its own.
+        program: Whether it is a program, which calls its tools itself while it answers.
+        call_tool: Calls a tool for such a program; None where it is to have none.
         price: The user's own price, if one was given.
         refused: Parameters it has refused; they are left out from then on.
         secrets: Its key and header values, which no message may repeat.
@@ -58,6 +60,10 @@ class Model:
     chat: BaseChatModel
     protocol: bool
     ours: bool = False
+    program: bool = False
+    call_tool: Callable[[str, dict[str, Any] | None], Awaitable[tuple[str, bool]]] | None = field(
+        default=None, repr=False
+    )
     price: Price | None = None
     refused: set[str] = field(default_factory=set)
     formats_refused: int = 0
@@ -154,6 +160,8 @@ class Model:
         if self.provider in FREE_PROVIDERS:
             return 0.0
         metadata = message.response_metadata
+        if metadata.get("paid_by") == "plan":
+            return None
         # langchain-openrouter puts the cost beside the usage.
         cost = reported_cost(metadata.get("token_usage") or metadata)
         tokens = counted(message)

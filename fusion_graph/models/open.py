@@ -2,6 +2,7 @@
 
 `openrouter`, `openai`, `ollama` and every `[providers.NAME]` speak the OpenAI protocol and go
 through `ProtocolChat`, or `ResponsesChat` (`apis.py` says which); `offline` is this package's own;
+`claude`, `codex` and `gemini` are programs on this machine (`programs`);
 any other provider is LangChain's (`init_chat_model`). A LangChain chat model may be given instead
 of a string.
 """
@@ -17,7 +18,13 @@ from langchain_core.language_models import BaseChatModel
 
 from fusion_graph.config import Provider, model_name
 from fusion_graph.config.presets.servers import USUAL
-from fusion_graph.config.providers import INTEGRATION_KEYS, provider_named, providers
+from fusion_graph.config.providers import (
+    INTEGRATION_KEYS,
+    PROGRAM_PROVIDERS,
+    is_program,
+    provider_named,
+    providers,
+)
 from fusion_graph.errors import ConfigurationError, MissingKey, UnknownProvider
 from fusion_graph.langgraph_seams.identity import provider_and_name
 from fusion_graph.models._caching import wants_marks
@@ -41,6 +48,7 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
 
     Raises:
         MissingKey: Its provider wants a key that the environment does not hold.
+        MissingProgram: It is behind a program that is not installed.
         UnknownProvider: Nobody knows its provider, or its package is not installed.
     """
     if not isinstance(ref, str):
@@ -53,6 +61,11 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
             offline_model(name)
         except ValueError as error:
             raise ConfigurationError(f"Model '{ref}':", str(error)) from None
+        return
+    if is_program(ref, given):
+        from fusion_graph.models.programs.installed import check_program
+
+        check_program(ref)
         return
     provider = provider_named(provider_name, given)
     if provider is None:
@@ -100,6 +113,11 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
         from fusion_graph.offline import offline_model
 
         return Model(ref, provider_name, offline_model(name), protocol=False)
+    if is_program(ref, given):
+        from fusion_graph.models.programs.installed import open_program
+
+        chat = open_program(ref)
+        return Model(ref, provider_name, chat, protocol=False, ours=True, program=True)
     provider = provider_named(provider_name, given)
     if provider is None:
         chat = kept_whole(_foreign(ref, given))
@@ -195,7 +213,7 @@ def _foreign(ref: str, given: Mapping[str, Provider]) -> BaseChatModel:
         if "Unsupported" in str(error) or "infer" in str(error):
             raise UnknownProvider(
                 f"Nobody knows the provider of '{ref}'.",
-                f"Known: {', '.join([*providers(given), 'offline'])}, a "
+                f"Known: {', '.join([*providers(given), *PROGRAM_PROVIDERS, 'offline'])}, a "
                 f"[providers.{provider_name}] table in a preset, or a provider of LangChain's "
                 "init_chat_model.",
             ) from None

@@ -92,6 +92,8 @@ async def send(
     """
     if model.protocol:
         return await _send_protocol(model, messages, options, config, sink)
+    if model.program:
+        return await _ask_program(model, messages, options, config, sink)
     chat: Any = model.chat
     if model.ours:
         chat = chat.model_copy(update=model.settings(options.parameters()))
@@ -116,6 +118,26 @@ async def send(
             sink(chunk.text)
         whole = chunk if whole is None else whole + chunk
     return _as_message(whole)
+
+
+async def _ask_program(
+    model: Model,
+    messages: Sequence[BaseMessage],
+    options: Options,
+    config: RunnableConfig,
+    sink: Callable[[str], None] | None,
+) -> AIMessage:
+    if options.tools and model.call_tool is None:
+        raise NotImplementedError("A program calls tools itself; it takes none to be called later.")
+    update = model.settings(options.parameters())
+    schemas = [w["json_schema"]["schema"] for w in options.response_formats if "json_schema" in w]
+    update |= {"answer_schema": schemas[0] if schemas else None, "sink": sink}
+    if options.tool_choice != "none":
+        update |= {"offered": list(options.tools), "call_tool": model.call_tool}
+    chat: Any = model.chat.model_copy(update=update)
+    if _watched():
+        return _as_message(await chat.ainvoke(list(messages), config))
+    return _as_message(await chat.complete(list(messages)))
 
 
 async def _send_protocol(

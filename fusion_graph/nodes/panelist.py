@@ -282,6 +282,7 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
             reason=failure["reason"],
             detail=failure["detail"],
             calls=spent["calls"],
+            plan_calls=spent["plan_calls"],
             cost_usd=spent["cost_usd"],
             seconds=seconds,
         )
@@ -295,6 +296,7 @@ def _tell(emit: Emit, answer: PanelAnswer) -> None:
         characters=len(answer["content"]),
         tool_calls=len(answer["tool_calls"]),
         calls=spent["calls"],
+        plan_calls=spent["plan_calls"],
         cost_usd=spent["cost_usd"],
         seconds=seconds,
     )

@@ -66,7 +66,10 @@ def build_record(
     single = single_call_cost(settings, joined["answers"], paid, run["question"])
     usage["single_usd"] = single
     usage["multiple"] = times(usage["total"]["cost_usd"], single)
-    blind = any(call["outcome"] == "ok" and call["cost_usd"] is None for call in paid)
+    blind = any(
+        call["outcome"] == "ok" and call["cost_usd"] is None and not call.get("plan")
+        for call in paid
+    )
     if settings.max_cost_usd is not None and blind:
         lost.append({"code": "budget_blind", "detail": _BLIND})
     lost += strangers(paid, joined["answers"])
@@ -134,7 +137,14 @@ def _answer(answer: PanelAnswer) -> dict[str, Any]:
     }
 
 
-_USAGE = ("calls", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+_USAGE = (
+    "calls",
+    "plan_calls",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+)
 
 
 def members_lost(answers: Sequence[PanelAnswer]) -> list[Degradation]:
@@ -167,15 +177,17 @@ def _failures(answer: PanelAnswer) -> list[dict[str, Any]]:
     if answer["failure"]:
         took = seconds_at_work(answer) - sum(seconds for _, _, seconds in gone)
         gone.append((answer["model"], answer["failure"], round(max(took, 0.0), 4)))
+    spent = [total(c for c in answer["calls"] if c["model"] == model) for model, _, _ in gone]
     return [
         {
             "name": answer["name"],
             "model": model,
             **failure,
             "seconds": seconds,
-            "cost_usd": total(c for c in answer["calls"] if c["model"] == model)["cost_usd"],
+            "cost_usd": sums["cost_usd"],
+            "plan_calls": sums["plan_calls"],
         }
-        for model, failure, seconds in gone
+        for (model, failure, seconds), sums in zip(gone, spent, strict=True)
     ]
 
 

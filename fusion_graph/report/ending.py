@@ -126,6 +126,7 @@ async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> 
         served=list(served),
         cost_usd=total["cost_usd"],
         calls=total["calls"],
+        plan_calls=total["plan_calls"],
         seconds=round(time.time() - run["started"], 3),
     )
     await asyncio.to_thread(close_ledger, run["id"])

@@ -42,6 +42,7 @@ class NamedFailure(ReportedFailure):
     model: str
     seconds: float
     cost_usd: float | None
+    plan_calls: int = 0
 
 
 class ReportedToolCall(_Record):
@@ -59,9 +60,10 @@ class ReportedToolCall(_Record):
 
 
 class AnswerUsage(_Record):
-    """Calls and tokens of one panelist."""
+    """Calls and tokens of one panelist; a subscription of the user's paid `plan_calls` of them."""
 
     calls: int
+    plan_calls: int = 0
     input_tokens: int
     output_tokens: int
     cached_tokens: int | None = None
@@ -136,10 +138,13 @@ class ReportedTotals(_Record):
     """Sums over calls; an unknown cost is None, never 0. Seconds of parallel calls add up.
 
     `known_usd` is what the calls came to whose cost is known. Cached and cache-write tokens are
-    part of the input tokens; None where no provider told of any.
+    part of the input tokens; None where no provider told of any. A subscription of the user's
+    paid `plan_calls` of the calls: they are in no sum of dollars, which is None where there are no
+    others.
     """
 
     calls: int
+    plan_calls: int = 0
     input_tokens: int
     output_tokens: int
     cached_tokens: int | None = None

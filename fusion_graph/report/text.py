@@ -9,7 +9,7 @@ from fusion_graph.report.html._wording import duration, from_sources, moment, mo
 from fusion_graph.report.html.panel import Member, Panel
 from fusion_graph.report.html.strangers import readable
 from fusion_graph.text.claims import Told, checker, counts, found_at, summed_up, worst_first
-from fusion_graph.text.phrases import claimed, clean, counted
+from fusion_graph.text.phrases import claimed, clean, counted, paid
 
 if TYPE_CHECKING:
     from fusion_graph.judgement import Analysis
@@ -72,8 +72,7 @@ def _run(report: RunReport, panel: Panel) -> list[str]:
     lines = [
         f"status: {report.status}",
         asked if report.invoked else f"one model, no panel: {clean(report.invocation_reason)}",
-        f"{counted(total.calls, 'call')}, {duration(length)}, cost {money(total.cost_usd)}"
-        f"{_at_least(total)}",
+        f"{counted(total.calls, 'call')}, {duration(length)}, cost {_paid(total)}",
     ]
     if scouting := report.scouting:
         first = ", ".join(clean(name) for name in scouting.scouts)
@@ -144,7 +143,8 @@ def _heading(answer: ReportedAnswer) -> str:
 def _answer(answer: ReportedAnswer) -> list[str]:
     facts = (
         f"{duration(answer.seconds)}, {counted(answer.usage.calls, 'call')}, "
-        f"{counted(len(answer.tool_calls), 'tool call')}, cost {money(answer.cost_usd)}"
+        f"{counted(len(answer.tool_calls), 'tool call')}, "
+        f"cost {paid(money(answer.cost_usd), answer.usage.calls, answer.usage.plan_calls)}"
     )
     lines = [facts]
     if really := others(answer.model, answer.served):
@@ -181,9 +181,14 @@ def _cost(report: RunReport) -> list[str]:
     return [
         f"{clean(name)}: {counted(totals.calls, 'call')}, {totals.input_tokens:,} tokens in"
         f"{_cached(totals)}, {totals.output_tokens:,} out, "
-        f"{money(totals.cost_usd)}{_at_least(totals)}"
+        f"{_paid(totals)}"
         for name, totals in rows
     ]
+
+
+def _paid(totals: ReportedTotals) -> str:
+    dollars = f"{money(totals.cost_usd)}{_at_least(totals)}"
+    return paid(dollars, totals.calls, totals.plan_calls)
 
 
 def _at_least(totals: ReportedTotals) -> str:

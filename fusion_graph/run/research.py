@@ -33,6 +33,7 @@ from fusion_graph.models.window import fit, text_tokens
 from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.run._wanted_calls import WantedCall, wanted_calls
 from fusion_graph.run.first_search import search_first
+from fusion_graph.run.hosted_tools import HostedTools
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
 from fusion_graph.run.tool_use import Researcher, answer_call, refuse_call, run_calls
 from fusion_graph.state.conversation import with_findings
@@ -275,11 +276,13 @@ async def research(researcher: Researcher, conversation: Sequence[AnyMessage]) -
         else []
     )
     used = len(researcher.done) - done_before
+    if researcher.model.program and researcher.by_name:
+        researcher.model.call_tool = HostedTools(researcher, conversation, used).call
     start: ResearchState = {
         "conversation": list(conversation),
         "turns": turns,
         "seeded": len(turns),
-        "as_text": not researcher.takes_tools,
+        "as_text": not researcher.takes_tools or researcher.model.program,
         "pending": [],
         "used": used,
         "phase": after_tools(used < researcher.cap, takes_choice=True)

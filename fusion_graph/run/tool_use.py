@@ -114,6 +114,21 @@ async def run_calls(
     return [_numbered(researcher, used, room) for used in ran]
 
 
+async def run_call(
+    researcher: Researcher, call: WantedCall, history: Sequence[BaseMessage]
+) -> ToolMessage:
+    """Run one call as it comes: whoever makes it waits for it within an answer.
+
+    Args:
+        researcher: Whose call; its records and sources grow.
+        call: The call.
+        history: What the model was sent.
+    """
+    with asked_by(researcher.caller.stage, researcher.caller.name):
+        used = await _run(researcher, call, "model")
+    return _numbered(researcher, used, _room_each(researcher, history, 1))
+
+
 def refuse_call(researcher: Researcher, call: WantedCall) -> ToolMessage:
     """Answer a call beyond the cap, which is recorded and not run."""
     _record(researcher, call, "max_uses_exceeded", time.time(), "model")

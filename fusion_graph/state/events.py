@@ -31,10 +31,11 @@ EVENTS: dict[str, str] = {
     "panel.tool": "name, tool, args, by (model or code): a search or fetch begins",
     "panel.tool.completed": "name, tool, status, seconds, found",
     "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
-    "panel.completed": "name, model, served, content, characters, tool_calls, calls, cost_usd, "
-    "seconds; served: the models that really answered",
-    "panel.failed": "name, model, reason, detail, calls, cost_usd, seconds; `timed_out` also if "
-    "left behind",
+    "panel.completed": "name, model, served, content, characters, tool_calls, calls, "
+    "plan_calls, cost_usd, seconds; served: the models that really answered; plan_calls: those "
+    "that a subscription of the user's pays",
+    "panel.failed": "name, model, reason, detail, calls, plan_calls, cost_usd, seconds; "
+    "`timed_out` also if left behind",
     "panel.replaced": "name, model, failure, seconds; by: the model asked in its place",
     "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
     "call.retried": "stage, name, model, reason, seconds: waiting before another try",
@@ -53,7 +54,7 @@ EVENTS: dict[str, str] = {
     "not_checkable; repaired: whether the writer mended its answer",
     "verify.failed": "detail: the check erred; the answer stands unchecked",
     "fusion.completed": "status, degradations (codes), served (by whom the answer is written), "
-    "cost_usd, calls, seconds",
+    "cost_usd, calls, plan_calls, seconds",
 }
 """Every event by its type, in the order of a run, with what it holds besides `type` and `at`."""
 

@@ -22,9 +22,10 @@ class CallRecord(TypedDict):
     """One HTTP call to a model, answered or not.
 
     Tokens are None when the provider did not say, `cost_usd` is None when nobody knows it: a call
-    that was cut off is billed for what nobody tells. A call refused at once cost 0.
-    `cached_tokens` and `cache_write_tokens` are part of `input_tokens`. `served` is the model that
-    really answered and `provider` who ran it, where the reply says so. `likely_usd` and
+    that was cut off is billed for what nobody tells. A call refused at once cost 0. `plan` says
+    that a subscription of the user's pays: such a call is not billed by itself, and its `cost_usd`
+    is None. `cached_tokens` and `cache_write_tokens` are part of `input_tokens`. `served` is the
+    model that really answered and `provider` who ran it, where the reply says so. `likely_usd` and
     `likely_tokens` stand for an unknown cost where a limit has to hold. `start` and `end` are
     seconds since the run began. `outcome` is `ok` or a failure reason; `left_out` names parameters
     the model had refused. Records of earlier versions lack what is not required.
@@ -40,6 +41,7 @@ class CallRecord(TypedDict):
     cached_tokens: NotRequired[int | None]
     cache_write_tokens: NotRequired[int | None]
     cost_usd: float | None
+    plan: NotRequired[bool]
     likely_usd: NotRequired[float | None]
     likely_tokens: NotRequired[int | None]
     start: float

@@ -61,6 +61,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'es' if noun.endswith('h') else 's'}"
 
 
+def paid(dollars: str, calls: int, plan_calls: int) -> str:
+    """What calls cost, where a subscription may have paid: `plan`, `$0.0100 + plan`, `$0.0100`.
+
+    Args:
+        dollars: What those cost that were billed, in words.
+        calls: How many there were.
+        plan_calls: How many of them the user's subscription paid.
+    """
+    if not plan_calls:
+        return dollars
+    return "plan" if plan_calls >= calls else f"{dollars} + plan"
+
+
 def seconds(value: float) -> str:
     """A duration as people read it: `0.4 s`, `83 s`."""
     return f"{value:.1f} s" if value < 20 else f"{value:.0f} s"
@@ -101,7 +114,7 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
         took: Seconds the run lasted.
     """
     total = report["usage"]["total"]
-    cost = total["cost_usd"]
+    dollars = spent(total["cost_usd"], report["usage"]["multiple"], total.get("known_usd"))
     answers = report["answers"]
     answered = sum(answer["status"] == "ok" for answer in answers)
     if report["invoked"]:
@@ -116,7 +129,7 @@ def summary(report: Mapping[str, Any], took: float) -> list[str]:
         panel,
         counted(total["calls"], "call"),
         f"{total['input_tokens']:,} tokens in, {total['output_tokens']:,} out",
-        spent(cost, report["usage"]["multiple"], total.get("known_usd")),
+        f"cost {paid(dollars, total['calls'], total.get('plan_calls', 0))}",
         seconds(took),
     ]
     claims = report.get("claims", [])
@@ -162,11 +175,11 @@ def spent(cost: float | None, multiple: float | None, known: float | None = None
         known: US dollars of the calls whose cost is known.
     """
     if cost is None:
-        return f"cost unknown (at least ${known:.4f})" if known else "cost unknown"
+        return f"unknown (at least ${known:.4f})" if known else "unknown"
     if not cost:
-        return "cost $0"
+        return "$0"
     compared = "" if multiple is None else f" ({multiple:.1f} x one call)"
-    return f"cost ${cost:.4f}{compared}"
+    return f"${cost:.4f}{compared}"
 
 
 def cut_off(events: Sequence[Mapping[str, Any]], took: float) -> str:
@@ -207,10 +220,13 @@ def _spent(gone: Sequence[Mapping[str, Any]]) -> str:
     calls = sum(event.get("calls", 0) for event in gone)
     if not calls:
         return ""
-    costs = [event["cost_usd"] for event in gone if event.get("calls")]
+    plan_calls = sum(event.get("plan_calls", 0) for event in gone)
+    billed = [event for event in gone if event.get("calls", 0) > event.get("plan_calls", 0)]
+    costs = [event["cost_usd"] for event in billed]
     known = None if None in costs else sum(costs)
-    cost = "at a cost unknown" if known is None else f"for ${known:.4f}" if known else "for $0"
-    return f"; {counted(calls, 'call')} {cost}, besides what was under way"
+    cost = "a cost unknown" if known is None else f"${known:.4f}" if known else "$0"
+    words = f"{'at' if known is None and billed else 'for'} {paid(cost, calls, plan_calls)}"
+    return f"; {counted(calls, 'call')} {words}, besides what was under way"
 
 
 def _started(event: Mapping[str, Any]) -> list[str]:

@@ -128,6 +128,7 @@ def _data(task: Task, report: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "cost": {
             "usd": total["cost_usd"],
+            "plan_calls": total.get("plan_calls", 0),
             "known_usd": total.get("known_usd"),
             "single_call_usd": report["usage"]["single_usd"],
             "calls": total["calls"],

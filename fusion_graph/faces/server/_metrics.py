@@ -46,7 +46,7 @@ class Tally:
         total = report["usage"]["total"]
         self._tokens[model, "input"] += total["input_tokens"]
         self._tokens[model, "output"] += total["output_tokens"]
-        if total["cost_usd"] is None:
+        if not report["usage"]["cost_known"]:
             self._unknown[model] += 1
         self._cost[model] += total["cost_usd"] or total.get("known_usd") or 0.0
 

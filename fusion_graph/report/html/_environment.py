@@ -17,7 +17,7 @@ from fusion_graph.report.html._wording import (
     shown,
 )
 from fusion_graph.report.html.strangers import web_address
-from fusion_graph.text.phrases import counted, place
+from fusion_graph.text.phrases import counted, paid, place
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +36,7 @@ def _environment() -> Environment:
         "from_sources": from_sources,
         "moment": moment,
         "money": money,
+        "paid": paid,
         "others": others,
         "place": place,
         "shown": shown,

@@ -1,0 +1,171 @@
+"""A program as a chat model: one question, one start of it, one answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict, Field
+
+from fusion_graph.langgraph_seams.loops import run_blocking
+from fusion_graph.models.programs._folder import environment, make_folder
+from fusion_graph.models.programs._process import read_event, running
+from fusion_graph.models.programs._program import DEFAULT_MODEL, Answer, Program, Question
+from fusion_graph.models.programs._tool_server import CallTool, tool_server
+from fusion_graph.prompts import as_one_prompt
+
+LINGER_SECONDS = 3.0
+"""How long a program may take to end once it has said its last; then it is ended."""
+
+
+class ProgramChat(BaseChatModel):
+    """A chat model that is a program on this machine.
+
+    Attributes:
+        program: Which.
+        path: Where it is.
+        model_name: Its model, as after the colon of `claude:opus`.
+        reasoning_effort: As `FusionConfig`'s.
+        max_tokens: Most tokens of the answer, where the program takes a limit.
+        answer_schema: What the answer is to keep to, where the program takes a schema.
+        offered: Tools that it may use, in OpenAI's format.
+        call_tool: Calls one of them.
+        sink: Is given the answer piece by piece.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    program: Program
+    path: str
+    model_name: str
+    reasoning_effort: str | None = None
+    max_tokens: int | None = None
+    answer_schema: dict[str, Any] | None = None
+    offered: list[dict[str, Any]] = Field(default_factory=list)
+    call_tool: CallTool | None = Field(default=None, exclude=True)
+    sink: Callable[[str], None] | None = Field(default=None, exclude=True)
+
+    async def complete(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        """Start the program with a conversation, and give its answer.
+
+        Args:
+            messages: The conversation.
+
+        Raises:
+            ProgramFailed: It gave none.
+            ReplyTooLarge: It wrote more than any answer takes.
+        """
+        program = self.program
+        system, prompt = _as_texts(messages)
+        folder = make_folder(program.own_folder(), program.settings[2], program.logins)
+        async with AsyncExitStack() as stack:
+            bridge: tuple[str, ...] = ()
+            if self.offered and self.call_tool is not None:
+                served = tool_server(folder.socket, self.offered, self.call_tool)
+                bridge = await stack.enter_async_context(served)
+            question = Question(
+                model="" if self.model_name == DEFAULT_MODEL else self.model_name,
+                system=system,
+                prompt=prompt,
+                folder=folder,
+                schema=self.answer_schema if program.takes_schema else None,
+                effort=program.efforts.get(self.reasoning_effort or ""),
+                max_tokens=self.max_tokens,
+                bridge=bridge,
+                tools=tuple(tool["function"]["name"] for tool in self.offered) if bridge else (),
+            )
+            arguments, own = program.ask(question)
+            variables = environment(folder, program.addresses) | own
+            command = [self.path, *arguments]
+            work = await stack.enter_async_context(running(command, folder, variables, prompt))
+            reading = program.read()
+            async for line in work.lines():
+                event = read_event(line)
+                if event is not None and (piece := reading.hear(event)) and self.sink is not None:
+                    self.sink(piece)
+                if reading.done:
+                    break
+            answer = reading.end(*await work.ended_within(LINGER_SECONDS))
+        return self._message(answer)
+
+    def _message(self, answer: Answer) -> AIMessage:
+        told: dict[str, Any] = {"finish_reason": answer.finish}
+        told["model_name"] = answer.served or self.model_name
+        told["paid_by"] = "plan" if answer.by_plan is not False else "call"
+        if answer.by_plan is False and answer.cost_usd is not None:
+            told["token_usage"] = {"cost": answer.cost_usd}
+        usage: UsageMetadata | None = None
+        if answer.read is not None and answer.written is not None:
+            usage = UsageMetadata(
+                input_tokens=answer.read,
+                output_tokens=answer.written,
+                total_tokens=answer.read + answer.written,
+                input_token_details={
+                    "cache_read": answer.cached or 0,
+                    "cache_creation": answer.stored or 0,
+                },
+            )
+        return AIMessage(content=answer.text, usage_metadata=usage, response_metadata=told)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's signature
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> ChatResult:
+        message = await self.complete(messages)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002 - LangChain's signature
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> ChatResult:
+        message = run_blocking(partial(self.complete, messages)())
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return {
+            "text_inputs": True,
+            "image_inputs": False,
+            "audio_inputs": False,
+            "pdf_inputs": False,
+            "video_inputs": False,
+            "tool_calling": True,
+            "structured_output": self.program.takes_schema,
+        }
+
+    @property
+    def _llm_type(self) -> str:
+        return self.program.name
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"program": self.program.name, "model_name": self.model_name}
+
+
+def _as_texts(messages: Sequence[BaseMessage]) -> tuple[str, str]:
+    """Put a conversation into instructions and one prompt: a program takes no more at its start."""
+    system = [m.text for m in messages if isinstance(m, SystemMessage)]
+    rest = [m for m in messages if not isinstance(m, SystemMessage)]
+    return "\n\n".join(system), as_one_prompt([_turn(message) for message in rest])
+
+
+def _turn(message: BaseMessage) -> tuple[str, str]:
+    if isinstance(message, ToolMessage):
+        return "tool", message.text
+    if not isinstance(message, AIMessage):
+        return "user", message.text
+    called = [f"(It called {c['name']} {json.dumps(c['args'])})" for c in message.tool_calls]
+    return "assistant", "\n".join([message.text, *called] if message.text else called)
