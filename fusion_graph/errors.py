@@ -180,6 +180,13 @@ class ThreadError(ConfigurationError):
     """
 
 
+class UnreadableThread(ThreadError):
+    """The record of a thread cannot be read; other threads are not touched by it.
+
+    Do: Take another name, or remove it with `fusion-graph resume NAME --forget`.
+    """
+
+
 class DatasetError(ConfigurationError):
     """A dataset cannot be used.
 

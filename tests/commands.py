@@ -125,6 +125,12 @@ class Started:
         return self._process.is_alive()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def err(self) -> str:
         """What it has written to standard error so far."""
         return self._err.so_far()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from fusion_graph.cli.app import Work, app, set_debug
+from fusion_graph.cli.exits import complain
 from fusion_graph.cli.options import (
     OUTPUT,
     RUN,
@@ -67,10 +68,11 @@ def ask(request: Request) -> int:
         check_page(request.output.page)
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import.
     if request.thread is not None:
-        from fusion_graph.faces.threads import ask_in_thread
+        from fusion_graph.faces.threads import Keeping, ask_in_thread
 
-        begin = partial(ask_in_thread, request.thread, config, question)
-        return show(begin, request.output, request.thread)
+        keeping = Keeping(waiting=complain)
+        begin = partial(ask_in_thread, request.thread, config, question, keeping)
+        return show(begin, request.output, request.thread, keeping)
     from fusion_graph.faces.follow import follow
     from fusion_graph.graph import create_fusion_graph
 

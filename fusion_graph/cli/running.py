@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion_graph.cli.answer import Answer, write_report
-from fusion_graph.cli.exits import ANSWERED, RunInterrupted
+from fusion_graph.cli.exits import ANSWERED, RunInterrupted, complain
 from fusion_graph.cli.interruptible import run_to_end
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
-from fusion_graph.errors import AllPanelistsFailed
+from fusion_graph.errors import AllPanelistsFailed, OutputFailed
 from fusion_graph.text.phrases import clean, cut_off, summary
+
+if TYPE_CHECKING:
+    from fusion_graph.faces.threads import Keeping
 
 Events = Callable[[], AsyncIterator[dict[str, Any]]]
 """Begins a run, and gives its events to the `fusion.result`."""
@@ -45,18 +48,23 @@ class _End:
     took: float
 
 
-def show(events: Events, output: Output, thread: str | None = None) -> int:
+def show(
+    events: Events, output: Output, thread: str | None = None, keeping: Keeping | None = None
+) -> int:
     """Run to the end and show it. Returns the exit code.
+
+    What only goes with the answer (its thread, its page) fails with a warning: the answer is paid.
 
     Args:
         events: Begins the run.
         output: How it is to be shown.
         thread: The thread that keeps it; None for none.
+        keeping: Whether the thread does keep it.
 
     Raises:
         AllPanelistsFailed: Nobody answered; with `as_json` its report has been printed, and its
             page is written like any other.
-        OutputFailed: The answer has been printed, but the page could not be written.
+        OutputFailed: Standard output takes no more.
         RunInterrupted: Somebody stopped it.
     """
     began = time.monotonic()
@@ -77,8 +85,13 @@ def show(events: Events, output: Output, thread: str | None = None) -> int:
         if answer is not None and answer.terminal:
             answer.end_line()
         if isinstance(error, KeyboardInterrupt):
-            raise _interrupted(seen, time.monotonic() - began, thread) from None
+            kept = None if keeping is not None and keeping.lost else thread
+            raise _interrupted(seen, time.monotonic() - began, kept) from None
         raise
+    finally:
+        if keeping is not None and keeping.lost:
+            progress.close()
+            complain(f"warning: not kept in thread '{clean(str(thread))}': {clean(keeping.lost)}")
     progress.close()
     corrected = False
     if answer is None:
@@ -118,8 +131,12 @@ def _interrupted(seen: list[Mapping[str, Any]], took: float, thread: str | None)
 
 
 def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:
-    save_page(path, report)
-    progress.note(f"report: {path}")
+    try:
+        save_page(path, report)
+    except OutputFailed as failed:
+        complain(f"warning: the report was not written: {failed}")
+    else:
+        progress.note(f"report: {path}")
 
 
 async def _follow(

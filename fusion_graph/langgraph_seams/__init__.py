@@ -10,6 +10,7 @@ for each that says which module to mend. Where a name is missing at a user's, th
 | `state_reads` | langgraph | `__pregel_read`, `__pregel_durability` |
 | `sync` | langgraph | `compiled.__class__`, `PregelNode.subgraphs` |
 | `unfinished` | langgraph | `compiled.__class__`; `__pregel_read`, which only a node's call has |
+| `checkpoint_order` | langgraph-checkpoint | `_last_v6_timestamp` |
 | `surroundings` | langchain-core, langgraph | `var_child_runnable_config`, `set_config_context` |
 | `identity` | langchain-core | `_get_ls_params` |
 | `openai_chat` | langchain-openai | `_get_request_payload`, `root_async_client`, … |

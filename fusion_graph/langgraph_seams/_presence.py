@@ -9,6 +9,7 @@ from fusion_graph.errors import IncompatibleLibrary
 
 TESTED = {
     "langgraph": "1.2.24",
+    "langgraph-checkpoint": "4.3.2",
     "langchain-core": "1.8.3",
     "langchain-openai": "1.7.4",
     "langchain-mistralai": "1.1.6",

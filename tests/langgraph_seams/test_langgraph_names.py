@@ -14,6 +14,7 @@ from langgraph.types import Send
 from typing_extensions import TypedDict
 
 from fusion_graph.errors import IncompatibleLibrary
+from fusion_graph.langgraph_seams.checkpoint_order import come_after
 from fusion_graph.langgraph_seams.state_reads import DURABILITY, read_state, without_checkpoints
 from fusion_graph.langgraph_seams.sync import (
     Node,
@@ -123,3 +124,20 @@ def test_subgraphs_of_a_node_are_what_xray_draws():
         show_inside(outer, "step", inner)
         assert "step:step" in outer.get_graph(xray=True).nodes
         assert outer.invoke({"question": "", "seen": []})["seen"] == []
+
+
+def test__last_v6_timestamp_has_new_checkpoints_sort_after_a_given_one():
+    from langgraph.checkpoint.base import id as ids
+
+    with relied_on(
+        "langgraph-checkpoint", "_last_v6_timestamp", "checkpoint_order", "see `uuid6`."
+    ):
+        before = ids._last_v6_timestamp
+        try:
+            late = "1fffffff-ffff-6abc-8000-000000000000"
+            come_after(late)
+            assert late < str(ids.uuid6()) < str(ids.uuid6())
+            for other in ("no id", "00000000-0000-4000-8000-000000000000"):
+                come_after(other)
+        finally:
+            ids._last_v6_timestamp = before
