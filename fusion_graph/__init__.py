@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnknownPreset,
         UnknownProvider,
         UnreadableReport,
+        UnreadableThread,
     )
     from fusion_graph.faces.chat_model import ChatFusion
     from fusion_graph.faces.follow import follow
@@ -59,6 +60,7 @@ _HOMES = {
     "UnknownPreset": "errors",
     "UnknownProvider": "errors",
     "UnreadableReport": "errors",
+    "UnreadableThread": "errors",
     "create_fusion_graph": "graph",
     "ChatFusion": "faces.chat_model",
     "create_fusion_tool": "faces.tool",
@@ -89,6 +91,7 @@ __all__ = [
     "UnknownPreset",
     "UnknownProvider",
     "UnreadableReport",
+    "UnreadableThread",
     "create_fusion_graph",
     "create_fusion_tool",
     "follow",

@@ -9,6 +9,7 @@ FusionError
 │   ├── MissingProgram
 │   ├── IncompatibleLibrary
 │   ├── ThreadError
+│   │   └── UnreadableThread
 │   ├── DatasetError
 │   └── MixedGraders
 ├── EmptyQuestion (also a ValueError)
