@@ -316,13 +316,14 @@ def verifier_material(claims: Sequence[tuple[str, Sequence[tuple[int, str]]]], n
     return "\n\n".join(parts)
 
 
-def as_one_prompt(turns: Sequence[tuple[str, str]]) -> str:
+def as_one_prompt(turns: Sequence[tuple[str, str]], *, marked: bool = False) -> str:
     """A conversation as one text, for a program that takes one prompt at its start.
 
     Args:
         turns: `(who, text)`; who is `user`, `assistant` or `tool`.
+        marked: Whether even one turn alone is marked as what it is.
     """
-    if len(turns) == 1:
+    if len(turns) == 1 and not marked:
         return turns[0][1]
     told = [f"<turn by={who}>\n{text}\n</turn>" for who, text in turns]
     return "\n\n".join([*told, "Answer the last turn, as the assistant, without such marks."])

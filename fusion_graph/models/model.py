@@ -26,6 +26,9 @@ SETTINGS = {
 """What a LangChain integration may call a parameter, as a field of its chat model: the standard
 name, then those of `langchain-google-genai`, older `langchain-anthropic`, `langchain-ollama`."""
 
+_VENDORS = {"claude": "anthropic", "codex": "openai", "gemini": "google_genai"}
+"""Whose prices a program's calls have, where a key pays."""
+
 _CLAUDES = ("openrouter:anthropic/", "openrouter:~anthropic/")
 
 
@@ -173,7 +176,7 @@ class Model:
         if self.price is not None:
             return priced_cost(self.price, tokens)
         name = str(metadata.get("model_name") or self.ref.partition(":")[2])
-        return listed_cost(self.provider, name, tokens)
+        return listed_cost(_VENDORS.get(self.provider, self.provider), name, tokens)
 
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """Price a call of about so many tokens, in US dollars; None if nobody knows."""

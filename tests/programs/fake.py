@@ -13,6 +13,7 @@ of which leaves its group), "renew" (writes its login anew: "through" the link o
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,12 @@ class Tools:
         return json.loads(self.process.stdout.readline())["result"]
 
 
+def mentioned(prompt):
+    """The files that a prompt mentions, which Claude Code and Gemini CLI put into it."""
+    files = [Path(name) for name in re.findall(r"(?:^|\s|[\"'(])@([^\s\"')]+)", prompt)]
+    return [file.read_text() for file in files if file.is_file()]
+
+
 def main():
     if "--version" in ARGUMENTS or ARGUMENTS == ["-V"]:
         scene = json.loads(SCENE.read_text())
@@ -109,6 +116,12 @@ def main():
     cache.mkdir(parents=True, exist_ok=True)
     (cache / NAME).write_text("counters")
     system = after("--system-prompt-file") or os.environ.get("GEMINI_SYSTEM_MD")
+    for argument in ARGUMENTS:
+        if argument.startswith("model_instructions_file="):
+            system = json.loads(argument.split("=", 1)[1])
+    schema = after("--json-schema")
+    if file := after("--output-schema"):
+        schema = Path(file).read_text()
     told = {
         "arguments": ARGUMENTS,
         "environment": dict(os.environ),
@@ -120,6 +133,8 @@ def main():
         "kept": before,
         "login": (HOME / LOGINS[NAME]).exists(),
         "pid": os.getpid(),
+        "schema": json.loads(schema or "{}"),
+        "attached": mentioned(prompt),
         "tools": [],
         "results": [],
         "children": [],

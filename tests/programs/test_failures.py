@@ -150,6 +150,111 @@ REFUSALS = {
         {"lines": ["Welcome to Claude!", "Choose a theme."], "code": 3},
         ("upstream_error", "ended with 3", False),
     ),
+    "codex: logged out": (
+        "codex",
+        said.codex_refused("unexpected status 401 Unauthorized: Missing bearer, url: https://x"),
+        ("auth", "codex login", False),
+    ),
+    "codex: a login that was withdrawn": (
+        "codex",
+        said.codex_refused("Your access token could not be refreshed because it was revoked."),
+        ("auth", "codex login", False),
+    ),
+    "codex: the plan's limit": (
+        "codex",
+        said.codex_refused("You've hit your usage limit. Upgrade to Pro or try again at 9 PM."),
+        ("rate_limited", "until the plan's limit resets", False),
+    ),
+    "codex: too many at once": (
+        "codex",
+        said.codex_refused("exceeded retry limit, last status: 429 Too Many Requests"),
+        ("rate_limited", "wait", True),
+    ),
+    "codex: a model that the plan has not": (
+        "codex",
+        said.codex_refused(
+            'unexpected status 400: {"detail":"The \'x\' model is not supported when using Codex '
+            'with a ChatGPT account."}'
+        ),
+        ("invalid_model", "400: The 'x' model is not supported", False),
+    ),
+    "codex: a model that wants a newer one": (
+        "codex",
+        said.codex_refused('{"error":{"message":"x requires a newer version of Codex."}}'),
+        ("bad_request", "npm install -g @openai/codex@latest", False),
+    ),
+    "codex: too long a prompt": (
+        "codex",
+        said.codex_refused("Codex ran out of room in the model's context window."),
+        ("context_length", "less be sent", False),
+    ),
+    "codex: no network": (
+        "codex",
+        said.codex_refused("stream disconnected before completion: error sending request"),
+        ("upstream_error", "reaches the vendor", True),
+    ),
+    "codex: its vendor fails": (
+        "codex",
+        said.codex_refused("unexpected status 503 Service Unavailable: oh"),
+        ("upstream_error", "later", True),
+    ),
+    "codex: a refusal by policy": (
+        "codex",
+        said.codex_refused("This request has been flagged for possible harm."),
+        ("content_filter", "word the question otherwise", False),
+    ),
+    "codex: our tools did not start": (
+        "codex",
+        stderr("Error: required MCP servers failed to initialize: fusion: timed out\n"),
+        ("upstream_error", "tools = false", True),
+    ),
+    "codex: an old version": (
+        "codex",
+        stderr("error: unexpected argument '--ephemeral' found\n\nUsage: codex exec\n", 2),
+        ("bad_request", "0.171 or newer is needed", False),
+    ),
+    "codex: killed for want of memory": (
+        "codex",
+        {"lines": [said.CODEX_BEGINS, {"type": "turn.started"}], "signal": 9},
+        ("upstream_error", "memory", False),
+    ),
+    "gemini: logged out": (
+        "gemini",
+        stderr("Please set an Auth method in your settings.json\n", 41),
+        ("auth", "start `gemini`", False),
+    ),
+    "gemini: a key that is not there": (
+        "gemini",
+        stderr("When using Gemini API, you must specify the GEMINI_API_KEY variable.\n", 41),
+        ("auth", "start `gemini`", False),
+    ),
+    "gemini: the day's quota": (
+        "gemini",
+        said.gemini_refused("You have exhausted your daily quota on this model."),
+        ("rate_limited", "until the plan's limit resets", False),
+    ),
+    "gemini: too many at once": (
+        "gemini",
+        said.gemini_refused('{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}'),
+        ("rate_limited", "wait", True),
+    ),
+    "gemini: no such model": (
+        "gemini",
+        said.gemini_refused("models/x is not found: model x not found"),
+        ("invalid_model", "name", False),
+    ),
+    "gemini: its turns": ("gemini", {"code": 53}, ("upstream_error", "turns", False)),
+    "gemini: an input it does not take": ("gemini", {"code": 42}, ("bad_request", "", False)),
+    "gemini: an old version": (
+        "gemini",
+        stderr("Unknown arguments: output-format, outputFormat\nUsage: gemini [options]\n"),
+        ("bad_request", "0.61 or newer is needed", False),
+    ),
+    "gemini: an old Node": (
+        "gemini",
+        stderr("Gemini CLI needs Node.js version 20 or higher.\n"),
+        ("bad_request", "install it anew", False),
+    ),
 }
 
 

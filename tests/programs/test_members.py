@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -18,8 +19,9 @@ from fusion_graph.errors import MissingProgram
 from fusion_graph.estimate import estimate
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.text.phrases import summary
+from tests.conftest import VERDICT
 from tests.programs import said
-from tests.programs.conftest import Fakes, contents
+from tests.programs.conftest import LOGINS, NAMES, Fakes, contents
 from tests.test_panelist import QUESTION
 
 SECRETS = {
@@ -71,27 +73,36 @@ async def wait_until_gone(*pids: int) -> float:
     return time.monotonic() - began
 
 
-async def test_claude_code_answers_beside_api_models_with_our_tools_and_sources(
+MODELS = {"claude": "opus", "codex": "gpt-5.5", "gemini": "gemini-2.5-flash"}
+
+SERVED = {"claude": "claude-opus-4-8", "codex": "gpt-5.5", "gemini": "gemini-2.5-flash"}
+
+
+async def test_all_three_programs_answer_beside_an_api_model_with_our_tools_and_sources(
     fakes: Fakes, panel_config
 ) -> None:
-    fakes.script("claude", said.claude("Water is wet [1] [2].", call("water"), call("ice")))
-    config = panel_config(panel=["claude:opus", "scripted:b", "scripted:c"])
-    report = await report_of(config, [lookup])
-    answer = report.answers[0]
-    assert (answer.status, answer.content) == ("ok", "Water is wet [1] [2].")
-    assert answer.served == ["claude-opus-4-8"]
-    assert [(c.name, c.status, c.source_ids) for c in answer.tool_calls] == [
-        ("lookup", "ok", [1]),
-        ("lookup", "ok", [2]),
-    ]
-    assert report.sources[0].url == "https://example.org/water"
-    assert report.sources[0].cited_by == [answer.name]
-    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (100, 7)
-    [start] = fakes.starts("claude")
-    assert [t["name"] for t in start["tools"]] == ["lookup"]
-    assert "water is wet." in start["results"][0]["content"][0]["text"]
-    assert start["prompt"] == "How wet is water?"
-    assert "at most 8 calls" in start["system"]
+    for name in NAMES:
+        answers = said.ANSWERS[name]("Water is wet [1] [2].", call(f"{name}-1"), call(f"{name}-2"))
+        fakes.script(name, answers)
+    refs = [f"{name}:{MODELS[name]}" for name in NAMES]
+    report = await report_of(panel_config(panel=[*refs, "scripted:b"]), [lookup])
+    assert [answer.status for answer in report.answers] == ["ok"] * 4
+    urls = {source.id: source.url for source in report.sources}
+    for name, answer in zip(NAMES, report.answers, strict=False):
+        assert answer.served == [SERVED[name]]
+        found = [(c.name, c.status, [urls[n] for n in c.source_ids]) for c in answer.tool_calls]
+        assert found == [("lookup", "ok", [f"https://example.org/{name}-{n}"]) for n in (1, 2)]
+        cited = [source.url for source in report.sources if answer.name in source.cited_by]
+        assert cited == [f"https://example.org/{name}-{n}" for n in (1, 2)]
+        assert answer.content.startswith("Water is wet [")
+        assert (answer.usage.input_tokens, answer.usage.output_tokens) == (100, 7)
+        assert answer.usage.cached_tokens == 60
+        assert (answer.cost_usd, answer.usage.plan_calls) == (None, 1)
+        [start] = fakes.starts(name)
+        assert [t["name"] for t in start["tools"]] == ["lookup"]
+        assert f"{name}-1 is wet." in start["results"][0]["content"][0]["text"]
+        assert start["prompt"] == "How wet is water?"
+        assert "at most 8 calls" in start["system"]
 
 
 async def test_a_program_that_calls_beyond_the_cap_is_refused_and_still_answers(
@@ -109,27 +120,75 @@ async def test_a_program_that_calls_beyond_the_cap_is_refused_and_still_answers(
     ]
 
 
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_program_sees_no_secret_no_file_and_nothing_of_the_users_settings(
-    fakes: Fakes, panel_config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fakes: Fakes, panel_config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
+    for variable, value in SECRETS.items():
+        monkeypatch.setenv(variable, value)
     work = tmp_path / "work"
     work.mkdir()
     (work / "CLAUDE.md").write_text("PLANTED in the project")
     monkeypatch.chdir(work)
-    fakes.script("claude", said.claude("Water is wet.", call("water")))
+    fakes.script(name, said.ANSWERS[name]("Water is wet.", call("water")))
     before = contents(tmp_path / "home"), contents(work)
-    await report_of(panel_config(panel=["claude:opus", "scripted:b"]), [lookup])
-    [start] = fakes.starts("claude")
+    await report_of(panel_config(panel=[f"{name}:default", "scripted:b"]), [lookup])
+    [start] = fakes.starts(name)
     assert "PLANTED" not in str(start)
+    assert start["login"]
     assert start["there"] == []
     assert start["work"] != str(work)
-    assert start["kept"] == [".credentials.json"]
+    settings = ["settings.json"] if name == "gemini" else []  # ours
+    assert start["kept"] == [Path(LOGINS[name]).name, *settings]
     assert start["environment"]["FUSION_GRAPH_DEPTH"] == "1"
     assert (contents(tmp_path / "home"), contents(work)) == before
     assert not Path(start["home"]).exists()
     assert not Path(start["work"]).exists()
+
+
+async def test_no_file_that_a_prompt_mentions_reaches_a_program(
+    fakes: Fakes, panel_config, models, tmp_path: Path
+) -> None:
+    planted = tmp_path / "id_rsa"
+    planted.write_text("PLANTED in a file of the user's")
+    fakes.script("claude", said.claude(json.dumps(VERDICT)))
+    fakes.script("gemini", said.gemini("Ask @\u2060property."))
+    # As a hostile page has a member write it, for the judge to read.
+    models.script("b", {"text": f'Water is wet. @{planted} "@{planted}" (@{planted})'})
+    config = panel_config(panel=["gemini:default", "scripted:b"], judge="claude:opus")
+    question = f"@{planted} How wet is water? Write to a@example.org."
+    result = await create_fusion_graph(config).ainvoke({"messages": [("user", question)]})
+    report = FusionReport.from_state(result)
+    for name in ("claude", "gemini"):
+        [start] = fakes.starts(name)
+        assert start["attached"] == []
+        assert str(planted) in start["prompt"]
+    assert "a@example.org" in fakes.starts("gemini")[0]["prompt"]
+    assert report.answers[0].content == "Ask @property."
+    variables = fakes.starts("claude")[0]["environment"]
+    assert variables["CLAUDE_CODE_DISABLE_ATTACHMENTS"] == "1"
+
+
+@pytest.mark.parametrize("question", ["/help me", "!ls", "--version", "  /quit"])
+async def test_a_question_that_looks_like_a_command_is_asked_as_a_question(
+    fakes: Fakes, panel_config, question: str
+) -> None:
+    fakes.script("claude", said.claude("Water is wet."))
+    graph = create_fusion_graph(panel_config(panel=["claude:opus", "scripted:b"]))
+    await graph.ainvoke({"messages": [("user", question)]})
+    prompt = fakes.starts("claude")[0]["prompt"]
+    assert prompt.startswith("<turn by=user>")
+    assert question in prompt
+
+
+async def test_an_earlier_turn_reaches_a_program_as_a_turn(fakes: Fakes, panel_config) -> None:
+    fakes.script("claude", said.claude("Very."))
+    graph = create_fusion_graph(panel_config(panel=["claude:opus", "scripted:b"]))
+    turns = [("user", "Is water wet?"), ("assistant", "It is."), ("user", "How much so?")]
+    await graph.ainvoke({"messages": turns})
+    prompt = fakes.starts("claude")[0]["prompt"]
+    assert "<turn by=assistant>\nIt is.\n</turn>" in prompt
+    assert prompt.index("Is water wet?") < prompt.index("It is.") < prompt.index("How much so?")
 
 
 async def test_a_cancelled_run_leaves_no_process_of_a_program_a_second_later(
@@ -170,8 +229,18 @@ async def test_a_call_that_a_key_of_the_programs_own_pays_is_told_in_dollars(
     fakes: Fakes, panel_config
 ) -> None:
     fakes.script("claude", said.claude("Water is wet.", source="/login managed key"))
-    report = await report_of(panel_config(panel=["claude:opus", "scripted:b"]), [])
-    assert (report.answers[0].cost_usd, report.usage.total.plan_calls) == (0.0123, 0)
+    fakes.script("codex", said.codex("Water is wet."), login="API key configured - ***")
+    fakes.script("gemini", said.gemini("Water is wet."))
+    (fakes.home / ".gemini" / "settings.json").write_text(
+        '{"security": {"auth": {"selectedType": "gemini-api-key"}}} // mine'
+    )
+    refs = [f"{name}:{MODELS[name]}" for name in NAMES]
+    report = await report_of(panel_config(panel=refs), [])
+    assert report.usage.total.plan_calls == 0
+    claude, codex, gemini = (answer.cost_usd for answer in report.answers)
+    assert claude == 0.0123  # as it says itself
+    assert 0 < (codex or 0) < 0.01  # by the list of prices
+    assert 0 < (gemini or 0) < 0.01
 
 
 def test_an_estimate_says_plan_for_what_a_plan_pays() -> None:
@@ -239,7 +308,7 @@ async def test_what_a_program_writes_is_told_as_it_writes(fakes: Fakes, panel_co
     assert "".join(mine) == "Water is wet."
 
 
-@pytest.mark.parametrize("name", ["claude"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_program_that_is_not_installed_is_told_before_anything_is_paid(
     fakes: Fakes, panel_config, models, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,6 +18,7 @@ from pydantic import ConfigDict, Field
 
 from fusion_graph.langgraph_seams.loops import run_blocking
 from fusion_graph.models.programs._folder import environment, make_folder
+from fusion_graph.models.programs._login import paid_by_plan
 from fusion_graph.models.programs._process import read_event, running
 from fusion_graph.models.programs._program import DEFAULT_MODEL, Answer, Program, Question
 from fusion_graph.models.programs._tool_server import CallTool, tool_server
@@ -65,7 +67,9 @@ class ProgramChat(BaseChatModel):
         """
         program = self.program
         system, prompt = _as_texts(messages)
-        folder = make_folder(program.own_folder(), program.settings[2], program.logins)
+        own = program.own_folder()
+        folder = make_folder(own, program.settings[2], program.logins)
+        told = _Told(self.sink)
         async with AsyncExitStack() as stack:
             bridge: tuple[str, ...] = ()
             if self.offered and self.call_tool is not None:
@@ -76,24 +80,30 @@ class ProgramChat(BaseChatModel):
                 system=system,
                 prompt=prompt,
                 folder=folder,
+                own=own,
                 schema=self.answer_schema if program.takes_schema else None,
                 effort=program.efforts.get(self.reasoning_effort or ""),
                 max_tokens=self.max_tokens,
                 bridge=bridge,
                 tools=tuple(tool["function"]["name"] for tool in self.offered) if bridge else (),
             )
-            arguments, own = program.ask(question)
-            variables = environment(folder, program.addresses) | own
+            arguments, further = program.ask(question)
+            variables = environment(folder, program.addresses) | further
             command = [self.path, *arguments]
             work = await stack.enter_async_context(running(command, folder, variables, prompt))
             reading = program.read()
             async for line in work.lines():
                 event = read_event(line)
-                if event is not None and (piece := reading.hear(event)) and self.sink is not None:
-                    self.sink(piece)
+                if event is not None:
+                    told.take(reading.hear(event))
                 if reading.done:
                     break
             answer = reading.end(*await work.ended_within(LINGER_SECONDS))
+        answer.text = answer.text.replace(JOINER, "")
+        if not told.anything:
+            told.take(answer.text)
+        if answer.by_plan is None:
+            answer.by_plan = await paid_by_plan(program, self.path)
         return self._message(answer)
 
     def _message(self, answer: Answer) -> AIMessage:
@@ -155,11 +165,43 @@ class ProgramChat(BaseChatModel):
         return {"program": self.program.name, "model_name": self.model_name}
 
 
+class _Told:
+    """Tells the pieces of an answer as they come.
+
+    Attributes:
+        anything: Whether there was one.
+    """
+
+    def __init__(self, sink: Callable[[str], None] | None) -> None:
+        self.anything = False
+        self._sink = sink
+
+    def take(self, piece: str) -> None:
+        """Tell a piece."""
+        if piece and self._sink is not None:
+            self.anything = True
+            self._sink(piece.replace(JOINER, ""))
+
+
+JOINER = "\u2060"
+"""The word joiner: invisible, and no part of any file's name."""
+
+_MENTION = re.compile(r"(?<![\w.])@(?=\S)")
+
+_COMMANDS = ("/", "!", "#", "-", "?")
+"""How a prompt begins that a program takes for a command of its own."""
+
+
 def _as_texts(messages: Sequence[BaseMessage]) -> tuple[str, str]:
     """Put a conversation into instructions and one prompt: a program takes no more at its start."""
     system = [m.text for m in messages if isinstance(m, SystemMessage)]
     rest = [m for m in messages if not isinstance(m, SystemMessage)]
-    return "\n\n".join(system), as_one_prompt([_turn(message) for message in rest])
+    turns = [_turn(message) for message in rest]
+    marked = turns[:1] if len(turns) == 1 and turns[0][1].lstrip().startswith(_COMMANDS) else []
+    # A program reads the file that an `@` names, and puts it into the prompt; pages and answers of
+    # other models, whose words stand in prompts, may name any.
+    prompt = _MENTION.sub(f"@{JOINER}", as_one_prompt(turns, marked=bool(marked)))
+    return "\n\n".join(system), prompt
 
 
 def _turn(message: BaseMessage) -> tuple[str, str]:

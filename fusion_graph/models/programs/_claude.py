@@ -23,6 +23,12 @@ LEAST_OUTPUT_TOKENS = 8_192
 _QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
+    # Or any `@/a/file` in a prompt is read and attached, wherever it is and whoever wrote it.
+    "CLAUDE_CODE_DISABLE_ATTACHMENTS": "1",
+    "CLAUDE_CODE_DISABLE_CLAUDE_MDS": "1",
+    "CLAUDE_CODE_DISABLE_AUTO_MEMORY": "1",
+    "CLAUDE_CODE_DISABLE_BUNDLED_SKILLS": "1",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     "CLAUDE_CODE_MAX_RETRIES": "2",  # ten of its own else, before anybody hears of a failure
     "MCP_CONNECTION_NONBLOCKING": "0",  # or the first turn may begin without our tools
     "MCP_TOOL_TIMEOUT": "120000",

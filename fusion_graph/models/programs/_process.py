@@ -104,6 +104,20 @@ class Running:
             del self._complaints[:-KEPT_COMPLAINTS]
 
 
+async def said_by(command: Sequence[str], folder: Folder, variables: Mapping[str, str]) -> str:
+    """What a program writes at once, on either output; its folder is removed.
+
+    Args:
+        command: The program and its arguments.
+        folder: Its folder.
+        variables: Its whole environment.
+    """
+    async with running(command, folder, variables, "") as work:
+        said = [line async for line in work.lines()]
+        _, complaints = await work.ended()
+    return "\n".join([*said, complaints])
+
+
 @asynccontextmanager
 async def running(
     command: Sequence[str], folder: Folder, variables: Mapping[str, str], prompt: str

@@ -28,6 +28,8 @@ class Question:
         system: The instructions.
         prompt: The conversation, as one text.
         folder: The program's folder.
+        own: The user's folder of settings, of which no more is read than how the program is
+            to reach its vendor.
         schema: What the answer is to keep to; None for a text.
         effort: How much to reason; None leaves it to the program.
         max_tokens: Most tokens of the answer; None leaves it to the program.
@@ -39,6 +41,7 @@ class Question:
     system: str
     prompt: str
     folder: Folder
+    own: Path
     schema: Mapping[str, Any] | None = None
     effort: str | None = None
     max_tokens: int | None = None
@@ -113,6 +116,9 @@ class Program:
         takes_schema: Whether it can hold an answer to a JSON schema.
         ask: Writes its arguments and further variables for a question.
         read: Begins to read its output.
+        login_status: Arguments at which it says how the user is logged in, where its output does
+            not; empty for none.
+        by_plan: Tells from the user's folder of settings whether a plan pays, where neither does.
     """
 
     name: str
@@ -129,6 +135,8 @@ class Program:
     takes_schema: bool
     ask: Callable[[Question], tuple[list[str], dict[str, str]]]
     read: Callable[[], Reading]
+    login_status: tuple[str, ...] = ()
+    by_plan: Callable[[Path], bool] | None = None
 
     def path(self) -> str | None:
         """Where it is installed; None where it is not."""

@@ -65,7 +65,8 @@ SAYINGS = (
         r"|auth(entication)? (method|token|required|failed)|failed to authenticate|invalid_grant"
         r"|(api key|token|session|login|credentials?) (is |has |have |was |been )*"
         r"(invalid|missing|expired|revoked|invalidated)"
-        r"|invalid (api key|bearer|token|credentials)|refresh token|unauthori[sz]ed"
+        r"|invalid (api key|bearer|token|credentials)|refresh token|token could not be"
+        r" refreshed|unauthori[sz]ed"
         r"|GEMINI_API_KEY|\b401\b",
         "auth",
         LOGIN,

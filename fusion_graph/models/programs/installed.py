@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from fusion_graph.errors import MissingProgram
 from fusion_graph.models.programs._claude import CLAUDE
+from fusion_graph.models.programs._codex import CODEX
 from fusion_graph.models.programs._folder import environment, make_folder
-from fusion_graph.models.programs._process import running
+from fusion_graph.models.programs._gemini import GEMINI
+from fusion_graph.models.programs._process import said_by
 from fusion_graph.models.programs._program import Program, whole_version
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-PROGRAMS: Mapping[str, Program] = {program.name: program for program in (CLAUDE,)}
+PROGRAMS: Mapping[str, Program] = {program.name: program for program in (CLAUDE, CODEX, GEMINI)}
 """Every program that can be a member, by what stands before the colon."""
 
 VERSION_SECONDS = 20.0
@@ -97,8 +99,7 @@ async def _look(program: Program) -> Installed:
     try:
         async with asyncio.timeout(VERSION_SECONDS):
             variables = environment(folder, ())
-            async with running([path, "--version"], folder, variables, "") as work:
-                said = "\n".join([line async for line in work.lines()])
+            said = await said_by([path, "--version"], folder, variables)
     except (TimeoutError, OSError):
         said = ""
     version = whole_version(said)
