@@ -6,8 +6,12 @@ Browser and driver are started once in a test process. They work in the session'
 so does every test that uses one of the fixtures here (`pytest_itemcollected`); an asynchronous
 fixture that uses them says `loop_scope="session"`.
 
-A test that needs more than one page, or a context of its own (dark, narrow, no scripts), takes
-`chromium` and calls `new_context`.
+A page is a tab of one window that stays open: a window of a test's own, with what Chromium puts
+around it, takes as much of the processor as all that most tests look at. Nothing here is kept
+where tabs would share it (cookies, local storage).
+
+A test that needs a context of its own (dark, narrow, no scripts) takes `chromium` and calls
+`new_context`.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import pytest
 import pytest_asyncio
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, BrowserContext, Page
 
 PATIENCE = 120_000
 """Milliseconds after which something counts as hanging, on a machine with much else to do."""
@@ -81,19 +85,35 @@ async def _connected(chromium_address: str) -> AsyncIterator[Browser]:
         yield await playwright.chromium.connect_over_cdp(chromium_address, timeout=PATIENCE)
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _window(_connected: Browser) -> BrowserContext:
+    """The window whose tabs the tests' pages are; its first tab keeps it open."""
+    context = await _connected.new_context()
+    await context.new_page()
+    return context
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def chromium(_connected: Browser) -> AsyncIterator[Browser]:
+async def chromium(_connected: Browser, _window: BrowserContext) -> AsyncIterator[Browser]:
     """The headless browser; what a test opened is closed."""
     yield _connected
     for context in _connected.contexts[1:]:
-        await context.close()
+        if context is not _window:
+            await context.close()
+    for page in _window.pages[1:]:
+        await page.close()
+
+
+@pytest.fixture
+def window(chromium: Browser, _window: BrowserContext) -> BrowserContext:
+    """The window that stays open; its tabs are closed after the test."""
+    return _window
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser_page(chromium: Browser) -> Page:
-    """A page in a context of the test's own."""
-    context = await chromium.new_context()
-    page = await context.new_page()
+async def browser_page(window: BrowserContext) -> Page:
+    """A page of the test's own."""
+    page = await window.new_page()
     page.set_default_timeout(PATIENCE)
     return page
 
