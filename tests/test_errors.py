@@ -19,7 +19,7 @@ from tests.benchmarks.rooms import ROOT, modules
 
 TREES = {"fusion_graph": errors, "fusion_tools": fusion_tools.errors}
 
-INSIDE = re.compile(r"fusion_graph\.evals\.sandbox\.")
+INSIDE = re.compile(r"fusion_graph\.sandbox\.")
 """What runs inside the sandbox, beside the code under test, raises errors of its own there."""
 
 

@@ -147,8 +147,8 @@ def _plan(request: EvaluationRequest, dataset: Dataset, questions: Sequence[Any]
     from fusion_graph.evals.arms import open_arms
     from fusion_graph.evals.grader import GraderSettings
     from fusion_graph.evals.runner import Plan
-    from fusion_graph.evals.sandbox import Limits
     from fusion_graph.evals.tallies import POLICIES
+    from fusion_graph.sandbox import Limits
 
     if request.policy not in POLICIES:
         raise ConfigurationError(

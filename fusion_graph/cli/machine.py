@@ -179,7 +179,7 @@ def _say_corpus(settings: ResolvedConfig | None) -> None:
 def _say_sandbox() -> None:
     """Whether `eval` can run answers in code."""
     from fusion_graph.errors import SandboxUnavailable
-    from fusion_graph.evals.sandbox import wall
+    from fusion_graph.sandbox import wall
 
     try:
         _say("code in eval", f"runs in {wall().version}")

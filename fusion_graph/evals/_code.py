@@ -1,4 +1,4 @@
-"""Answers in code: finding the code in an answer, and running the dataset's tests against it.
+"""Answers in code: running the dataset's tests against the code in an answer.
 
 Python with its standard library alone. What an answer may do while it is run, and why it cannot
 say of itself that it passed, is told in `sandbox`.
@@ -6,25 +6,12 @@ say of itself that it passed, is told in `sandbox`.
 
 from __future__ import annotations
 
-import ast
-import re
-import textwrap
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from fusion_graph.coding import code_in
 from fusion_graph.evals._questions import Programs
-from fusion_graph.evals.sandbox import Limits, Suite, run_program, run_suite, used_names
-
-_FENCED = re.compile(
-    r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n"
-    r"(?P<code>.*?)(?:^[ \t]*(?P=fence)|\Z)",
-    re.DOTALL | re.MULTILINE,
-)
-_PYTHON = frozenset({"python", "python3", "py", "py3"})
-
-CODE_CHARACTERS = 200_000
-"""Longer answers are no answers to a coding question; Python's parser would take gigabytes."""
+from fusion_graph.sandbox import Limits, Suite, run_program, run_suite, used_names
 
 
 @dataclass(frozen=True)
@@ -95,64 +82,3 @@ def _detail(outcome: str, passed: int, total: int, limits: Limits | None) -> dic
 def _lines(text: str) -> list[str]:
     """Lines without the blanks at their ends, and without empty ones at the end."""
     return [line.rstrip() for line in text.rstrip().splitlines()]
-
-
-def code_in(answer: str, names: Collection[str], prompt: str = "") -> str | None:
-    """The Python code in an answer; None if there is none.
-
-    Of several fenced blocks the one that defines most of the wanted names is taken, the last of
-    those: answers improve on themselves, and end with the whole. For a program, the longest. An
-    answer without a fence is code if it is nothing else. Code that goes on where the prompt ends
-    is put behind it.
-
-    Args:
-        answer: The answer.
-        names: What the tests use.
-        prompt: The question.
-    """
-    if len(answer) > CODE_CHARACTERS:
-        return None
-    blocks = [(match["language"].lower(), match["code"]) for match in _FENCED.finditer(answer)]
-    labelled = [code for language, code in blocks if language in _PYTHON]
-    raw = labelled or [code for language, code in blocks if not language]
-    fenced = bool(raw)
-    raw = raw or ([] if blocks else [answer])
-    found = [textwrap.dedent(code) for code in raw]
-    if names:
-        best = max((len(_defined(code) & set(names)) for code in found), default=0)
-        fitting = [code for code in found if best and len(_defined(code) & set(names)) == best]
-        if fitting:
-            return fitting[-1]
-        for code in reversed(raw):
-            joined = f"{prompt.rstrip()}\n{code}"
-            if code[:1].isspace() and _defined(joined) & set(names):
-                return joined
-    if not fenced and (names or not answer.strip() or _parsed(answer) is None):
-        return None
-    return max(found, key=len, default=None)
-
-
-def _parsed(code: str) -> ast.Module | None:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _defined(code: str) -> set[str]:
-    """Names that code defines at its top level."""
-    names: set[str] = set()
-    tree = _parsed(code)
-    for node in tree.body if tree else []:
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                names.add(name)
-            case ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Assign(targets=targets):
-                names.update(target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                names.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                names.update(alias.asname or alias.name for alias in aliases)
-    return names

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fusion_graph.evals.sandbox import Suite
+from fusion_graph.sandbox import Suite
 
 CheckKind = Literal["exact", "contains", "contains_all", "numeric"]
 

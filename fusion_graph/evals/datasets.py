@@ -50,7 +50,7 @@ from fusion_graph.evals._questions import (
     Rubric,
 )
 from fusion_graph.evals.published import Published
-from fusion_graph.evals.sandbox import Suite, used_names
+from fusion_graph.sandbox import Suite, used_names
 
 MARKINGS = ("rubric", "reference", "tests")
 

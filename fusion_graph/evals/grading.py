@@ -22,7 +22,7 @@ from fusion_graph.evals.grader import (
     GraderSettings,
     Kind,
 )
-from fusion_graph.evals.sandbox import Limits, Suite
+from fusion_graph.sandbox import Limits, Suite
 
 T = TypeVar("T")
 

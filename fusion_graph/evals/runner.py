@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fusion_graph.coding.extraction import CODE_CHARACTERS
 from fusion_graph.errors import CapReached
 from fusion_graph.evals._answering import Answer, Answering
-from fusion_graph.evals._code import CODE_CHARACTERS
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals._questions import Programs, Question, Rubric
 from fusion_graph.evals.arms import Arm, providers_of
 from fusion_graph.evals.grader import Ask, GraderCall, GraderReply, GraderSettings, live
 from fusion_graph.evals.grading import grade
-from fusion_graph.evals.sandbox import Limits, Suite, wall
 from fusion_graph.evals.spending import Spending
 from fusion_graph.evals.store import Store, key_of
 from fusion_graph.models.open import check_model
+from fusion_graph.sandbox import Limits, Suite, wall
 from fusion_graph.state import CallRecord
 from fusion_graph.version import own_version
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.errors import SandboxUnavailable
-from fusion_graph.evals.sandbox import Limits, Suite, SuiteRun, run_suite, wall
+from fusion_graph.sandbox import Limits, Suite, SuiteRun, run_suite, wall
 
 PATIENT = Limits(seconds=120, cpu_seconds=30)
 """So that a busy machine changes no verdict."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fusion_graph.evals._code import code_in, judge_code
+from fusion_graph.coding import code_in
+from fusion_graph.evals._code import judge_code
 from fusion_graph.evals._questions import Programs
-from fusion_graph.evals.sandbox import Suite, used_names
+from fusion_graph.sandbox import Suite, used_names
 
 F = "def f(x):\n    return x * 2\n"
 WORSE = "def f(x):\n    return x\n"

@@ -20,7 +20,7 @@ from fusion_graph.evals._questions import (
     Rubric,
 )
 from fusion_graph.evals.datasets import read_dataset, select
-from fusion_graph.evals.sandbox import Suite
+from fusion_graph.sandbox import Suite
 
 RUBRIC = {
     "id": "staggered-did",

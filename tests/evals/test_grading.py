@@ -31,8 +31,8 @@ from fusion_graph.evals.grader import (
     live,
 )
 from fusion_graph.evals.grading import grade
-from fusion_graph.evals.sandbox import Suite
 from fusion_graph.evals.tallies import OPENROUTER, STRICT
+from fusion_graph.sandbox import Suite
 
 RUBRIC = Rubric(
     (

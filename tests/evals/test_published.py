@@ -12,7 +12,7 @@ from fusion_graph.errors import ConfigurationError, DatasetError
 from fusion_graph.evals._questions import Check
 from fusion_graph.evals.datasets import dataset_of
 from fusion_graph.evals.published import perlfaq, perlfaq_lines, read_published
-from fusion_graph.evals.sandbox import Suite
+from fusion_graph.sandbox import Suite
 
 FAQ = """\
 =head1 Numbers

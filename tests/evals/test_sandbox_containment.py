@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.evals.sandbox import Limits, Suite, run_suite
+from fusion_graph.sandbox import Limits, Suite, run_suite
 from tests.evals.conftest import started_by
 
 SHORT = Limits(seconds=120, cpu_seconds=1)
@@ -284,7 +284,7 @@ async def test_an_answer_that_takes_too_much_is_stopped(judged, code):
 
 EVALUATION = """
 import asyncio
-from fusion_graph.evals.sandbox import Suite, run_suite
+from fusion_graph.sandbox import Suite, run_suite
 asyncio.run(run_suite("import time\\ntime.sleep(10**6)", Suite("assert f(2) == 4")))
 """
 
@@ -395,7 +395,7 @@ def test_a_sandbox_works_where_the_package_itself_lies_below_tmp(tmp_path):
     root = Path(__file__).parents[2]
     for package in ("fusion_graph", "tools/fusion_tools"):
         shutil.copytree(root / package, tmp_path / Path(package).name)
-    code = "from fusion_graph.evals.sandbox._bubblewrap import wall; print(wall().version)"
+    code = "from fusion_graph.sandbox._bubblewrap import wall; print(wall().version)"
 
     done = subprocess.run(
         [sys.executable, "-c", code],

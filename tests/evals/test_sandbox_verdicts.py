@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fusion_graph.evals.sandbox import Suite, run_program, run_suite
+from fusion_graph.sandbox import Suite, run_program, run_suite
 from tests.evals.conftest import PATIENT
 
 DOUBLE = "def f(x):\n    return x * 2\n"
@@ -333,7 +333,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
         unittest.TestCase.assertEqual = lambda *a: None
         operator.eq = lambda a, b: True
         json.dumps = lambda *a, **k: '{"is": 4}'
-        sys.modules["fusion_graph.evals.sandbox._wire"].encode = lambda *a: 4
+        sys.modules["fusion_graph.sandbox._wire"].encode = lambda *a: 4
         def f(x): return 0
         """,
         """

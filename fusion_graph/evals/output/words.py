@@ -7,7 +7,7 @@ from fusion_graph.evals.comparison import ArmFigures, Comparison
 from fusion_graph.evals.intervals import FEWEST_PAIRS, NO_DIFFERENCE, Interval
 from fusion_graph.evals.output.certified import HOW_TO_GET_ONE, missing
 from fusion_graph.evals.output.finished import Evaluation
-from fusion_graph.evals.sandbox import Suite
+from fusion_graph.sandbox import Suite
 from fusion_graph.text.phrases import counted
 
 FEW_QUESTIONS = 50

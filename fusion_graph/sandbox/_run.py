@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fusion_graph.evals.sandbox._altering import CONTROL, alterations, settled
-from fusion_graph.evals.sandbox._child import Child, folder_with, object_in
-from fusion_graph.evals.sandbox._limits import Limits
-from fusion_graph.evals.sandbox._suite import Suite, used_names
+from fusion_graph.sandbox._altering import CONTROL, alterations, settled
+from fusion_graph.sandbox._child import Child, folder_with, object_in
+from fusion_graph.sandbox._limits import Limits
+from fusion_graph.sandbox._suite import Suite, used_names
 
 Outcome = Literal["passed", "failed", "timed_out", "over_limit", "untestable"]
 """`untestable`: the dataset's tests ask for what cannot be done; it says nothing of the answer."""
@@ -38,12 +38,14 @@ class SuiteRun:
         passed: Tests passed.
         total: Tests run; fewer than there are when it was stopped.
         detail: What was wrong first.
+        failed: Names of the tests that failed, or their numbers; None if it was broken off.
     """
 
     outcome: Outcome
     passed: int
     total: int
     detail: str
+    failed: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,12 @@ async def run_suite(code: str, suite: Suite, limits: Limits | None = None) -> Su
     tests = suite.tests
     texts = settled(tests, names) if isinstance(tests, str) else [settled(t, names) for t in tests]
     with folder_with(code) as folder:
-        run, _ = await _run(folder, suite, names, texts, limits)
+        run = await _run(folder, suite, names, texts, limits)
         if run.outcome != "passed":
             return run
         for altered in alterations(tests, names, random.SystemRandom()):
-            _, failed = await _run(folder, suite, names, altered.tests, limits, control=CONTROL)
-            if failed is not None and (passed := altered.units - failed):
+            other = await _run(folder, suite, names, altered.tests, limits, control=CONTROL)
+            if other.failed is not None and (passed := altered.units - other.failed):
                 name = _told(min(passed - {CONTROL}, default=CONTROL), suite)
                 detail = f"{name}: it passes this also where other answers are expected"
                 return SuiteRun("failed", 0, run.total, detail)
@@ -92,8 +94,7 @@ async def _run(
     tests: str | list[str],
     limits: Limits,
     control: str | None = None,
-) -> tuple[SuiteRun, frozenset[str] | None]:
-    """What came of one run, and the names of the tests that failed; None if it was broken off."""
+) -> SuiteRun:
     nonce = secrets.token_hex(16)
     task = {"tests": tests, "names": sorted(names), "entry_point": suite.entry_point}
     task |= {"control": control, "nonce": nonce}
@@ -109,7 +110,7 @@ async def _run(
                 lines.append(found)
 
     try:
-        over = await _until(read_report(), child.overdone(), limits.seconds)
+        over = await until_done(read_report(), child.overdone(), limits.seconds)
     finally:
         (status,) = await asyncio.shield(asyncio.gather(child.end()))
     tests_run = [line for line in lines if "test" in line]
@@ -137,7 +138,7 @@ async def _run(
         detail = "the tests' process ended early"
     # What was broken off says nothing of the tests that were still to come.
     failed = frozenset(str(line["test"]) for line in bad) if whole else None
-    return SuiteRun(outcome, passed, len(tests_run), detail), failed
+    return SuiteRun(outcome, passed, len(tests_run), detail, failed)
 
 
 def _told(name: str, suite: Suite) -> str:
@@ -175,7 +176,7 @@ async def run_program(code: str, stdin: bytes, limits: Limits | None = None) -> 
                 feeding.cancel()
 
         try:
-            over = await _until(talk(), child.overdone(), limits.seconds)
+            over = await until_done(talk(), child.overdone(), limits.seconds)
         finally:
             (status,) = await asyncio.shield(asyncio.gather(child.end()))
     stdout = b"".join(read)
@@ -193,7 +194,7 @@ async def run_program(code: str, stdin: bytes, limits: Limits | None = None) -> 
     return ProgramRun(outcome, stdout, detail)
 
 
-async def _until(work: Awaitable[None], watch: Awaitable[str], seconds: float) -> str:
+async def until_done(work: Awaitable[None], watch: Awaitable[str], seconds: float) -> str:
     """Wait for the work; returns what broke it off: `timed_out`, the watch's words, or nothing."""
     working, watching = asyncio.ensure_future(work), asyncio.ensure_future(watch)
     try:

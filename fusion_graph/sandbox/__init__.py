@@ -8,6 +8,9 @@ that fails whatever the answer is. Whoever passes these has changed what tests a
 their failures, reported in their place, read what they expect, or returned what equals everything.
 The runs are processes of their own, so that an answer cannot tell by the others which it is in.
 
+What an answer returns on given inputs is asked for by `run_calls`, which nothing is expected in: it
+is compared outside, so that there is nothing to read and nothing to forge.
+
 What remains possible:
 - Tests that ask too little pass too easily: `assert f(2)` takes any true value, and where a test
   compares objects of the answer's own class, its word is taken.
@@ -22,18 +25,24 @@ What remains possible:
   resources are all there is.
 """
 
-from fusion_graph.evals.sandbox._bubblewrap import wall
-from fusion_graph.evals.sandbox._limits import Limits
-from fusion_graph.evals.sandbox._run import ProgramRun, SuiteRun, run_program, run_suite
-from fusion_graph.evals.sandbox._suite import Suite, used_names
+from fusion_graph.sandbox._bubblewrap import wall
+from fusion_graph.sandbox._calls import CallsRun, Output, run_calls
+from fusion_graph.sandbox._limits import Limits
+from fusion_graph.sandbox._run import ProgramRun, SuiteRun, run_program, run_suite
+from fusion_graph.sandbox._suite import Suite, used_names
+from fusion_graph.sandbox.inside._written import written
 
 __all__ = [
+    "CallsRun",
     "Limits",
+    "Output",
     "ProgramRun",
     "Suite",
     "SuiteRun",
+    "run_calls",
     "run_program",
     "run_suite",
     "used_names",
     "wall",
+    "written",
 ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_graph.errors import SandboxUnavailable
-from fusion_graph.evals.sandbox._limits import Limits
+from fusion_graph.sandbox._limits import Limits
 
 FOLDER = "/tmp"  # noqa: S108 - of the sandbox, which has it for itself
 """Where code stands and may write."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from fusion_graph.errors import SandboxUnavailable
-from fusion_graph.evals.sandbox._bubblewrap import FOLDER, PYTHON, command, environment, wall
-from fusion_graph.evals.sandbox._limits import Limits
+from fusion_graph.sandbox._bubblewrap import FOLDER, PYTHON, command, environment, wall
+from fusion_graph.sandbox._limits import Limits
 
 WATCHED_EVERY = 0.1
 """Seconds between two looks at how much a sandbox has written and holds in memory."""
