@@ -31,6 +31,7 @@ from fusion_graph.nodes.join import join, without_sources
 from fusion_graph.nodes.judge import judge, not_judged
 from fusion_graph.nodes.panelist import panelist
 from fusion_graph.nodes.passing_on import most_agreed, pass_on
+from fusion_graph.nodes.recheck import asked_again, concluded, planned, recheck, told
 from fusion_graph.nodes.scouting import (
     after_scouts,
     decided,
@@ -187,6 +188,7 @@ def build_graph(
         joined, judgement = earlier or (None, None)
         run, settings = await fan_out(state["messages"], context(), given, stream_writer(), joined)
         update: dict[str, Any] = {"run": run, "answers": Overwrite([]), "scouting": None}
+        update |= {"recheck": None, "rechecked": Overwrite([])}
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
             return Command(update=update, goto=ending)
@@ -237,32 +239,61 @@ def build_graph(
 
     async def compare(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
-        before = state["judgement"] if state.get("scouting") else None
-        if before is not None:
-            before = checked_judgement(before, joined)
-        if before is not None and still_stands(run, before, joined):
-            return {"judgement": before}
         settings = await resume(run)
-        with stage_of(run, settings, "judge", spent(run, joined, before)) as stage:
-            judgement = await judge(stage, state["messages"], joined)
-        if before is not None:
-            return {"judgement": after_scouts(before, judgement)}
-        if not (rest := unasked(run, joined)):
-            return {"judgement": judgement}
-        scouting = await off_loop(True, decided, run, joined, judgement)
-        emit_of(run)(
-            "panel.stopped" if scouting["reason"] == AGREED else "panel.extended",
-            names=[member["name"] for member in rest],
-            **scouting,
-        )
-        return {"judgement": judgement, "scouting": scouting}
+        scouting = state.get("scouting")
+        before = checked_judgement(state["judgement"], joined) if scouting else None
+        if before is not None and still_stands(run, before, joined):
+            judgement = before
+        else:
+            with stage_of(run, settings, "judge", spent(run, joined, before)) as stage:
+                judgement = await judge(stage, state["messages"], joined)
+            if before is not None:
+                judgement = after_scouts(before, judgement)
+            elif rest := unasked(run, joined):
+                decision = await off_loop(True, decided, run, joined, judgement)
+                agreed = decision["reason"] == AGREED
+                emit_of(run)(
+                    "panel.stopped" if agreed else "panel.extended",
+                    names=[member["name"] for member in rest],
+                    **decision,
+                )
+                if not agreed:
+                    return {"judgement": judgement, "scouting": decision}
+                scouting = decision
+        pages = ledger_of(run).page
+        point = await off_loop(settings.rechecks, planned, run, settings, joined, judgement, pages)
+        if point is not None:
+            names = [member["name"] for member in asked_again(point, joined)]
+            emit_of(run)("recheck.started", topic=point["topic"], names=names)
+        return {"judgement": judgement, "scouting": scouting, "recheck": point}
 
     def after_judge(state: FusionState) -> list[Send] | str:
-        scouting = state.get("scouting")
+        scouting, point = state.get("scouting"), state.get("recheck")
         rest = unasked(state["run"], state["joined"])
-        if not rest or scouting is None or scouting["reason"] == AGREED:
-            return ending
-        return [Send("second_wave", member) for member in rest]
+        if rest and scouting is not None and scouting["reason"] != AGREED:
+            return [Send("second_wave", member) for member in rest]
+        again = asked_again(point, state["joined"]) if point is not None else []
+        return [Send("recheck", member) for member in again] or ending
+
+    async def ask_again(asked: PanelMember) -> dict[str, Any]:
+        run, joined, judgement, point = read_state("run", "joined", "judgement", "recheck")
+        settings = await resume(run)
+        check_members(run, settings)
+        size = len(asked_again(point, joined))
+        wave = Wave.again(run, settings, joined, checked_judgement(judgement, joined), size)
+        emit = emit_of(run)
+        with open_member(run, settings, asked["index"], emit, stage="recheck", wave=wave) as member:
+            return {"rechecked": [await recheck(member, point, asked)]}
+
+    async def settle(state: FusionState) -> dict[str, Any]:
+        run, joined, point = state["run"], state["joined"], state["recheck"]
+        assert point is not None  # somebody was asked about it
+        close_panel(run["id"])
+        judgement = checked_judgement(state["judgement"], joined)
+        replies = state["rechecked"]
+        done, judgement = await off_loop(True, concluded, point, replies, joined, judgement)
+        emit_of(run)("recheck.completed", **told(done))
+        return {"recheck": done, "judgement": judgement}
 
     async def write_answer(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
@@ -282,8 +313,8 @@ def build_graph(
         run = state["run"]
         settings = await resume(run)
         joined, judgement = state["joined"], state["judgement"]
-        scouting = state.get("scouting")
-        return {"fusion": await report_alone(run, joined, judgement, settings, scouting)}
+        asked = state.get("scouting"), state.get("recheck")
+        return {"fusion": await report_alone(run, joined, judgement, settings, *asked)}
 
     async def answer_alone(state: FusionState) -> dict[str, Any]:
         run, messages = state["run"], state["messages"]
@@ -318,8 +349,8 @@ def build_graph(
         settings = await resume(run)
         with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
             verified = await verify(stage, state["messages"], joined, judgement, final)
-        scouting = state.get("scouting")
-        return await finish(run, joined, judgement, verified, settings, speaker, scouting)
+        asked = state.get("scouting"), state.get("recheck")
+        return await finish(run, joined, judgement, verified, settings, speaker, *asked)
 
     graph = StoppableBuilder(
         FusionState,
@@ -333,6 +364,8 @@ def build_graph(
     if course.judge:
         graph.add_node("judge", Node(compare))
         graph.add_node("second_wave", Node(ask_the_rest))
+        graph.add_node("recheck", Node(ask_again))
+        graph.add_node("settle", Node(settle))
     endings = {"written": write_answer, "chosen": choose, "none": report}
     graph.add_node(ending, Node(endings[course.answer]))
     graph.add_node("direct", Node(answer_alone))
@@ -342,7 +375,9 @@ def build_graph(
     if course.judge:
         graph.add_edge("second_wave", "join")
         graph.add_edge("join", "judge")
-        graph.add_conditional_edges("judge", after_judge, ["second_wave", ending])
+        graph.add_conditional_edges("judge", after_judge, ["second_wave", "recheck", ending])
+        graph.add_edge("recheck", "settle")
+        graph.add_edge("settle", ending)
     else:
         graph.add_edge("join", ending)
     # Where nobody answers there is nothing to check.

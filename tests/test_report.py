@@ -19,6 +19,7 @@ KEYS = {
     "invoked",
     "invocation_reason",
     "scouting",
+    "recheck",
     "preset",
     "preset_reason",
     "config",

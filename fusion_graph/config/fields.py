@@ -38,6 +38,7 @@ CRITERIA = ("general", "code", "safety")
 
 Invocation = Literal["always", "never", "auto"]
 PanelPolicy = Literal["full", "adaptive"]
+Recheck = Literal["off", "one"]
 FollowLinks = Literal["none", "same_site", "any"]
 Verify = Literal["off", "code", "model", "repair"]
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -114,6 +115,10 @@ class FusionConfig(Strict):
     )
     """Names of the members that an adaptive panel asks first, two or more. Unset: two of different
     families, by the track record of your own evaluations and by price."""
+    recheck: Recheck | None = Field(default=None, title="Ask again about one point")
+    """one: after the comparison, the first contradiction that carries the answer and has evidence
+    on both sides is put to the members who differ once more, alone, with the passages of both; off:
+    nobody is asked again. Unset: one where `panel_policy` is adaptive, else off."""
     search: SearchRef | None = Field(default=None, title="Search")
     """Where web_search looks: a name, or any LangChain search tool. Unset: `corpus` when a folder
     is given, else `ddgs`."""
@@ -253,6 +258,14 @@ class ResolvedConfig(FusionConfig):
         if self.verify not in ("model", "repair"):
             return None
         return self.verifier if self.verifier is not None else self.judge
+
+    @property
+    def rechecks(self) -> bool:
+        """Whether a contradiction that matters is asked about again."""
+        # Who asks two for the price's sake can pay one short call a side where it decides.
+        if self.recheck is None:
+            return self.panel_policy == "adaptive"
+        return self.recheck == "one"
 
     @property
     def names(self) -> list[str]:

@@ -46,7 +46,16 @@ _PANEL = (
 FIELDS_OF_NODES = {
     "panelist": _PANEL,
     "second_wave": _PANEL,
-    "judge": ("judge", "fallbacks", "criteria", "judge_tools", "judge_timeout", *_CALLING),
+    "judge": (
+        "judge",
+        "recheck",
+        "fallbacks",
+        "criteria",
+        "judge_tools",
+        "judge_timeout",
+        *_CALLING,
+    ),
+    "recheck": ("recheck", "max_concurrency", "panelist_timeout", *_CALLING),
     "synthesis": (*_WRITING, "fallbacks", "synthesis_timeout", *_CALLING),
     "verify": ("verify", "verifier", "fallbacks", "synthesizer", "judge_timeout", *_CALLING),
     "direct": (*_WRITING, *_RESEARCHING, *_CALLING),

@@ -25,12 +25,14 @@ from fusion_graph.cost.tokens import (
 )
 from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS
 from fusion_graph.nodes.material import MATERIAL_CHARACTERS
+from fusion_graph.nodes.recheck import MOST_PASSAGES, MOST_SOURCES, PASSAGE_CHARACTERS
 from fusion_graph.nodes.router import ROUTER_CHARACTERS, ROUTER_TOKENS
 from fusion_graph.nodes.scouting import scouts_of
 from fusion_graph.nodes.verdict_call import STRONGEST_FORMAT
 from fusion_graph.prompts import (
     ANSWER_NOW,
     CALL_REFUSED,
+    RECHECK_SYSTEM,
     ROUTER,
     VERIFIER_SYSTEM,
     WRITER_SYSTEM,
@@ -38,6 +40,7 @@ from fusion_graph.prompts import (
     judge_material,
     judge_system,
     panel_system,
+    recheck_material,
     repair,
     writer_material,
 )
@@ -88,6 +91,12 @@ MOST_SOURCE_CHARACTERS = 800
 MOST_REFUSED = 32
 """Tool calls beyond the cap that one reply asks for, each of which is answered; models ask for
 five at a time."""
+
+LIKELY_RECHECK = 200
+"""Tokens of a reply on one point: a sentence and a quote as JSON, and as much thinking."""
+
+RECHECK_CHARACTERS = 8_000
+"""Most characters of the question that is shown with a point."""
 
 LIKELY_VERDICTS = 600
 """Tokens of a verifier's reply: some twelve claims, each with the words that decide."""
@@ -145,7 +154,8 @@ class Expectation:
     """What a configuration makes of a conversation, in one case.
 
     low: everybody answers at once, in a word, and nothing fails. likely: a search and two pages
-    read by each panelist, one call each of judge and writer. high: every call that can be
+    read by each panelist, one call each of judge and writer; where an adaptive panel goes on, two
+    are asked again about one point. high: every call that can be
     answered is, each as long as it may be: tools up to the cap, one call at a time, so that every
     result is read again with each later one; three calls for an answer; every fallback in a
     panelist's place; the judge and every fallback unreadable twice; every writer blank twice but
@@ -192,7 +202,8 @@ class Expectation:
     def goes_on(self) -> list[ExpectedCall]:
         """Everybody, after the scouts of an adaptive panel did not agree."""
         scouts = self._scouts()
-        return [*(scouts._judge() if scouts else ()), *self._whole_panel()]
+        again = self._recheck(self._settings.panel[:2]) if self._case == "likely" else []
+        return [*(scouts._judge() if scouts else ()), *again, *self._whole_panel()]
 
     def _scouts(self) -> Expectation | None:
         """The panel as if it were its scouts alone; None where everybody is asked at once."""
@@ -210,6 +221,7 @@ class Expectation:
         calls += self._stand_ins("panel", settings.panel)
         if len(settings.panel) > 1:
             calls += self._judge()
+            calls += self._recheck(settings.panel) if self._case == "high" else []
         if len(settings.panel) > 1 or settings.writer_is_bound:
             calls += [*self._writer(), *self._after()]
         return calls
@@ -315,6 +327,20 @@ class Expectation:
                 again = reads + self._most + self._said("", repair("x" * 300))
                 calls.append(self._call("judge", model, again, self._most))
         return calls
+
+    def _recheck(self, members: Sequence[Panelist]) -> list[ExpectedCall]:
+        """One point asked again of those who differ on it; two of them, at most the whole panel."""
+        if not self._settings.rechecks or not self._cap:
+            return []  # without sources there is nothing to weigh
+        empty = recheck_material("", "", [("", [])] * len(members), _NONCE)
+        reads = self._said(RECHECK_SYSTEM, empty, transcript(self._told)[-RECHECK_CHARACTERS:])
+        each = MOST_SOURCES * MOST_PASSAGES * PASSAGE_CHARACTERS
+        sides = len(members) if self._case == "high" else 2
+        reads += unseen_tokens(sides * each, self._case)
+        return [
+            self._call("recheck", member.model, reads, self._reply(LIKELY_RECHECK))
+            for member in members
+        ]
 
     def _writer(self) -> list[ExpectedCall]:
         members = len(self._settings.panel)

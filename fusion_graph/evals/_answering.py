@@ -237,6 +237,8 @@ def seconds_by_itself(
     for who, seconds in tools.items():  # the last thing it did before it was cut off
         spent[who] = spent.get(who, 0.0) + seconds
     panel = [[spent.pop(("panel", name), 0.0) for name in wave] for wave in waves]
+    # Who differed on a point is asked about it again side by side.
+    panel.append([spent.pop(who) for who in list(spent) if who[0] == "recheck"])
     return sum(elapsed(wave, at_once) for wave in panel) + sum(spent.values())
 
 

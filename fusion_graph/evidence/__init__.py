@@ -1,6 +1,7 @@
 """Evidence: the numbered sources of a run, citations of them, and words checked on their pages."""
 
 from fusion_graph.evidence._citation_marks import Mark
+from fusion_graph.evidence._passages import share_words
 from fusion_graph.evidence.citations import (
     ANY_SOURCE,
     NO_SOURCE,
@@ -55,6 +56,7 @@ __all__ = [
     "recheck",
     "record_of",
     "renumber",
+    "share_words",
     "source_list",
     "unfounded",
     "used_sources",

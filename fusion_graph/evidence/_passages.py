@@ -79,14 +79,28 @@ _NO_BLANKS = re.compile(
 
 def telling_keys(text: str) -> frozenset[str]:
     """The same without function words, unless there is nothing else."""
-    function_words = frozenset(
+    every = keys(text)
+    return every - _function_words(text) or every
+
+
+def _function_words(text: str) -> frozenset[str]:
+    return frozenset(
         key
         for word in index_words(text)
         if word in english.WEAK or weak_languages(word)
         for key in keys(word)
     )
-    every = keys(text)
-    return every - function_words or every
+
+
+def share_words(text: str, other: str) -> bool:
+    """Whether two texts have a telling word in common, in this or a like form.
+
+    Args:
+        text: One of them.
+        other: The other; one without a telling word has something in common with every text.
+    """
+    wanted = keys(other) - _function_words(other)
+    return not wanted or not wanted.isdisjoint(keys(text))
 
 
 def keys(text: str) -> frozenset[str]:

@@ -15,24 +15,28 @@ from fusion_graph.evidence import SourceRecord, independent
 from fusion_graph.judgement.verdict import Verdict
 
 
-class Point(BaseModel):
+class _Sparse(BaseModel):
+    """An item whose fields that are None are left out of its data."""
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = whole(self)
+        return {name: value for name, value in data.items() if value is not None}
+
+
+class Point(_Sparse):
     """Something several panelists said. `models` are names, `sources` are the ids of `[n]`.
 
     `independent` is how many sources independent of each other stand behind it: "3 of 3" who read
     one page rest on one. None, and left out of the data, where there is nothing to count.
+    `rechecked` says, where they differed on it and were asked again, how that ended.
     """
 
     point: str
     models: list[str]
     sources: list[int]
     independent: int | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_none(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data: dict[str, Any] = whole(self)
-        if data.get("independent") is None:
-            data.pop("independent", None)
-        return data
+    rechecked: str | None = None
 
 
 class Stance(BaseModel):
@@ -43,11 +47,15 @@ class Stance(BaseModel):
     sources: list[int]
 
 
-class Contradiction(BaseModel):
-    """A topic on which panelists disagree."""
+class Contradiction(_Sparse):
+    """A topic on which panelists disagree.
+
+    `rechecked` says, where they were asked again about it alone, that they still do, and how.
+    """
 
     topic: str
     stances: list[Stance]
+    rechecked: str | None = None
 
 
 class Insight(BaseModel):

@@ -172,7 +172,8 @@ class _Checking:
             named = {name: answers[name] for name in point["models"] if name in answers}
             strangers = unfounded(point["point"], named, self._stage.run["question"])
             points.append((point["point"], [n for n in point["models"] if n not in strangers]))
-            if strangers:
+            # Who changed its mind when it was asked again said otherwise in its answer.
+            if strangers and not point.get("rechecked"):
                 detail = (
                     f"The judge says that {', '.join(strangers)} made this point, and the answer "
                     f'says otherwise or nothing of it: "{point["point"][:300]}"'

@@ -19,6 +19,7 @@ from fusion_graph.state import (
     Joined,
     Judgement,
     PanelAnswer,
+    Recheck,
     Run,
     Scouting,
     seconds_at_work,
@@ -40,6 +41,7 @@ def build_record(
     degradations: Sequence[Degradation] = (),
     failed: bool = False,
     scouting: Scouting | None = None,
+    recheck: Recheck | None = None,
     thread_id: str | None = None,
 ) -> dict[str, Any]:
     """Everything a run did, as JSON-able data with all keys present.
@@ -55,6 +57,7 @@ def build_record(
         degradations: What was lost while writing, and what is false in the answer.
         failed: Whether the run ended without an answer.
         scouting: What came of asking two members first, in an adaptive panel.
+        recheck: What came of asking again about one point.
         thread_id: The checkpointer's thread, if any.
     """
     found = judgement.get("sources", []) if judgement else []
@@ -82,6 +85,7 @@ def build_record(
         "invoked": run["invoked"],
         "invocation_reason": run["invocation_reason"],
         "scouting": _scouting(run, joined, scouting),
+        "recheck": _recheck(recheck),
         "preset": run["preset"],
         "preset_reason": run["preset_reason"],
         "config": settings.public(),
@@ -113,6 +117,27 @@ def _scouting(run: Run, joined: Joined, scouting: Scouting | None) -> dict[str, 
             {"name": member["name"], "model": member["model"]} for member in unasked(run, joined)
         ],
         **scouting,
+    }
+
+
+def _recheck(recheck: Recheck | None) -> dict[str, Any] | None:
+    """Say which point was asked about again, what everybody replied, and how it ended."""
+    if recheck is None or recheck["outcome"] is None:
+        return None
+    return {
+        "topic": recheck["topic"],
+        "outcome": recheck["outcome"],
+        "detail": recheck["detail"],
+        "stances": [
+            {key: side[key] for key in ("model", "stance", "sources")} for side in recheck["sides"]
+        ],
+        "replies": [
+            {
+                key: reply[key]
+                for key in ("name", "model", "position", "why", "quote", "on_page", "failure")
+            }
+            for reply in recheck["replies"]
+        ],
     }
 
 

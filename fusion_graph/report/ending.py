@@ -14,7 +14,7 @@ from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.verify import Verified
 from fusion_graph.report.build import build_record
 from fusion_graph.run.runtime import emit_of, thread_id
-from fusion_graph.state import Joined, Judgement, Run, Scouting
+from fusion_graph.state import Joined, Judgement, Recheck, Run, Scouting
 
 
 def need_an_answer(
@@ -56,6 +56,7 @@ async def finish(
     settings: ResolvedConfig,
     name: str | None = None,
     scouting: Scouting | None = None,
+    recheck: Recheck | None = None,
 ) -> dict[str, Any]:
     """End a run with its answer: the graph's output.
 
@@ -67,6 +68,7 @@ async def finish(
         settings: The run's settings.
         name: Whose message it is, where other agents have to know.
         scouting: What came of asking two members first, in an adaptive panel.
+        recheck: What came of asking again about one point.
     """
     final = verified.final
     record = build_record(
@@ -79,6 +81,7 @@ async def finish(
         calls=[*final["calls"], *verified.calls],
         degradations=[*final["degradations"], *verified.degradations],
         scouting=scouting,
+        recheck=recheck,
         thread_id=thread_id(),
     )
     await _complete(run, record, served_names(final["calls"]))
@@ -99,6 +102,7 @@ async def report_alone(
     judgement: Judgement | None,
     settings: ResolvedConfig,
     scouting: Scouting | None = None,
+    recheck: Recheck | None = None,
 ) -> dict[str, Any]:
     """End a run that is to have no answer of its own: its record.
 
@@ -108,9 +112,17 @@ async def report_alone(
         judgement: The judge's, if there was one.
         settings: The run's settings.
         scouting: What came of asking two members first, in an adaptive panel.
+        recheck: What came of asking again about one point.
     """
     record = build_record(
-        run, settings, joined, judgement, answer="", scouting=scouting, thread_id=thread_id()
+        run,
+        settings,
+        joined,
+        judgement,
+        answer="",
+        scouting=scouting,
+        recheck=recheck,
+        thread_id=thread_id(),
     )
     await _complete(run, record, [])
     return record

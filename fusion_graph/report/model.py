@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from fusion_graph.config import explain
 from fusion_graph.errors import UnreadableReport
 from fusion_graph.judgement import Analysis
+from fusion_graph.judgement.analysis import Stance
 from fusion_graph.text.json_data import writable
 
 """Half a character, as models send it when a token is cut: no file can hold it."""
@@ -206,6 +207,37 @@ class ReportedScouting(_Record):
     detail: str
 
 
+class RecheckReplied(_Record):
+    """What one member replied when it was asked again about one point.
+
+    `position` counts from 1 over the stances that are worded differently; 0 is for one who finds
+    that the passages decide nothing, None for one who did not reply, with its `failure`. `on_page`
+    says whether the words that it quotes stand in a passage of that position.
+    """
+
+    name: str
+    model: str
+    position: int | None
+    why: str
+    quote: str
+    on_page: bool
+    failure: ReportedFailure | None
+
+
+class ReportedRecheck(_Record):
+    """What came of asking those who differ on one point that matters about it again, alone.
+
+    `settled`: all hold one position now, with words of a page that it rests on, and the comparison
+    says so; `stands`: they still differ, or not all replied. `detail` says which, in a sentence.
+    """
+
+    topic: str
+    outcome: Literal["settled", "stands"]
+    detail: str
+    stances: list[Stance]
+    replies: list[RecheckReplied]
+
+
 class RunReport(_Record):
     """The data of a report: who said what, what it cost, what was lost."""
 
@@ -216,6 +248,7 @@ class RunReport(_Record):
     invoked: bool
     invocation_reason: str
     scouting: ReportedScouting | None = None
+    recheck: ReportedRecheck | None = None
     preset: str | None
     preset_reason: str
     config: dict[str, Any]

@@ -80,6 +80,8 @@ def _run(report: RunReport, panel: Panel) -> list[str]:
         if scouting.not_asked:
             rest = ", ".join(clean(member.name) for member in scouting.not_asked)
             lines.append(f"not asked: {rest}")
+    if recheck := report.recheck:
+        lines.append(f"asked again ({recheck.outcome}): {clean(recheck.topic)}")
     return lines + [f"{lost.code}: {clean(lost.detail)}" for lost in report.degradations]
 
 
@@ -101,6 +103,8 @@ def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:
             yield f"  * {clean(clash.topic)}"
             for side in panel.sides(clash.stances):
                 yield f"    - {_who(side.members)}: {clean(side.stance)}{_marks(side.sources)}"
+            if clash.rechecked:
+                yield f"    {clean(clash.rechecked)}"
     yield from _points(
         "Partly covered",
         ((i.point, i.models, i.sources, i.independent) for i in analysis.partial_coverage),

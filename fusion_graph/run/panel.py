@@ -47,6 +47,7 @@ class Wave:
         failed: How many had failed before.
         stand_ins: How many models stand in for somebody already.
         spent: What the run has spent before.
+        later: Whether others were asked before, so that their time is gone.
     """
 
     size: int
@@ -55,6 +56,24 @@ class Wave:
     failed: int
     stand_ins: int
     spent: Spent
+    later: bool = False
+
+    @classmethod
+    def again(
+        cls, run: Run, settings: ResolvedConfig, joined: Joined, judgement: Judgement, size: int
+    ) -> Wave:
+        """Tell the members that are asked once more about one point.
+
+        Args:
+            run: The run.
+            settings: Its settings.
+            joined: The panel's work.
+            judgement: The judge's comparison of it.
+            size: How many are asked.
+        """
+        done = spent(run, joined, judgement)
+        nobody_stands_in = len(settings.fallbacks)
+        return cls(size, True, size, 0, nobody_stands_in, done, later=True)
 
     @classmethod
     def of(
@@ -85,6 +104,7 @@ class Wave:
             failed=len(before) - answered,
             stand_ins=sum(len(answer["replaced"]) for answer in before),
             spent=spent(run, joined, judgement),
+            later=joined is not None,
         )
 
 
@@ -134,8 +154,7 @@ class Panel:
         self._share: float | None = None
         self._run_ends: float | None = None
         if settings.run_timeout is not None:
-            second = wave.last and size < whole
-            left = settings.run_timeout - (wave.spent.seconds if second else 0)
+            left = settings.run_timeout - (wave.spent.seconds if wave.later else 0)
             share = PANEL_SHARE if whole > 1 else 1
             self._share = max(0.0, left) * share * (1 if wave.last else SCOUTS_SHARE)
 

@@ -46,6 +46,8 @@ EVENTS: dict[str, str] = {
     "panel.extended": "names, reason, detail: who is asked in an adaptive panel's second wave, and "
     "why",
     "panel.stopped": "names, reason, detail: who is not asked, since those asked first agree",
+    "recheck.started": "topic, names: those who differ are asked about this point alone",
+    "recheck.completed": "topic, outcome (settled or stands), detail, cost_usd, calls",
     "synthesis.in_progress": "model",
     "synthesis.restarted": "model, reason: what was streamed so far is void",
     "verify.in_progress": "claims (number); model: the verifier, where one is asked",

@@ -15,7 +15,9 @@ from typing_extensions import TypedDict
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
 
-StageName = Literal["route", "panel", "judge", "synthesis", "verify", "direct", "grading"]
+StageName = Literal[
+    "route", "panel", "judge", "recheck", "synthesis", "verify", "direct", "grading"
+]
 
 
 class CallRecord(TypedDict):
@@ -177,6 +179,53 @@ class Scouting(TypedDict):
     detail: str
 
 
+class RecheckSide(TypedDict):
+    """One member's stance on the point that is asked about again, with passages it rests on.
+
+    `passages` are pairs of a source's number and words of its page.
+    """
+
+    model: str
+    stance: str
+    sources: list[int]
+    passages: list[tuple[int, str]]
+
+
+class RecheckedMember(TypedDict):
+    """What a member replied when it was asked again; `position` is None where it did not.
+
+    `position` counts from 1 over the stances that are worded alike, 0 for one who finds that the
+    passages decide nothing. `on_page` says whether the words it quotes stand in a passage of it.
+    """
+
+    name: str
+    model: str
+    position: int | None
+    why: str
+    quote: str
+    on_page: bool
+    failure: Failure | None
+    calls: list[CallRecord]
+
+
+class Recheck(TypedDict):
+    """One point that is asked about again, and what came of it.
+
+    Attributes:
+        topic: The contradiction's.
+        sides: Who holds what.
+        outcome: `settled` or `stands`; None until everybody was asked.
+        detail: What it was, in a sentence; empty until then.
+        replies: Of the members, in panel order; empty until then.
+    """
+
+    topic: str
+    sides: list[RecheckSide]
+    outcome: Literal["settled", "stands"] | None
+    detail: str
+    replies: list[RecheckedMember]
+
+
 class FinalAnswer(TypedDict):
     """An answer as it was written and streamed, before its claims are checked.
 
@@ -242,5 +291,7 @@ class FusionState(TypedDict):
     joined: Joined
     judgement: Judgement | None
     scouting: Scouting | None
+    recheck: Recheck | None
+    rechecked: Annotated[list[RecheckedMember], operator.add]
     written: FinalAnswer
     fusion: dict[str, Any]

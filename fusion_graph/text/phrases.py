@@ -330,6 +330,16 @@ def stopped(event: Mapping[str, Any]) -> str:
     return f"not asking {_names(event)}: {shortened(event['detail'])}"
 
 
+def asking_again(event: Mapping[str, Any]) -> str:
+    """Word a `recheck.started`: who is asked again, and about what."""
+    return f"asking {_names(event)} again about one point: {shortened(event['topic'])}"
+
+
+def asked_again(event: Mapping[str, Any]) -> str:
+    """Word a `recheck.completed`: how it ended."""
+    return f"{event['outcome']}: {shortened(event['detail'])}"
+
+
 def _names(event: Mapping[str, Any]) -> str:
     return ", ".join(clean(name) for name in event["names"])
 
@@ -343,6 +353,8 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "panel.failed": _failed,
     "panel.extended": lambda e: [extended(e)],
     "panel.stopped": lambda e: [stopped(e)],
+    "recheck.started": lambda e: [asking_again(e)],
+    "recheck.completed": lambda e: [asked_again(e)],
     "call.retried": lambda e: [f"{clean(e['name'])}: {waiting(e)}"],
     "analysis.in_progress": lambda e: [
         f"judge: comparing {counted(e['answers'], 'answer')} ({clean(e['model'])})"

@@ -122,6 +122,8 @@ async def test_the_state_is_what_a_run_fills_and_nothing_else(schemas):
         "joined",
         "judgement",
         "scouting",
+        "recheck",
+        "rechecked",
         "written",
         "fusion",
     ]

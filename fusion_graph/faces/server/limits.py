@@ -24,6 +24,7 @@ SETTABLE = frozenset(
         "invocation",
         "panel_policy",
         "scouts",
+        "recheck",
         "search",
         "max_tool_calls",
         "research",

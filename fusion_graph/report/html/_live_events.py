@@ -10,6 +10,8 @@ from fusion_graph.report.html._run_state import RunState
 from fusion_graph.report.html._workers import Step, Worker, tool_step
 from fusion_graph.text.phrases import (
     answered,
+    asked_again,
+    asking_again,
     checked,
     checking,
     clean,
@@ -123,6 +125,14 @@ def _stopped(run: RunState, event: _Event) -> None:
     run.progress = stopped(event)
 
 
+def _rechecking(run: RunState, event: _Event) -> None:
+    run.progress = asking_again(event)
+
+
+def _rechecked(run: RunState, event: _Event) -> None:
+    run.progress = asked_again(event)
+
+
 def _reused(run: RunState, event: _Event) -> None:
     run.headline = "going on from the panel's earlier work"
     run.progress = f"The panel’s {counted(event['answers'], 'answer')} are used again"
@@ -219,6 +229,8 @@ TELLERS: dict[str, Callable[[RunState, _Event], None]] = {
     "panel.reused": _reused,
     "panel.extended": _extended,
     "panel.stopped": _stopped,
+    "recheck.started": _rechecking,
+    "recheck.completed": _rechecked,
     "call.retried": _retried,
     "analysis.in_progress": _analysing,
     "analysis.completed": _judge_ended,
