@@ -23,7 +23,8 @@ from fusion_graph.config import FusionConfig
 from fusion_graph.config.presets import choose, load, names, user_folder
 from fusion_graph.config.presets.servers import server_url
 
-SHIPPED = ["quality", "budget", "frontier", "self", "thrifty", "openai", "auto", "local", "offline"]
+SHIPPED = ["quality", "budget", "frontier", "self", "thrifty", "claude-leads", "codex-leads"]
+SHIPPED += ["openai", "auto", "local", "offline"]
 QUESTION = {"messages": [("user", "How wet is water?")]}
 
 
@@ -112,6 +113,8 @@ def test_the_shipped_presets_are_listed_in_the_order_of_the_design():
         ("frontier", 2, "openrouter:anthropic/claude-opus-4.8"),
         ("self", 2, "openrouter:~anthropic/claude-opus-latest"),
         ("thrifty", 3, "openrouter:google/gemini-3-flash-preview"),
+        ("claude-leads", 3, "claude:opus"),
+        ("codex-leads", 3, "codex:gpt-5.5"),
         ("openai", 3, "openai:gpt-5.5"),
         ("offline", 3, "offline:judge"),
     ],

@@ -47,6 +47,7 @@ def examine(preset_name: str | None) -> int:
     own = _own_presets()
     _say_keys([preset for preset in own.values() if isinstance(preset, Preset)])
     _say_servers()
+    _say_programs()
     _say_own_presets(own)
     broken, settings = _say_preset(preset_name)
     _say_corpus(settings)
@@ -120,6 +121,23 @@ def _say_servers() -> None:
         else:
             _say(label, at + found.said)
         label = ""
+
+
+def _say_programs() -> None:
+    """Which programs can be members here, and of which version."""
+    from fusion_graph.models.programs.installed import installed_programs
+
+    for number, found in enumerate(run_blocking(installed_programs())):
+        program = found.program
+        if not found.path:
+            told = "not installed"
+        else:
+            told = found.version or "installed, and does not say its version"
+            if found.too_old:
+                told += f", older than {'.'.join(map(str, program.oldest))}: {program.update}"
+            if found.logged_in is False:
+                told += f", not logged in: {program.login}"
+        _say("" if number else "programs", f"{program.title} (`{program.name}:`): {told}")
 
 
 def _own_presets() -> dict[str, Preset | ConfigurationError]:

@@ -118,8 +118,7 @@ async def _look(seat: Prospect, ref: Any, settings: ResolvedConfig, tools: bool)
         seat.warnings.append("paid by the plan that you are logged in with")
     elif price_of(ref, settings.providers) is None:
         seat.warnings.append("price unknown: the run's cost will be, too")
-    in_words = not (model.protocol or (model.program and profile.get("structured_output")))
-    if "judge" in seat.roles and in_words:
+    if "judge" in seat.roles and not model.takes_schema:
         seat.warnings.append("as a judge it is asked for JSON in words alone")
     elif "judge" in seat.roles and profile.get("structured_output") is False:
         seat.warnings.append("as a judge it may not keep to a JSON schema")

@@ -117,7 +117,7 @@ def verdict_text(verdict: Mapping[str, str | int | float]) -> str:
 
 
 def _row(name: str, record: Mapping[str, Standing]) -> tuple[str, Text, Text]:
-    from fusion_graph.config.keys import is_set
+    from fusion_graph.config.keys import is_installed, is_set, programs_of
     from fusion_graph.config.presets import load
 
     try:
@@ -128,6 +128,10 @@ def _row(name: str, record: Mapping[str, Standing]) -> tuple[str, Text, Text]:
     keys = [
         Text(f"{key} {_state(key)}", style="green" if is_set(key) else "") for key in _keys(preset)
     ]
+    for program in programs_of(preset.fields):
+        here = is_installed(program)
+        told = f"{program} {'' if here else 'not '}installed"
+        keys.append(Text(told, style="green" if here else ""))
     return preset.name, Text("\n").join(lines), Text("\n").join(keys or [Text("none needed")])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fusion_graph.config.providers import INTEGRATION_KEYS, providers
+from fusion_graph.config.providers import INTEGRATION_KEYS, is_program, providers
 
 KEY_OF_PROVIDER = {
     **{name: own.api_key_env for name, own in providers({}).items() if own.api_key_env},
@@ -39,6 +40,17 @@ def keys_of(fields: Mapping[str, Any]) -> list[str]:
         own[provider].api_key_env if provider in own else KEY_OF_PROVIDER.get(provider)
         for provider in (ref.partition(":")[0] for ref in models_of(fields))
     )
+
+
+def programs_of(fields: Mapping[str, Any]) -> list[str]:
+    """The programs that a preset's models are behind, each once."""
+    own = fields.get("providers") or {}
+    return _once(ref.partition(":")[0] for ref in models_of(fields) if is_program(ref, own))
+
+
+def is_installed(program: str) -> bool:
+    """Whether a program is in PATH; whether anybody is logged in to it, it alone knows."""
+    return shutil.which(program) is not None
 
 
 def _once(keys: Iterable[str | None]) -> list[str]:

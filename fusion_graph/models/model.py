@@ -93,6 +93,12 @@ class Model:
         """Tell whether it has refused one of `API_REFUSALS`, in this run or in one before."""
         return self.endpoint is not None and refusal in self.endpoint.refused
 
+    @property
+    def takes_schema(self) -> bool:
+        """Whether a call can hold it to a JSON schema, as far as anybody knows."""
+        profile: Mapping[str, Any] = self.chat.profile or {}
+        return self.protocol or (self.program and bool(profile.get("structured_output")))
+
     def client(self) -> BaseChatModel:
         """Give the client of the API in use."""
         if self.api == "responses" and self.responses is not None:

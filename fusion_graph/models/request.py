@@ -129,7 +129,10 @@ async def _ask_program(
 ) -> AIMessage:
     if options.tools and model.call_tool is None:
         raise NotImplementedError("A program calls tools itself; it takes none to be called later.")
-    update = model.settings(options.parameters())
+    parameters = options.parameters()
+    if "reasoning_effort" in parameters and not getattr(model.chat, "takes_effort", False):
+        model.note_refused(["reasoning_effort"])
+    update = model.settings(parameters)
     schemas = [w["json_schema"]["schema"] for w in options.response_formats if "json_schema" in w]
     update |= {"answer_schema": schemas[0] if schemas else None, "sink": sink}
     if options.tool_choice != "none":

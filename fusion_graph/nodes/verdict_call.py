@@ -29,8 +29,10 @@ def response_formats(model: Model, bounds: Bounds) -> tuple[dict[str, Any], ...]
         model: The judge's model.
         bounds: How long its verdict may be.
     """
-    if not model.protocol:
+    if not model.takes_schema:
         return ()
+    if model.program:
+        return (STRONGEST_FORMAT,)  # both vendors' strict modes refuse bounds
     schemas = [wire_schema()]
     if model.provider not in TAKES_NO_BOUNDS:
         schemas.insert(0, wire_schema(bounds))

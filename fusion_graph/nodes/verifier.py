@@ -140,7 +140,7 @@ async def _asked(
 
 
 def _formats(model: Model) -> tuple[dict[str, Any], ...]:
-    if not model.protocol:
+    if not model.takes_schema:
         return ()
     verdict = {
         "type": "object",

@@ -118,7 +118,7 @@ async def _asked(
         max_tokens=settings.writer_max_tokens or settings.max_completion_tokens,
         tools=settings.writer_tools,
         tool_choice=settings.writer_tool_choice,
-        response_formats=(wanted,) if wanted is not None and model.protocol else (),
+        response_formats=(wanted,) if wanted is not None and model.takes_schema else (),
     )
     messages = prompt(model)
     for again in (True, False):
@@ -136,7 +136,7 @@ async def _asked(
     if cut_by := reply.cut_by(limit):
         detail = f"The writer {model.ref} was cut off by {cut_by}."
         losses.append({"code": "answer_truncated", "detail": detail})
-    if wanted is not None and (not model.protocol or model.formats_refused):
+    if wanted is not None and (not model.takes_schema or model.formats_refused):
         detail = f"{model.ref} does not take response_format: the answer may be plain text."
         losses.append({"code": "parameter_refused", "detail": detail})
     about_tools = {"tools", "tool_choice", *API_LOSSES} if settings.writer_tools else set()

@@ -21,6 +21,8 @@ SHIPPED = (
     "frontier",
     "self",
     "thrifty",
+    "claude-leads",
+    "codex-leads",
     "openai",
     "auto",
     "local",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fusion_graph.config.keys import is_set, keys_of
+from fusion_graph.config.keys import is_installed, is_set, keys_of, programs_of
 from fusion_graph.config.presets import Choice, Preset, choose, load, names
 from fusion_graph.errors import ApiError, ConfigurationError, FusionError, UnknownPreset
 from fusion_graph.faces.server._public import preset_name
@@ -70,7 +70,7 @@ class Offer:
         }
 
     def likely(self) -> dict[str, str]:
-        """The presets whose keys and local servers are here, with their descriptions.
+        """The presets whose keys, programs and local servers are here, with their descriptions.
 
         Nothing that calls models is imported for it; what else a preset lacks is told to who asks
         for it. May take a second when something holds a local server's port without answering.
@@ -83,7 +83,9 @@ class Offer:
             except ConfigurationError:
                 continue
             # A fallback's missing key matters to nobody until it is asked.
-            if all(is_set(key) for key in keys_of({**fields, "fallbacks": []})):
+            needed = {**fields, "fallbacks": []}
+            here = all(map(is_set, keys_of(needed))) and all(map(is_installed, programs_of(needed)))
+            if here:
                 told[name] = preset.description
         return told
 

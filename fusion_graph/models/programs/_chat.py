@@ -55,6 +55,11 @@ class ProgramChat(BaseChatModel):
     call_tool: CallTool | None = Field(default=None, exclude=True)
     sink: Callable[[str], None] | None = Field(default=None, exclude=True)
 
+    @property
+    def takes_effort(self) -> bool:
+        """Whether it can be told how much to reason."""
+        return bool(self.program.efforts)
+
     async def complete(self, messages: Sequence[BaseMessage]) -> AIMessage:
         """Start the program with a conversation, and give its answer.
 
@@ -69,7 +74,8 @@ class ProgramChat(BaseChatModel):
         system, prompt = _as_texts(messages)
         own = program.own_folder()
         folder = make_folder(own, program.settings[2], program.logins)
-        told = _Told(self.sink)
+        # What it says on the way to an answer in JSON is no part of it.
+        told = _Told(self.sink if self.answer_schema is None else None)
         async with AsyncExitStack() as stack:
             bridge: tuple[str, ...] = ()
             if self.offered and self.call_tool is not None:
@@ -100,8 +106,8 @@ class ProgramChat(BaseChatModel):
                     break
             answer = reading.end(*await work.ended_within(LINGER_SECONDS))
         answer.text = answer.text.replace(JOINER, "")
-        if not told.anything:
-            told.take(answer.text)
+        if not told.anything and self.sink is not None:
+            self.sink(answer.text)
         if answer.by_plan is None:
             answer.by_plan = await paid_by_plan(program, self.path)
         return self._message(answer)
