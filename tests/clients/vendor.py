@@ -4,9 +4,10 @@
 answered by a turn of the script: the one whose number is the count of the tool results in the
 request. After the last turn it repeats what the last tool has said, word for word.
 
-PUT /SCOPE/_script {"turns": [{"tool", "args"} or {"text"}]}; GET /SCOPE/_log?results=N, which
-waits until a request has had so many results of tools. In arguments, TASK stands for the task that
-a tool has named last.
+PUT /SCOPE/_script {"turns": [{"tool", "args"} or {"text"}]}, where "own" says that the tool is
+the program's own and "search" in which words it is to be searched for; GET
+/SCOPE/_log?results=N, which waits until a request has had so many results of tools. In arguments,
+TASK stands for the task that a tool has named last.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Server:
                 "tools": [[tool.space, tool.name] for tool in asked.tools],
                 "results": asked.results,
                 "body": body,
+                "headers": request.headers,
             }
         )
         scope.news.set()
@@ -100,8 +102,9 @@ def _said(scope: Scope, asked: Asked) -> Said:
     turn = scope.turns[number]
     if "text" in turn:
         return Said(turn["text"])
-    if (tool := _found(asked.tools, turn["tool"])) is None:
-        return Said(search="ask a panel of models") if asked.searched is None else Said(NO_TOOL)
+    if (tool := _found(asked.tools, turn["tool"], own=turn.get("own", False))) is None:
+        words = turn.get("search", "ask a panel of models")
+        return Said(search=words) if asked.searched is None else Said(NO_TOOL)
     tasks = _TASK.findall("\n".join(asked.results))
     args = {
         key: tasks[-1] if value == "TASK" and tasks else value
@@ -110,8 +113,10 @@ def _said(scope: Scope, asked: Asked) -> Said:
     return Said(tool=tool, args=args)
 
 
-def _found(tools: list[Tool], wanted: str) -> Tool | None:
-    """The tool of our server's, under whatever name the program gives it."""
+def _found(tools: list[Tool], wanted: str, *, own: bool) -> Tool | None:
+    """The tool of our server's, under whatever name the program gives it; or the program's own."""
+    if own:
+        return next((tool for tool in tools if tool.name == wanted), None)
     names = {wanted, f"mcp__fusion__{wanted}", f"mcp_fusion_{wanted}", f"fusion_{wanted}"}
     ours = [tool for tool in tools if tool.name in names and (tool.space or tool.name != wanted)]
     return next(iter(ours), None)
