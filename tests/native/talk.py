@@ -1,7 +1,8 @@
-"""A process that goes on with conversations: `python -m tests.native.talk STEP DB NATIVE MODELS …`.
+"""A process that goes on with conversations: `python -m tests.native.talk STEPS DB NATIVE …`.
 
-STEP is `ask`, or `result`, which brings the results of the calls that the writer made. For each
-provider it prints how many calls the writer makes now, or what it answers.
+STEPS are one or more of `ask` and `result`, with commas between them; `result` brings the results
+of the calls that the writer made. For each step and provider it prints how many calls the writer
+makes now, or what it answers.
 """
 
 import asyncio
@@ -42,19 +43,25 @@ async def say(step: str, provider: str, graph: Any) -> str:
     return f"{provider}: {len(last.tool_calls)} calls" if last.tool_calls else last.text
 
 
-async def main(step: str, path: str, native_url: str, models_url: str, *providers: str) -> None:
-    """Goes on with the conversation of each provider's writer."""
+async def talk(
+    steps: str, path: str, native_url: str, models_url: str, *providers: str
+) -> list[str]:
+    """Goes on with the conversation of each provider's writer; returns what to print."""
+    told = []
     async with AsyncSqliteSaver.from_conn_string(path) as saver:
-        for provider in providers:
-            config = {
-                "panel": ["scripted:a", "scripted:b"],
-                "judge": "scripted:j",
-                "synthesizer": open_chat(provider, Native.at(native_url)),
-                "search": "none",
-                "providers": {"scripted": {"base_url": models_url}},
-            }
-            print(await say(step, provider, create_fusion_graph(config, checkpointer=saver)))
+        for step in steps.split(","):
+            for provider in providers:
+                config = {
+                    "panel": ["scripted:a", "scripted:b"],
+                    "judge": "scripted:j",
+                    "synthesizer": open_chat(provider, Native.at(native_url)),
+                    "search": "none",
+                    "providers": {"scripted": {"base_url": models_url}},
+                }
+                graph = create_fusion_graph(config, checkpointer=saver)
+                told.append(await say(step, provider, graph))
+    return told
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    print(*asyncio.run(talk(*sys.argv[1:])), sep="\n")
