@@ -34,12 +34,13 @@ settings.load_profile("short")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Half as many again as there are processors.
+    """Two more than there are processors.
 
-    A third of the time a test waits for somebody. More would each collect the tests, and start
-    servers, a browser and commands of their own: 30 s of a processor.
+    A third of the time a test waits for somebody: three workers left a quarter of two processors
+    idle. Each further one collects the tests, and starts servers, a browser and commands of its
+    own: 30 s of a processor.
     """
-    return max(2, (os.cpu_count() or 1) * 3 // 2)
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(wrapper=True)

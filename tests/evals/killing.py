@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_graph.evals.store import Store
-from tests.commands import Started, run, start
+from tests.commands import Started, run_here, start
 from tests.conftest import VERDICT
 from tests.evals.evaluations import question_file, stack_file
 from tests.scripted_models.client import Scope
@@ -102,7 +102,7 @@ def command(scope: Scope, folder: Path, out: Path) -> list[str]:
 
 def finish(line: list[str]) -> None:
     """Run an evaluation to its end."""
-    ended = run(*line)
+    ended = run_here(*line)
     assert ended.code == 0, ended.err
 
 

@@ -39,7 +39,7 @@ def command(stack: str, dataset: str, out: Path, *more: str) -> list[str]:
 
 
 def finish(given: list[str]) -> None:
-    ended = commands.run(*given)
+    ended = commands.run_here(*given)
     assert ended.code == 0, ended.err
 
 
@@ -81,7 +81,13 @@ def test_a_killed_run_goes_on_without_making_a_kept_call_again(models, tmp_path)
 
 
 # The benchmark `eval_kills` does this at every one of the calls.
-@pytest.mark.parametrize(("model", "number"), [("a", 2), ("b", 6), ("j", 1), ("w", 2), ("g", 2)])
+KILLS = [
+    ("j", 1),
+    *(pytest.param(*at, marks=pytest.mark.slow) for at in (("a", 2), ("b", 6), ("w", 2), ("g", 2))),
+]
+
+
+@pytest.mark.parametrize(("model", "number"), KILLS)
 def test_no_finished_call_is_made_again_wherever_a_run_is_killed(models, tmp_path, model, number):
     killing.script(models, None)
     whole, out = tmp_path / "whole", tmp_path / "killed"
