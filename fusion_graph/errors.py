@@ -348,7 +348,7 @@ class GraderUnavailable(EvaluationStopped):
 
 
 class SandboxUnavailable(EvaluationStopped):
-    """Answers in code cannot be run here within limits.
+    """A model's code cannot be run here within limits, by an evaluation or by a graph that runs it.
 
     Do: Install bubblewrap, or let them run with `--unconfined` on a machine that may be harmed.
     """

@@ -40,8 +40,10 @@ from fusion_graph.nodes.scouting import (
     still_stands,
     unasked,
 )
+from fusion_graph.nodes.selection import ran, selection
 from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
+from fusion_graph.nodes.trials import check_tests, trials
 from fusion_graph.nodes.verify import verify
 from fusion_graph.report.ending import finish, need_an_answer, report_alone
 from fusion_graph.run.deadlines import Spent, spent
@@ -54,6 +56,7 @@ from fusion_graph.run.research import DRAWN
 from fusion_graph.run.runtime import context, emit_of, ledger_of, send_text, stream_writer
 from fusion_graph.run.settings import GraphConfig, check_members
 from fusion_graph.run.stage import Stage, open_stage
+from fusion_graph.sandbox import Limits, wall
 from fusion_graph.state import (
     FusionInput,
     FusionOutput,
@@ -74,12 +77,15 @@ class Course:
     Attributes:
         judge: Whether a judge compares the answers.
         answer: `written`: a writer writes it; `chosen`: it is the panelist's answer that stands in
-            most points of the judge's consensus, as it is; `none`: there is none, nobody is paid
+            most points of the judge's consensus, as it is; `run`: it is the panelist's answer
+            whose code did best when it was run, as it is; `none`: there is none, nobody is paid
             for one, and the report is all that comes out.
+        confined: Whether code is run in bubblewrap, and not at all without.
     """
 
     judge: bool = True
-    answer: Literal["written", "chosen", "none"] = "written"
+    answer: Literal["written", "chosen", "run", "none"] = "written"
+    confined: bool = True
 
 
 WHOLE = Course()
@@ -88,10 +94,13 @@ WHOLE = Course()
 DEFAULT_NAME = "fusion"
 """The graph's name unless its maker gives it another."""
 
+CODE_SECONDS = 20.0
+"""Wall time of one run of a member's code against all tests."""
+
 AGREED = "agreed"
 """The reason for which an adaptive panel stops."""
 
-_ENDINGS = {"written": "synthesis", "chosen": "choice", "none": "report"}
+_ENDINGS = {"written": "synthesis", "chosen": "choice", "run": "selection", "none": "report"}
 """The node that each way to an answer has."""
 
 
@@ -101,6 +110,7 @@ def create_fusion_graph(
     tools: Sequence[BaseTool] | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     name: str = DEFAULT_NAME,
+    run_code: Literal["off", "sandbox", "unconfined"] = "off",
 ) -> FusionGraph:
     """A panel, a judge and a writer as one graph, to run by itself or as a node of another.
 
@@ -111,6 +121,10 @@ def create_fusion_graph(
         checkpointer: As for any LangGraph graph; a subgraph takes its parent's by default.
         name: The graph's name, in drawings and traces; one of your own is also the name of its
             messages, by which a supervisor knows them.
+        run_code: For questions that ask for Python code: each member's is run, against the `tests`
+            of the configuration and those that the other members propose, and the answer whose code
+            does best is passed on as it is. `sandbox`: in bubblewrap, or not at all; `unconfined`:
+            as you, with nothing between it and your files.
 
     Returns:
         A compiled graph over `messages`. Its output adds the answer to them, and holds the
@@ -118,6 +132,7 @@ def create_fusion_graph(
 
     Raises:
         ConfigurationError: The configuration has a wrong field, or names an unknown preset.
+        SandboxUnavailable: `run_code` is `sandbox`, and there is no bubblewrap that works.
 
     Example:
         >>> from fusion_graph import create_fusion_graph
@@ -128,7 +143,8 @@ def create_fusion_graph(
         >>> "Sources:" in result["messages"][-1].content
         True
     """
-    return build_graph(config, WHOLE, tools=tools, checkpointer=checkpointer, name=name)
+    course = WHOLE if run_code == "off" else Course(answer="run", confined=run_code == "sandbox")
+    return build_graph(config, course, tools=tools, checkpointer=checkpointer, name=name)
 
 
 def build_graph(
@@ -152,6 +168,11 @@ def build_graph(
         ConfigurationError: As for `create_fusion_graph`.
     """
     given = GraphConfig(config, list(tools) if tools is not None else None)
+    runs_code = course.answer == "run"
+    if runs_code:
+        given.given.setdefault("criteria", "code")
+        if course.confined:
+            wall()
     ending = _ENDINGS[course.answer]
     # As agents' messages carry theirs; providers need not take one that nobody chose.
     speaker = name if name != DEFAULT_NAME else None
@@ -189,12 +210,14 @@ def build_graph(
         run, settings = await fan_out(state["messages"], context(), given, stream_writer(), joined)
         update: dict[str, Any] = {"run": run, "answers": Overwrite([]), "scouting": None}
         update |= {"recheck": None, "rechecked": Overwrite([])}
+        update["trials"] = None
+        check_tests(settings, runs_code)
         if joined is not None:
             update |= {"joined": joined, "judgement": judgement}
             return Command(update=update, goto=ending)
         if not run["invoked"]:
             return Command(update=update, goto="direct")
-        adaptive = course.judge and settings.panel_policy == "adaptive"
+        adaptive = course.judge and not runs_code and settings.panel_policy == "adaptive"
         if adaptive:
             record, lost = await off_loop(True, own_standings, settings)
             run["degradations"] += lost
@@ -237,6 +260,13 @@ def build_graph(
             return {"joined": joined}
         return {"joined": joined, "judgement": not_judged([], [])}
 
+    async def try_code(state: FusionState) -> dict[str, Any]:
+        run, joined = state["run"], state["joined"]
+        settings = await resume(run)
+        limits = Limits(seconds=CODE_SECONDS, confined=course.confined)
+        with stage_of(run, settings, "tests", spent(run, joined)) as stage:
+            return {"trials": await trials(stage, state["messages"], joined, limits)}
+
     async def compare(state: FusionState) -> dict[str, Any]:
         run, joined = state["run"], state["joined"]
         settings = await resume(run)
@@ -245,8 +275,11 @@ def build_graph(
         if before is not None and still_stands(run, before, joined):
             judgement = before
         else:
-            with stage_of(run, settings, "judge", spent(run, joined, before)) as stage:
-                judgement = await judge(stage, state["messages"], joined)
+            tried = state.get("trials")
+            done = spent(run, joined, before).plus(tried["calls"] if tried else ())
+            with stage_of(run, settings, "judge", done) as stage:
+                shown = ran(tried, joined) if tried else ""
+                judgement = await judge(stage, state["messages"], joined, shown)
             if before is not None:
                 judgement = after_scouts(before, judgement)
             elif rest := unasked(run, joined):
@@ -261,7 +294,10 @@ def build_graph(
                     return {"judgement": judgement, "scouting": decision}
                 scouting = decision
         pages = ledger_of(run).page
-        point = await off_loop(settings.rechecks, planned, run, settings, joined, judgement, pages)
+        point = None
+        if not runs_code:  # what runs is asked of nobody again
+            args = run, settings, joined, judgement, pages
+            point = await off_loop(settings.rechecks, planned, *args)
         if point is not None:
             names = [member["name"] for member in asked_again(point, joined)]
             emit_of(run)("recheck.started", topic=point["topic"], names=names)
@@ -309,6 +345,11 @@ def build_graph(
         best = most_agreed(answers, judgement)
         return {"written": await pass_on(best, "", joined, send_text)}
 
+    async def choose_by_running(state: FusionState) -> dict[str, Any]:
+        joined = state["joined"]
+        judgement = checked_judgement(state["judgement"], joined)
+        return {"written": await selection(joined, judgement, state.get("trials"), send_text)}
+
     async def report(state: FusionState) -> dict[str, Any]:
         run = state["run"]
         settings = await resume(run)
@@ -349,7 +390,7 @@ def build_graph(
         settings = await resume(run)
         with stage_of(run, settings, "verify", spent(run, joined, judgement, final)) as stage:
             verified = await verify(stage, state["messages"], joined, judgement, final)
-        asked = state.get("scouting"), state.get("recheck")
+        asked = state.get("scouting"), state.get("recheck"), state.get("trials")
         return await finish(run, joined, judgement, verified, settings, speaker, *asked)
 
     graph = StoppableBuilder(
@@ -366,7 +407,12 @@ def build_graph(
         graph.add_node("second_wave", Node(ask_the_rest))
         graph.add_node("recheck", Node(ask_again))
         graph.add_node("settle", Node(settle))
-    endings = {"written": write_answer, "chosen": choose, "none": report}
+    endings = {
+        "written": write_answer,
+        "chosen": choose,
+        "run": choose_by_running,
+        "none": report,
+    }
     graph.add_node(ending, Node(endings[course.answer]))
     graph.add_node("direct", Node(answer_alone))
     graph.add_node("verify", Node(check_answer))
@@ -374,7 +420,12 @@ def build_graph(
     graph.add_edge("panelist", "join")
     if course.judge:
         graph.add_edge("second_wave", "join")
-        graph.add_edge("join", "judge")
+        if runs_code:
+            graph.add_node("trials", Node(try_code))
+            graph.add_edge("join", "trials")
+            graph.add_edge("trials", "judge")
+        else:
+            graph.add_edge("join", "judge")
         graph.add_conditional_edges("judge", after_judge, ["second_wave", "recheck", ending])
         graph.add_edge("recheck", "settle")
         graph.add_edge("settle", ending)

@@ -36,6 +36,7 @@ _PRELOADED = [
     "anyio._backends._asyncio",
     "fusion_graph.cli.app",
     "fusion_graph.cli.ask",
+    "fusion_graph.cli.code",
     "fusion_graph.cli.doctor",
     "fusion_graph.cli.estimate",
     "fusion_graph.cli.eval",

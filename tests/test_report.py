@@ -18,6 +18,7 @@ KEYS = {
     "answer",
     "invoked",
     "invocation_reason",
+    "code",
     "scouting",
     "recheck",
     "preset",

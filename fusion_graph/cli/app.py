@@ -16,7 +16,8 @@ Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
 
 COMMANDS = (
-    *("ask", "resume", "eval", "report", "presets", "stacks", "doctor", "estimate", "serve", "mcp"),
+    *("ask", "code", "resume", "eval", "report", "presets", "stacks", "doctor", "estimate"),
+    *("serve", "mcp"),
 )
 """In the order of the help; each in the module of its name, which puts it on `app`."""
 
@@ -64,6 +65,7 @@ def _root(
     fusion-graph ask "When does a panel of models beat a single one?"
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
     fusion-graph ask --preset budget "Is fasting safe with metformin?"
+    fusion-graph code --tests test_slug.py "Write slug(title) in Python"
     fusion-graph estimate --preset quality "Is fasting safe with metformin?"
     fusion-graph presets
     fusion-graph doctor

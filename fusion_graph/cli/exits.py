@@ -3,7 +3,7 @@
 0    answered, also when degraded       130  interrupted (Ctrl-C)
 1    a fault of this program            141  whoever read standard output has left
 2    wrong usage or configuration       143  terminated (SIGTERM)
-3    no panelist answered
+3    no panelist answered, or no code passes
 4    an evaluation stopped at its cost cap
 """
 

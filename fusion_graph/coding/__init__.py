@@ -1,7 +1,7 @@
 """Code found in answers, tried in the sandbox, and chosen by what it does: never a blend."""
 
 from fusion_graph.coding.extraction import code_in, defined
-from fusion_graph.coding.proposals import Expected, ProposedTest, names_used, read_tests
+from fusion_graph.coding.proposals import Expected, ProposedTest, names_used, read_tests, suite_of
 from fusion_graph.coding.selection import Behaviour, Selection, select
 from fusion_graph.coding.trials import Candidate, Trial, calls_of, try_all
 
@@ -18,5 +18,6 @@ __all__ = [
     "names_used",
     "read_tests",
     "select",
+    "suite_of",
     "try_all",
 ]

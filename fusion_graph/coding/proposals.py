@@ -16,6 +16,7 @@ from typing import Any
 
 from fusion_graph.coding.extraction import blocks, is_fenced, parsed
 from fusion_graph.coding.values import is_true, same
+from fusion_graph.errors import ConfigurationError
 from fusion_graph.sandbox import Output, Suite, used_names, written
 
 MOST_TESTS = 8
@@ -95,6 +96,26 @@ def read_tests(reply: str, proposer: str, most: int = MOST_TESTS) -> tuple[Propo
             if len(test.text) <= MOST_CHARACTERS and len(found) < most:
                 found.setdefault(test.text, test)
     return tuple(found.values())
+
+
+def suite_of(text: str) -> Suite:
+    """Read the tests that a user gives.
+
+    Args:
+        text: Python: asserts, test functions or TestCases.
+
+    Raises:
+        ConfigurationError: It is no Python, or tests nothing.
+    """
+    remedy = "Give Python tests that call the code by its name, as in `assert double(2) == 4`."
+    try:
+        used = used_names(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ConfigurationError(f"tests: this is not Python{line}: {error}.", remedy) from None
+    if not used:
+        raise ConfigurationError("tests: they use nothing of the code that they test.", remedy)
+    return Suite(text)
 
 
 def calls_given(suite: Suite) -> tuple[str, ...]:

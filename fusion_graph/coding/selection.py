@@ -66,6 +66,20 @@ class Selection:
     behaviours: tuple[Behaviour, ...] = ()
     suspects: frozenset[int] = frozenset()
 
+    @property
+    def tied(self) -> tuple[str, ...]:
+        """The candidates between which running does not decide."""
+        if self.chosen is None:
+            return ()
+        first = self.behaviours[0]
+        level = (round(first.score, 9), len(first.authors))
+        return tuple(
+            name
+            for one in self.behaviours
+            if (round(one.score, 9), len(one.authors)) == level
+            for name in one.candidates
+        )
+
 
 def select(
     trials: Sequence[Trial],

@@ -135,6 +135,8 @@ class FusionConfig(Strict):
         default="general", min_length=1, title="What the judge weighs"
     )
     """`general`, `code`, `safety`, or your own words."""
+    tests: str | None = Field(default=None, title="Tests of the code")
+    """Python tests that code has to pass, where the graph was made to run it (`run_code`)."""
     max_completion_tokens: int = Field(default=16_000, ge=16, le=128_000, title="Tokens per call")
     """Most tokens one model call may produce, reasoning included."""
     reasoning_effort: ReasoningEffort | None = Field(default=None, title="Reasoning effort")

@@ -41,13 +41,16 @@ RESEARCH_TOKENS = 1_500
 """What a judge that may search needs besides its material: the tools, and some of their results."""
 
 
-async def judge(stage: Stage, conversation: Sequence[AnyMessage], joined: Joined) -> Judgement:
+async def judge(
+    stage: Stage, conversation: Sequence[AnyMessage], joined: Joined, ran: str = ""
+) -> Judgement:
     """Compare the answers: the judge, then each fallback, then nobody.
 
     Args:
         stage: The judge's stage.
         conversation: The conversation.
         joined: The labelled answers and their sources.
+        ran: What running the answers' code showed; empty where it was not run.
     """
     survivors = [answer for answer in joined["answers"] if answer["status"] == "ok"]
     if not survivors:  # of the scouts: the rest of the panel is still to be asked
@@ -57,7 +60,7 @@ async def judge(stage: Stage, conversation: Sequence[AnyMessage], joined: Joined
             return not_judged([], [])
         lost = f"Only {survivors[0]['name']} answered; there was nothing to compare."
         return not_judged([], [{"code": "single_survivor", "detail": lost}])
-    brief = _brief(stage, conversation, joined, survivors)
+    brief = _brief(stage, conversation, joined, survivors, ran)
     losses = list(brief.losses)
     research = JudgeResearch(stage, joined["sources"], own_words(calls_as_text(conversation)))
     try:
@@ -97,6 +100,7 @@ class _Brief:
         survivors: The labelled answers.
         sources: The numbered sources.
         losses: What of the conversation no judge sees.
+        ran: What running the answers' code showed; may be empty.
     """
 
     stage: Stage
@@ -104,6 +108,7 @@ class _Brief:
     survivors: Sequence[PanelAnswer]
     sources: Sequence[SourceRecord]
     losses: Sequence[Degradation]
+    ran: str
 
     def prompt(self, model: Model) -> tuple[list[BaseMessage], Bounds, list[Degradation]]:
         """Write the prompt for a model, bounded by what its reply has room for.
@@ -115,7 +120,7 @@ class _Brief:
 
         def build(material: Material) -> list[BaseMessage]:
             said = transcript(material.conversation)
-            shown = judge_material(said, material.answers, material.sources, nonce)
+            shown = judge_material(said, material.answers, material.sources, nonce, self.ran)
             return [
                 SystemMessage(judge_system(settings.criteria)),
                 HumanMessage(shown),
@@ -142,11 +147,12 @@ def _brief(
     conversation: Sequence[AnyMessage],
     joined: Joined,
     survivors: Sequence[PanelAnswer],
+    ran: str,
 ) -> _Brief:
     whole = calls_as_text(conversation)
     kept = cut_conversation(whole, CONVERSATION_CHARACTERS)
     lost = _conversation_lost(whole, kept)
-    return _Brief(stage, kept, survivors, joined["sources"], lost)
+    return _Brief(stage, kept, survivors, joined["sources"], lost, ran)
 
 
 async def _concluded(

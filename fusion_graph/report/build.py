@@ -22,6 +22,7 @@ from fusion_graph.state import (
     Recheck,
     Run,
     Scouting,
+    Trials,
     seconds_at_work,
 )
 
@@ -42,6 +43,7 @@ def build_record(
     failed: bool = False,
     scouting: Scouting | None = None,
     recheck: Recheck | None = None,
+    trials: Trials | None = None,
     thread_id: str | None = None,
 ) -> dict[str, Any]:
     """Everything a run did, as JSON-able data with all keys present.
@@ -58,6 +60,7 @@ def build_record(
         failed: Whether the run ended without an answer.
         scouting: What came of asking two members first, in an adaptive panel.
         recheck: What came of asking again about one point.
+        trials: What running the panel's code showed, where it was run.
         thread_id: The checkpointer's thread, if any.
     """
     found = judgement.get("sources", []) if judgement else []
@@ -86,6 +89,7 @@ def build_record(
         "invocation_reason": run["invocation_reason"],
         "scouting": _scouting(run, joined, scouting),
         "recheck": _recheck(recheck),
+        "code": _code(trials),
         "preset": run["preset"],
         "preset_reason": run["preset_reason"],
         "config": settings.public(),
@@ -138,6 +142,19 @@ def _recheck(recheck: Recheck | None) -> dict[str, Any] | None:
             }
             for reply in recheck["replies"]
         ],
+    }
+
+
+def _code(trials: Trials | None) -> dict[str, Any] | None:
+    """Tell what running the panel's code showed."""
+    if trials is None:
+        return None
+    return {
+        "tests": trials["tests"],
+        "candidates": trials["candidates"],
+        "best": trials["best"],
+        "reason": trials["reason"],
+        "confined": trials["confined"],
     }
 
 

@@ -14,7 +14,7 @@ from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.verify import Verified
 from fusion_graph.report.build import build_record
 from fusion_graph.run.runtime import emit_of, thread_id
-from fusion_graph.state import Joined, Judgement, Recheck, Run, Scouting
+from fusion_graph.state import Joined, Judgement, Recheck, Run, Scouting, Trials
 
 
 def need_an_answer(
@@ -57,6 +57,7 @@ async def finish(
     name: str | None = None,
     scouting: Scouting | None = None,
     recheck: Recheck | None = None,
+    trials: Trials | None = None,
 ) -> dict[str, Any]:
     """End a run with its answer: the graph's output.
 
@@ -69,6 +70,7 @@ async def finish(
         name: Whose message it is, where other agents have to know.
         scouting: What came of asking two members first, in an adaptive panel.
         recheck: What came of asking again about one point.
+        trials: What running the panel's code showed, where it was run.
     """
     final = verified.final
     record = build_record(
@@ -82,6 +84,7 @@ async def finish(
         degradations=[*final["degradations"], *verified.degradations],
         scouting=scouting,
         recheck=recheck,
+        trials=trials,
         thread_id=thread_id(),
     )
     await _complete(run, record, served_names(final["calls"]))

@@ -238,6 +238,48 @@ class ReportedRecheck(_Record):
     replies: list[RecheckReplied]
 
 
+class ProposedCodeTest(_Record):
+    """A test that a member proposed; a suspect one has no vote."""
+
+    text: str
+    proposer: str
+    suspect: bool
+
+
+class TriedCode(_Record):
+    """What running one member's code showed.
+
+    `given` says how your tests ended (None: there were none), `passed` and `failed` tell of the
+    tests that other members proposed. Candidates with the same number in `alike` did the same on
+    every call. `code` is what was run.
+    """
+
+    name: str
+    member: str
+    given: str | None
+    given_detail: str
+    passed: int
+    failed: list[str]
+    broken: str
+    alike: int | None
+    code: str | None
+
+
+class ReportedCode(_Record):
+    """What running the panel's code showed.
+
+    `best` names the candidates between which running did not decide; the answer is one of them, as
+    it stands. `reason` is `chosen`, or why there is none: `none_passes_given`, `none_runs`,
+    `untried`.
+    """
+
+    tests: list[ProposedCodeTest]
+    candidates: list[TriedCode]
+    best: list[str]
+    reason: str
+    confined: bool
+
+
 class RunReport(_Record):
     """The data of a report: who said what, what it cost, what was lost."""
 
@@ -249,6 +291,7 @@ class RunReport(_Record):
     invocation_reason: str
     scouting: ReportedScouting | None = None
     recheck: ReportedRecheck | None = None
+    code: ReportedCode | None = None
     preset: str | None
     preset_reason: str
     config: dict[str, Any]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fusion_graph.judgement import Analysis
     from fusion_graph.report.model import (
         ReportedAnswer,
+        ReportedCode,
         ReportedQuote,
         ReportedSource,
         ReportedTotals,
@@ -48,6 +49,8 @@ def render_text(report: RunReport) -> str:
     claims = [claim.model_dump() for claim in report.claims]
     if claims:
         parts.append(_section("Claims", _claims(claims)))
+    if report.code is not None:
+        parts.append(_section("Code", list(_code(report.code))))
     if report.analysis is not None:
         parts.append(_section("Comparison", list(_comparison(report.analysis, panel))))
     parts += [_section(_heading(answer), _answer(answer)) for answer in report.answers]
@@ -89,6 +92,25 @@ def _claims(claims: Sequence[Told]) -> list[str]:
     """What the answer claims, the worst first."""
     lines = [f"* {claimed(claim, None)} ({checker(claim)})" for claim in worst_first(claims)]
     return [summed_up(counts(claims)), *lines]
+
+
+def _code(code: ReportedCode) -> Iterator[str]:
+    """What running the members' code showed, candidate by candidate."""
+    yield f"run {'in bubblewrap' if code.confined else 'unconfined'}; best: " + (
+        ", ".join(clean(name) for name in code.best) or f"none ({code.reason})"
+    )
+    for one in code.candidates:
+        parts = [f"your tests: {one.given}"] if one.given is not None else []
+        if one.given_detail:
+            parts.append(clean(one.given_detail))
+        if one.broken:
+            parts.append(f"cannot be run: {clean(one.broken)}")
+        if asked := one.passed + len(one.failed):
+            parts.append(f"{one.passed} of {counted(asked, 'proposed test')} passed")
+        yield f"* {clean(one.name)}: {'; '.join(parts) or 'not compared'}"
+        yield from (f"    fails: {clean(test)}" for test in one.failed)
+    suspects = [test for test in code.tests if test.suspect]
+    yield from (f"* suspect, no vote: {clean(t.text)} ({clean(t.proposer)})" for t in suspects)
 
 
 def _comparison(analysis: Analysis, panel: Panel) -> Iterator[str]:

@@ -31,6 +31,7 @@ WORKERS: dict[StageName, str] = {
     "judge": "judge",
     "synthesis": "writer",
     "verify": "verifier",
+    "tests": "tester",
 }
 """Who is at work in a stage, where it is nobody of the panel: as records, events and traces say."""
 

@@ -18,6 +18,8 @@ from fusion_graph.state.records import (
     Scouting,
     StageName,
     ToolRecord,
+    Trials,
+    TriedCandidate,
     found_by_judge,
     seconds_at_work,
 )
@@ -40,6 +42,8 @@ __all__ = [
     "Scouting",
     "StageName",
     "ToolRecord",
+    "Trials",
+    "TriedCandidate",
     "found_by_judge",
     "seconds_at_work",
 ]

@@ -39,6 +39,9 @@ EVENTS: dict[str, str] = {
     "panel.replaced": "name, model, failure, seconds; by: the model asked in its place",
     "panel.reused": "answers: the panel's earlier work is used, and nobody asked again",
     "call.retried": "stage, name, model, reason, seconds: waiting before another try",
+    "code.proposed": "tests (number), by (names of those who proposed them)",
+    "code.tried": "candidates (each with name, given, passed, failed, broken), best (names), "
+    "reason",
     "analysis.in_progress": "model, answers",
     "analysis.completed": "model, served, analysis, and the number of each of its five kinds of "
     "points",

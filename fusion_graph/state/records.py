@@ -16,7 +16,7 @@ from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
 
 StageName = Literal[
-    "route", "panel", "judge", "recheck", "synthesis", "verify", "direct", "grading"
+    "route", "panel", "judge", "recheck", "synthesis", "verify", "direct", "tests", "grading"
 ]
 
 
@@ -226,6 +226,66 @@ class Recheck(TypedDict):
     replies: list[RecheckedMember]
 
 
+class TriedCandidate(TypedDict):
+    """What running one member's code showed.
+
+    Attributes:
+        name: The member's, with "(repaired)" behind it where its first code was mended.
+        member: Whose it is.
+        given: How the given tests ended: `passed` or what else; None where there are none.
+        given_detail: What was wrong with it first; may be empty.
+        passed: Proposed tests passed.
+        failed: Proposed tests failed, with what they say.
+        broken: Why it could not be run; may be empty.
+        alike: Number of its behaviour; those with one number did the same on every call. None
+            where it was not compared.
+        code: The code that was run; None where there is none in the answer.
+    """
+
+    name: str
+    member: str
+    given: str | None
+    given_detail: str
+    passed: int
+    failed: list[str]
+    broken: str
+    alike: int | None
+    code: str | None
+
+
+class ProposedText(TypedDict):
+    """A test as it was proposed; a `suspect` one has no vote (see `coding.select`)."""
+
+    text: str
+    proposer: str
+    suspect: bool
+
+
+class Trials(TypedDict):
+    """What running the panel's code showed.
+
+    Attributes:
+        tests: The proposed tests.
+        candidates: What came of each candidate.
+        best: Names of the candidates between which running does not decide, the first ones first;
+            empty where there is none to choose.
+        reason: `chosen`, or why there is none: see `coding.Selection`.
+        repaired: The whole replies of the repair round, by candidate.
+        confined: Whether code ran in bubblewrap.
+        calls: Calls paid for tests and repairs.
+        degradations: What was lost on the way.
+    """
+
+    tests: list[ProposedText]
+    candidates: list[TriedCandidate]
+    best: list[str]
+    reason: str
+    repaired: dict[str, str]
+    confined: bool
+    calls: list[CallRecord]
+    degradations: list[Degradation]
+
+
 class FinalAnswer(TypedDict):
     """An answer as it was written and streamed, before its claims are checked.
 
@@ -293,5 +353,6 @@ class FusionState(TypedDict):
     scouting: Scouting | None
     recheck: Recheck | None
     rechecked: Annotated[list[RecheckedMember], operator.add]
+    trials: Trials | None
     written: FinalAnswer
     fusion: dict[str, Any]

@@ -32,6 +32,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from fusion_graph.coding import Candidate, ProposedTest, Trial, read_tests, select, try_all
@@ -206,7 +207,11 @@ def table(name: str, given: Sequence[tuple[str, str]]) -> str:
 def examples(prompt: str, name: str) -> list[tuple[str, str]]:
     """The calls in a task's text with what they return, both as Python: `>>> f(2)`, `4`."""
     found = []
-    for example in doctest.DocTestParser().get_examples(_docs(prompt)):
+    try:
+        written_down = doctest.DocTestParser().get_examples(_docs(prompt))
+    except ValueError:  # one task's are indented in two ways
+        return []
+    for example in written_down:
         call, value = example.source.strip(), example.want.strip()
         try:
             tree = ast.parse(call, mode="eval").body
@@ -350,8 +355,8 @@ def _literal(value: Any) -> str | None:
 
 def proposal(
     task: Task, pool: Sequence[tuple[str, str]], share: float, whole: bool, chance: random.Random
-) -> str:
-    """What one member proposes, as it would write it."""
+) -> list[str]:
+    """The tests that one member proposes."""
     misses = [kind for _, kind in pool if kind.startswith("miss")]
     follows = chance.choice(misses) if whole and misses and chance.random() < share else None
     lines = []
@@ -375,8 +380,19 @@ def proposal(
                 value = f"({value}, {chance.randint(2, 9)})"
         if value is not None:
             lines.append(f"assert {task.calls[place]} == {value}")
+    return lines
+
+
+def reply(lines: Sequence[str]) -> str:
+    """What a model would write around its tests."""
     body = "\n".join(lines)
     return f"These cover the usual cases:\n\n```python\n{body}\n```"
+
+
+@cache
+def read_line(line: str, member: str) -> tuple[ProposedTest, ...]:
+    """A line as a test; rows say most of them again and again."""
+    return read_tests(line, member)
 
 
 def drawn(
@@ -391,7 +407,8 @@ def drawn(
     tests = [
         test
         for member, _ in pool
-        for test in read_tests(proposal(task, pool, share, whole, chance), member)
+        for line in proposal(task, pool, share, whole, chance)
+        for test in read_line(line, member)
     ]
     asked = list(dict.fromkeys(test.call for test in tests if test.call is not None))
     places = {call: n for n, call in enumerate(task.calls)}
@@ -454,7 +471,7 @@ async def as_users_do(task: Task, chance: random.Random) -> list[Run]:
         tests = [
             test
             for member, _ in pool
-            for test in read_tests(proposal(task, pool, 0.1, False, chance), member)
+            for test in read_tests(reply(proposal(task, pool, 0.1, False, chance)), member)
         ]
         trials = await try_all(candidates, tests, task.given, LIMITS)
         runs.append(Run(label, pool, tests, trials))
