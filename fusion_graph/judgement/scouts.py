@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from fusion_graph.config.providers import PROGRAM_PROVIDERS
+
 SCOUTS = 2
 """Two who agree are the fewest whose agreement says anything."""
 
@@ -15,6 +17,7 @@ _LABS = {
     "chatgpt": "openai",
     "claude": "anthropic",
     "codestral": "mistral",
+    "codex": "openai",
     "command": "cohere",
     "gemini": "google",
     "gemma": "google",
@@ -38,6 +41,9 @@ def family(model: str) -> str:
     Args:
         model: A model's reference, as `openrouter:google/gemini-3-flash` or `local:qwen3`.
     """
+    provider = model.partition(":")[0]
+    if provider in PROGRAM_PROVIDERS:  # whose names of models tell no maker: `claude:opus`
+        return _LABS[provider]
     name = model.partition(":")[2] or model
     letters = re.match(r"[a-z]+", name.rpartition("/")[2].casefold())
     first = letters[0] if letters else name.casefold()

@@ -25,6 +25,11 @@ TURN = "provider_turn"
 """Where in `additional_kwargs` a turn stands: `{"protocol", "items", "model"}`."""
 
 
+CALLED = "called_tools"
+"""Where in `additional_kwargs` the calls stand that a program made while it answered:
+`[{"name", "args"}]`."""
+
+
 def with_turn(
     message: AIMessage, protocol: Protocol, items: Sequence[Mapping[str, Any]], model: str = ""
 ) -> AIMessage:

@@ -72,4 +72,11 @@ def _stands_for(ref: str, served: str) -> bool:
 
 def _name(ref: str) -> str:
     """A model's name at its provider: `qwen3:8b` of `ollama:qwen3:8b`."""
-    return ref.partition(":")[2] or ref
+    provider, _, name = ref.partition(":")
+    if provider == "claude" and name in CLAUDE_ALIASES:
+        return f"claude-{name}"
+    return name or ref
+
+
+CLAUDE_ALIASES = ("fable", "haiku", "opus", "sonnet")
+"""Claude Code's short names, which tell the family only to who knows the program."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 from langgraph.errors import GraphBubbleUp
 
-from fusion_graph.models.reply import new_call_id
+from fusion_graph.models.reply import CALLED, new_call_id
 from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.run.tool_use import Researcher, refuse_call, run_call
 
@@ -30,6 +30,21 @@ class HostedTools:
         self, researcher: Researcher, conversation: Sequence[AnyMessage], used: int
     ) -> None:
         self._researcher, self._conversation, self._used = researcher, conversation, used
+        self._called = 0
+
+    async def catch_up(self, message: BaseMessage) -> None:
+        """Call again what a kept answer called, so that its sources are there under its numbers.
+
+        Args:
+            message: The answer; one that was just given has called already.
+        """
+        made, self._called = self._called, 0
+        calls = message.additional_kwargs.get(CALLED)
+        if made or not isinstance(calls, list):
+            return
+        for one in calls:
+            await self.call(str(one["name"]), one["args"])
+        self._called = 0
 
     async def call(self, name: str, args: dict[str, Any] | None) -> tuple[str, bool]:
         """Call a tool, or refuse to, where the cap is reached.
@@ -42,6 +57,7 @@ class HostedTools:
             What the program is to read, and whether it is a failure.
         """
         researcher = self._researcher
+        self._called += 1
         call: WantedCall = {
             "id": new_call_id(),
             "name": name,

@@ -94,6 +94,8 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     reply: ModelReply | None = None
     try:
         reply = await _ask(researcher, *_request(researcher, state))
+        if researcher.hosted is not None:
+            await researcher.hosted.catch_up(reply.message)
     except CallFailed as failed:
         failure, seen = failed.failure, _REFUSALS.get(failed.failure["reason"])
     else:
@@ -277,7 +279,8 @@ async def research(researcher: Researcher, conversation: Sequence[AnyMessage]) -
     )
     used = len(researcher.done) - done_before
     if researcher.model.program and researcher.by_name:
-        researcher.model.call_tool = HostedTools(researcher, conversation, used).call
+        researcher.hosted = HostedTools(researcher, conversation, used)
+        researcher.model.call_tool = researcher.hosted.call
     start: ResearchState = {
         "conversation": list(conversation),
         "turns": turns,

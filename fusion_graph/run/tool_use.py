@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -38,6 +38,9 @@ from fusion_tools.render import (
 from fusion_tools.results import is_artifact
 from fusion_tools.sources import SourceBook
 
+if TYPE_CHECKING:
+    from fusion_graph.run.hosted_tools import HostedTools
+
 TOOL_SECONDS = 60.0
 """How long one tool call may take; the web tools' own limits are lower."""
 
@@ -59,6 +62,7 @@ class Researcher:
         done: Records of its tool calls.
         writing: Is told what the model writes, as it writes; None asks for replies in one piece.
         first: Whether code makes the first search, before the model is asked.
+        hosted: Its tools as its program calls them, where its model is one.
         node: Configuration of the graph's node that it works in, which its tools see as theirs.
     """
 
@@ -72,6 +76,7 @@ class Researcher:
     done: list[ToolRecord] = field(default_factory=list)
     writing: Deltas | None = None
     first: bool = False
+    hosted: HostedTools | None = None
     node: RunnableConfig | None = None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -281,6 +283,15 @@ async def test_a_program_that_floods_is_cut_off(fakes: Fakes) -> None:
     found, retried = await failure("claude")
     assert "larger than 32 MiB" in found["detail"]
     assert not retried
+
+
+async def test_a_machine_without_room_for_its_folder_is_told(
+    fakes: Fakes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    found, _ = await failure("claude")
+    assert found["reason"] == "bad_request"
+    assert "TMPDIR" in found["detail"]
 
 
 async def test_a_file_that_is_no_program_is_told(fakes: Fakes) -> None:

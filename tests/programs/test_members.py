@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from langchain_core.tools import tool
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.errors import MissingProgram
 from fusion_graph.estimate import estimate
+from fusion_graph.judgement.scouts import family
+from fusion_graph.models.recording import recorded
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.text.phrases import summary
 from tests.conftest import VERDICT
 from tests.programs import said
 from tests.programs.conftest import LOGINS, NAMES, Fakes, contents
 from tests.test_panelist import QUESTION
+from tests.test_recording import InMemory
 
 SECRETS = {
     name: f"PLANTED-{name}"
@@ -189,6 +193,52 @@ async def test_an_earlier_turn_reaches_a_program_as_a_turn(fakes: Fakes, panel_c
     prompt = fakes.starts("claude")[0]["prompt"]
     assert "<turn by=assistant>\nIt is.\n</turn>" in prompt
     assert prompt.index("Is water wet?") < prompt.index("It is.") < prompt.index("How much so?")
+
+
+async def test_a_recorded_run_gives_a_programs_sources_again_without_starting_it(
+    fakes: Fakes, panel_config
+) -> None:
+    fakes.script("claude", said.claude("Water is wet [2].", call("ice"), call("water")))
+    config = panel_config(panel=["claude:opus", "scripted:b"], seed=1)
+    graph, recording = create_fusion_graph(config, tools=[lookup]), InMemory()
+    reports = []
+    for _ in range(2):
+        with recorded(recording):
+            reports.append(FusionReport.from_state(await graph.ainvoke(QUESTION)))
+    first, second = reports
+    assert len(fakes.starts("claude")) == 1
+    assert [s.url for s in second.sources] == [s.url for s in first.sources]
+    assert second.answers[0].content == first.answers[0].content
+    assert [c.args for c in second.answers[0].tool_calls] == [{"query": "ice"}, {"query": "water"}]
+
+
+async def test_another_model_than_was_asked_for_is_told(fakes: Fakes, panel_config) -> None:
+    message = {"model": "claude-sonnet-5", "content": [{"type": "text", "text": "Wet."}]}
+    turn = {"type": "assistant", "message": message, "parent_tool_use_id": None}
+    step = said.claude("Wet.")
+    step["lines"].insert(-1, turn)
+    fakes.script("claude", step)
+    report = await report_of(panel_config(panel=["claude:opus", "scripted:b"]), [])
+    assert "opus was asked as claude:opus; claude-sonnet-5 answered." in [
+        item.detail for item in report.degradations
+    ]
+
+
+async def test_a_folder_for_temporary_files_of_any_length_will_do(
+    fakes: Fakes, panel_config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    fakes.script("claude", said.claude("Water is wet [1].", call("water")))
+    report = await report_of(panel_config(panel=["claude:opus", "scripted:b"]), [lookup])
+    assert report.answers[0].tool_calls[0].status == "ok"
+    assert list(long.iterdir()) == []
+
+
+def test_a_program_is_of_its_makers_family() -> None:
+    refs = ("claude:opus", "codex:default", "gemini:default")
+    assert [family(ref) for ref in refs] == ["anthropic", "openai", "google"]
 
 
 async def test_a_cancelled_run_leaves_no_process_of_a_program_a_second_later(

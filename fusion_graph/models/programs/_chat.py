@@ -21,7 +21,9 @@ from fusion_graph.models.programs._folder import environment, make_folder
 from fusion_graph.models.programs._login import paid_by_plan
 from fusion_graph.models.programs._process import read_event, running
 from fusion_graph.models.programs._program import DEFAULT_MODEL, Answer, Program, Question
+from fusion_graph.models.programs._refusals import failed
 from fusion_graph.models.programs._tool_server import CallTool, tool_server
+from fusion_graph.models.reply import CALLED
 from fusion_graph.prompts import as_one_prompt
 
 LINGER_SECONDS = 3.0
@@ -70,16 +72,29 @@ class ProgramChat(BaseChatModel):
             ProgramFailed: It gave none.
             ReplyTooLarge: It wrote more than any answer takes.
         """
+        try:
+            return await self._complete(messages)
+        except OSError as error:  # no room for its folder, or no further process
+            words = f"it does not start: {error.strerror or error}"
+            remedy = "see that this machine has room for its files (TMPDIR) and for a process more."
+            raise failed(self.program, "bad_request", words, remedy) from error
+
+    async def _complete(self, messages: Sequence[BaseMessage]) -> AIMessage:
         program = self.program
         system, prompt = _as_texts(messages)
         own = program.own_folder()
         folder = make_folder(own, program.settings[2], program.logins)
+        called: list[dict[str, Any]] = []
+        started = False
         # What it says on the way to an answer in JSON is no part of it.
         told = _Told(self.sink if self.answer_schema is None else None)
         async with AsyncExitStack() as stack:
+            # Once it is started, whatever watches over it removes its folder.
+            stack.callback(lambda: None if started else folder.remove())
             bridge: tuple[str, ...] = ()
             if self.offered and self.call_tool is not None:
-                served = tool_server(folder.socket, self.offered, self.call_tool)
+                call = _noted(self.call_tool, called)
+                served = tool_server(folder.socket, self.offered, call)
                 bridge = await stack.enter_async_context(served)
             question = Question(
                 model="" if self.model_name == DEFAULT_MODEL else self.model_name,
@@ -96,6 +111,7 @@ class ProgramChat(BaseChatModel):
             arguments, further = program.ask(question)
             variables = environment(folder, program.addresses) | further
             command = [self.path, *arguments]
+            started = True
             work = await stack.enter_async_context(running(command, folder, variables, prompt))
             reading = program.read()
             async for line in work.lines():
@@ -110,7 +126,8 @@ class ProgramChat(BaseChatModel):
             self.sink(answer.text)
         if answer.by_plan is None:
             answer.by_plan = await paid_by_plan(program, self.path)
-        return self._message(answer)
+        message = self._message(answer)
+        return message.model_copy(update={"additional_kwargs": {CALLED: called}})
 
     def _message(self, answer: Answer) -> AIMessage:
         told: dict[str, Any] = {"finish_reason": answer.finish}
@@ -169,6 +186,14 @@ class ProgramChat(BaseChatModel):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         return {"program": self.program.name, "model_name": self.model_name}
+
+
+def _noted(call_tool: CallTool, called: list[dict[str, Any]]) -> CallTool:
+    async def call(name: str, args: dict[str, Any] | None) -> tuple[str, bool]:
+        called.append({"name": name, "args": args})
+        return await call_tool(name, args)
+
+    return call
 
 
 class _Told:

@@ -90,7 +90,7 @@ class _Reading:
         self.done = False
         self._begun: dict[str, Any] = {}
         self._result: dict[str, Any] | None = None
-        self._said = ""
+        self._said = self._answered_by = ""
         self._error = ""
 
     def hear(self, event: Mapping[str, Any]) -> str:
@@ -104,6 +104,9 @@ class _Reading:
             message = event.get("message")
             said = text_in(message.get("content")) if isinstance(message, Mapping) else ""
             self._said = said or self._said
+            named = message.get("model") if isinstance(message, Mapping) else None
+            if isinstance(named, str) and not named.startswith("<"):
+                self._answered_by = named
             if isinstance(error := event.get("error"), str):
                 self._error = error
         elif kind == "stream_event" and not event.get("parent_tool_use_id"):
@@ -157,7 +160,8 @@ class _Reading:
         if isinstance(models, Mapping) and models and served not in models:
             # Small helpers of its own may be among them: whoever wrote most has answered.
             served = max(models, key=lambda name: _written(models[name]))
-        answer.served = str(served or "")
+        # Its last turn knows best: it may go on with another model where its own refuses.
+        answer.served = self._answered_by or str(served or "")
         source = self._begun.get("apiKeySource")
         answer.by_plan = None if source is None else source == "none"
         cost = result.get("total_cost_usd")

@@ -31,6 +31,10 @@ DEPTH_VARIABLE = "FUSION_GRAPH_DEPTH"
 """Says that whatever the program starts is inside a fusion, so that none begins there."""
 
 
+LONGEST_SOCKET = 100
+"""Bytes that the path of a socket may have: 104 on macOS, 108 on Linux, its end included."""
+
+
 @dataclass(frozen=True)
 class Folder:
     """A program's folder for one question.
@@ -72,8 +76,10 @@ def make_folder(own: Path, inside: str, logins: Iterable[str]) -> Folder:
         inside: Where the program looks in the folder that its variable names; empty: right there.
         logins: Names of the files in `own` that hold its login.
     """
-    # Short, as a socket's path may have 104 characters (macOS).
     root = Path(tempfile.mkdtemp(prefix="fg-"))
+    if len(os.fsencode(root / "tools")) > LONGEST_SOCKET:
+        root.rmdir()
+        root = Path(tempfile.mkdtemp(prefix="fg-", dir="/tmp"))
     work, home = root / "work", root / "home"
     work.mkdir()
     (root / "tmp").mkdir()

@@ -87,11 +87,11 @@ class Running:
                     self.too_large = True
                     self._lines.put_nowait(None)
                 continue
-            rest += chunk
-            *lines, last = rest.split(b"\n")
-            for line in lines:
-                self._lines.put_nowait(bytes(line))
-            rest = last
+            first, *others = chunk.split(b"\n")  # of the chunk alone: a line may have megabytes
+            rest += first
+            for part in others:
+                self._lines.put_nowait(bytes(rest))
+                rest = bytearray(part)
         if rest and not self.too_large:
             self._lines.put_nowait(bytes(rest))
         self._lines.put_nowait(None)
