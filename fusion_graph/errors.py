@@ -10,6 +10,7 @@ FusionError
 │   ├── IncompatibleLibrary
 │   ├── ThreadError
 │   │   └── UnreadableThread
+│   ├── RunLogError
 │   ├── DatasetError
 │   └── MixedGraders
 ├── EmptyQuestion (also a ValueError)
@@ -185,6 +186,13 @@ class UnreadableThread(ThreadError):
     """The record of a thread cannot be read; other threads are not touched by it.
 
     Do: Take another name, or remove it with `fusion-graph resume NAME --forget`.
+    """
+
+
+class RunLogError(ConfigurationError):
+    """The log of runs cannot be used, or holds no such run.
+
+    Do: Take an id that `fusion-graph log` lists, or follow `remedy`.
     """
 
 

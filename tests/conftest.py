@@ -101,6 +101,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
         monkeypatch.setenv(variable, "127.0.0.1:9")
     monkeypatch.setenv("FUSION_GRAPH_CONFIG_DIR", str(nowhere))
     monkeypatch.setenv("FUSION_GRAPH_DATA_DIR", str(nowhere.parent / "data"))
+    monkeypatch.setenv("FUSION_GRAPH_LOG", "off")
     for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGSMITH_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+from pathlib import Path
 from typing import Any
 
 from fusion_graph.errors import OutputFailed, ReaderGone
@@ -22,15 +23,19 @@ class Answer:
     A terminal or a pipe gets it as it is written; a file gets the finished text only. Nowhere is
     there anything that a terminal would act on.
 
+    Args:
+        file: A file that takes it in place of standard output.
+
     Attributes:
         terminal: Whether it goes to a terminal.
         begun: Whether something of it is visible.
     """
 
-    def __init__(self) -> None:
-        self.terminal = sys.stdout.isatty()
+    def __init__(self, file: str | None = None) -> None:
+        self.terminal = file is None and sys.stdout.isatty()
         self.begun = False
-        self._live = not _is_file()
+        self._file = file
+        self._live = file is None and not _is_file()
         self._draft = ""
         self._draft_id: str | None = None
         self._line_open = False
@@ -60,7 +65,13 @@ class Answer:
 
         Returns:
             Whether what was written is the final text; not so if it was corrected at the end.
+
+        Raises:
+            OutputFailed: A file did not take it; standard output has it instead.
         """
+        if self._file is not None:
+            write_file(self._file, printable(content).rstrip("\n") + "\n")
+            return True
         written = self._draft if self._live else ""
         rest = content.removeprefix(written)
         same = content.startswith(written)
@@ -78,10 +89,30 @@ class Answer:
             write_out(text)
 
 
-def write_report(report: dict[str, Any]) -> None:
-    """Write a report to standard output as JSON."""
+def write_report(report: dict[str, Any], file: str | None = None) -> None:
+    """Write a report to standard output as JSON, or to a file in its place.
+
+    Raises:
+        OutputFailed: A file did not take it; standard output has it instead.
+    """
+    if file is not None:
+        write_file(file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        return
     # Where the encoding is not UTF-8, escapes keep every character.
     write_out(json.dumps(report, indent=2, ensure_ascii=not speaks_utf8()) + "\n")
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a text to a file, or to standard output where the file does not take it.
+
+    Raises:
+        OutputFailed: The file did not take it.
+    """
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        write_out(text)
+        raise OutputFailed(f"{path}: {error.strerror or error}; it stands here instead") from error
 
 
 def speaks_utf8() -> bool:

@@ -16,15 +16,14 @@ Work = Callable[[], int]
 """A command, parsed and ready: returns its exit code."""
 
 COMMANDS = (
-    *("ask", "code", "resume", "eval", "report", "presets", "stacks", "doctor", "estimate"),
-    *("serve", "mcp"),
+    *("ask", "code", "resume", "log", "eval", "report", "presets", "stacks", "doctor"),
+    *("estimate", "serve", "mcp"),
 )
 """In the order of the help; each in the module of its name, which puts it on `app`."""
 
 app = typer.Typer(
     name="fusion-graph",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},

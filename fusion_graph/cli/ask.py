@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +15,7 @@ from fusion_graph.cli.exits import complain
 from fusion_graph.cli.options import (
     OUTPUT,
     RUN,
+    AttachOption,
     CorpusOption,
     InvocationOption,
     JudgeOption,
@@ -23,15 +23,14 @@ from fusion_graph.cli.options import (
     PanelOption,
     PanelPolicyOption,
     PresetOption,
+    QuestionArgument,
     SearchOption,
     SynthesizerOption,
 )
+from fusion_graph.cli.question import read_question
 from fusion_graph.cli.report import STANDARD, check_writable
 from fusion_graph.cli.running import Output, show
-from fusion_graph.errors import ConfigurationError, EmptyQuestion
-from fusion_graph.text.json_data import whole_characters
-
-FROM_STDIN = "-"
+from fusion_graph.errors import ConfigurationError
 
 OPTIONS = {"max_cost_usd": "max-cost", "run_timeout": "timeout"}
 """Options that are not called after their field."""
@@ -42,16 +41,18 @@ class Request:
     """What was asked for on the command line.
 
     Attributes:
-        question: The question, or `-` for standard input.
+        words: The question's, or `-` for standard input.
         options: `FusionConfig` fields by name; None where an option was not given.
         output: How the run is to be shown.
         thread: Name of the thread that the run belongs to and is kept in; None for none.
+        attached: Files that go with the question.
     """
 
-    question: str
+    words: Sequence[str]
     options: Mapping[str, Any]
     output: Output = field(default_factory=Output)
     thread: str | None = None
+    attached: Sequence[str] = ()
 
 
 def ask(request: Request) -> int:
@@ -62,10 +63,12 @@ def ask(request: Request) -> int:
         EmptyQuestion: There is no question.
         FusionError, OutputFailed: As `show`.
     """
-    question = read_question(request.question)
     config = configuration(request.options)
     if request.output.page is not None:
         check_page(request.output.page)
+    if request.output.file is not None:
+        check_writable(request.output.file)
+    question = read_question(request.words, request.attached)
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import.
     if request.thread is not None:
         from fusion_graph.faces.threads import Keeping, ask_in_thread
@@ -77,7 +80,7 @@ def ask(request: Request) -> int:
     from fusion_graph.graph import create_fusion_graph
 
     graph = create_fusion_graph(config)
-    return show(partial(follow, graph, [("user", question)]), request.output)
+    return show(partial(follow, graph, [question]), request.output)
 
 
 def check_page(path: str) -> None:
@@ -92,27 +95,6 @@ def check_page(path: str) -> None:
             "`fusion-graph ask --json … | fusion-graph report -` writes the page there.",
         )
     check_writable(path)
-
-
-def read_question(written: str) -> str:
-    """The question as text: the argument, or standard input for `-`.
-
-    Raises:
-        EmptyQuestion: It is blank.
-    """
-    if written == FROM_STDIN:
-        question = "" if sys.stdin is None else sys.stdin.buffer.read().decode("utf-8", "replace")
-        missing = "Nothing came from standard input"
-    else:
-        # Bytes that are no text arrive as lone surrogates, which no API takes.
-        question = whole_characters(written)
-        missing = "The question is empty"
-    if not question.strip():
-        raise EmptyQuestion(
-            f'{missing}: write one, as in `fusion-graph ask "What is self-fusion?"`, or pipe one '
-            "into `fusion-graph ask -`."
-        )
-    return question.strip()
 
 
 def configuration(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,9 +141,7 @@ def named_by_option(problem: str) -> str:
 
 @app.command("ask")
 def _ask(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="The question; - reads standard input.")
-    ],
+    words: QuestionArgument = None,
     preset: PresetOption = None,
     panel: PanelOption = None,
     judge: JudgeOption = None,
@@ -208,12 +188,23 @@ def _ask(
             "off is resumed.",
         ),
     ] = None,
+    attach: AttachOption = None,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json", rich_help_panel=OUTPUT, help="Print the whole report as JSON instead."
         ),
     ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="Write the answer (with --json the report) to this file instead.",
+        ),
+    ] = None,
     page: Annotated[
         str | None,
         typer.Option(
@@ -243,7 +234,8 @@ def _ask(
     fusion-graph ask "What is self-fusion?"
     fusion-graph ask --corpus ~/notes "What did we decide about backups?"
     fusion-graph ask --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
-    git diff | fusion-graph ask --search none - > review.md
+    git diff | fusion-graph ask --search none -o review.md Review this change
+    fusion-graph ask -a chart.png -a notes.pdf "Does the chart say what the notes say?"
     fusion-graph ask --report run.html "Which database for a small shop?"
     fusion-graph ask --json --quiet "…" | jq .analysis
 
@@ -269,5 +261,6 @@ def _ask(
         "run_timeout": timeout,
         "seed": seed,
     }
-    request = Request(question, options, Output(as_json, quiet, page), thread)
+    shown = Output(as_json, quiet, page, output)
+    request = Request(words or (), options, shown, thread, attach or ())
     return lambda: ask(request)

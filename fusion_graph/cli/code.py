@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from fusion_graph.cli.app import Work, app, set_debug
-from fusion_graph.cli.ask import check_page, configuration, read_question
+from fusion_graph.cli.ask import check_page, configuration
 from fusion_graph.cli.exits import ANSWERED, NO_ANSWER
 from fusion_graph.cli.options import (
     OUTPUT,
@@ -21,8 +21,10 @@ from fusion_graph.cli.options import (
     MaxToolCallsOption,
     PanelOption,
     PresetOption,
+    QuestionArgument,
     SearchOption,
 )
+from fusion_graph.cli.question import read_question
 from fusion_graph.cli.running import Output, show
 from fusion_graph.errors import ConfigurationError
 
@@ -34,7 +36,7 @@ class CodeRequest:
     """What was asked for on the command line.
 
     Attributes:
-        question: The question, or `-` for standard input.
+        question: Its words, or `-` for standard input.
         tests: File of the tests that the code has to pass; None for none.
         language: The code's language.
         unconfined: Whether code may run without bubblewrap.
@@ -42,7 +44,7 @@ class CodeRequest:
         output: How the run is to be shown.
     """
 
-    question: str
+    question: str | Sequence[str]
     tests: str | None
     language: str
     unconfined: bool
@@ -64,7 +66,7 @@ def code(request: CodeRequest) -> int:
             f"--language is {request.language}.",
             f"Only {', '.join(LANGUAGES)} can be run; `fusion-graph ask` answers for any language.",
         )
-    question = read_question(request.question)
+    question = str(read_question(request.question).text)
     config = configuration(request.options)
     config |= {"criteria": "code", "invocation": "always", "panel_policy": "full"}
     if "search" not in config:
@@ -113,9 +115,7 @@ def _read_tests(name: str) -> str:
 
 @app.command("code")
 def _code(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="What to write; - reads standard input.")
-    ],
+    words: QuestionArgument = None,
     tests: Annotated[
         str | None,
         typer.Option(
@@ -209,5 +209,5 @@ def _code(
         "max_cost_usd": max_cost,
     }
     output = Output(as_json, quiet, page)
-    request = CodeRequest(question, tests, language, unconfined, options, output)
+    request = CodeRequest(words or (), tests, language, unconfined, options, output)
     return lambda: code(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +15,11 @@ from rich.table import Table
 
 from fusion_graph.cli.answer import speaks_utf8, write_out
 from fusion_graph.cli.app import Work, app
-from fusion_graph.cli.ask import configuration, read_question
+from fusion_graph.cli.ask import configuration
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.options import (
     OUTPUT,
+    AttachOption,
     CorpusOption,
     InvocationOption,
     JudgeOption,
@@ -26,9 +27,11 @@ from fusion_graph.cli.options import (
     PanelOption,
     PanelPolicyOption,
     PresetOption,
+    QuestionArgument,
     SearchOption,
     SynthesizerOption,
 )
+from fusion_graph.cli.question import read_question
 from fusion_graph.cli.recorded import entries_if_any
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.text.phrases import clean, counted, paid
@@ -47,23 +50,27 @@ MEANING = (
 )
 
 
-def estimate_question(question: str, options: Mapping[str, Any], as_json: bool) -> int:
+def estimate_question(
+    question: str | Sequence[str],
+    options: Mapping[str, Any],
+    as_json: bool,
+    attached: Sequence[str] = (),
+) -> int:
     """Print what a question would cost. Returns the exit code.
 
     Args:
-        question: The question, or `-` for standard input.
+        question: Its words, or `-` for standard input.
         options: `FusionConfig` fields by name; None where an option was not given.
         as_json: Whether data is wanted instead of the table.
+        attached: Files that go with it.
 
     Raises:
         ConfigurationError: An option or the preset cannot work.
         EmptyQuestion: There is no question.
     """
-    from langchain_core.messages import HumanMessage
-
     from fusion_graph.estimate import estimate
 
-    messages = [HumanMessage(read_question(question))]
+    messages = [read_question(question, attached)]
     settings, taken = _settings(configuration(options))
     found = estimate(settings, messages, record=entries_if_any())
     if as_json:
@@ -199,9 +206,7 @@ def dollars(value: float | None) -> str:
 
 @app.command("estimate")
 def _estimate(
-    question: Annotated[
-        str, typer.Argument(metavar="QUESTION", help="The question; - reads standard input.")
-    ],
+    words: QuestionArgument = None,
     preset: PresetOption = None,
     panel: PanelOption = None,
     judge: JudgeOption = None,
@@ -211,6 +216,7 @@ def _estimate(
     max_tool_calls: MaxToolCallsOption = None,
     invocation: InvocationOption = None,
     panel_policy: PanelPolicyOption = None,
+    attach: AttachOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print it as JSON.")
     ] = False,
@@ -237,4 +243,4 @@ def _estimate(
         "invocation": invocation,
         "panel_policy": panel_policy,
     }
-    return lambda: estimate_question(question, options, as_json)
+    return lambda: estimate_question(words or (), options, as_json, attach or ())

@@ -6,10 +6,31 @@ from typing import Annotated
 
 import typer
 
+from fusion_graph.cli.completion import preset_names
+
 STACK, RUN, OUTPUT = "Who answers", "How", "Output"
 ALLOWED = "What requests may ask for"
 """Where the owner of a server says what those who ask may ask for."""
 
+QuestionArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUESTION",
+        help="The question, in quotes or not; - reads it from standard input. What is piped in "
+        "beside it is context.",
+        show_default=False,
+    ),
+]
+AttachOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attach",
+        "-a",
+        metavar="FILE",
+        rich_help_panel=RUN,
+        help="A text, picture or PDF that goes with the question; - is standard input. Repeat it.",
+    ),
+]
 PresetOption = Annotated[
     str | None,
     typer.Option(
@@ -18,6 +39,7 @@ PresetOption = Annotated[
         metavar="NAME",
         rich_help_panel=STACK,
         help="A preset's name or file. Unset: chosen from the API keys found, and said.",
+        autocompletion=preset_names,
     ),
 ]
 PanelOption = Annotated[

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fusion_graph.cli.answer import write_out
+from fusion_graph.cli.answer import speaks_utf8, write_out
 from fusion_graph.cli.app import Work, app
+from fusion_graph.cli.completion import preset_names
 from fusion_graph.cli.exits import ANSWERED
 from fusion_graph.cli.recorded import entries_if_any
 from fusion_graph.errors import ConfigurationError
@@ -51,6 +52,43 @@ def show_presets() -> int:
     write_out("\n".join(lines).strip("\n") + "\n\n")
     write_out(f"Your own presets: {user_folder()} (NAME.toml). One in full: presets NAME.\n")
     return ANSWERED
+
+
+def show_presets_as_json() -> int:
+    """Print all presets as a JSON list. Returns the exit code."""
+    from fusion_graph.config.presets import names
+
+    presets = [_data(name) for name in names()]
+    write_out(json.dumps(presets, indent=2, ensure_ascii=not speaks_utf8()) + "\n")
+    return ANSWERED
+
+
+def _data(name: str) -> dict[str, Any]:
+    """One preset as data; of one that cannot be used, its name and why."""
+    from fusion_graph.config.keys import is_set
+    from fusion_graph.config.presets import load
+
+    try:
+        preset = load(name)
+    except ConfigurationError as error:
+        return {"name": name, "problem": str(error)}
+    try:
+        stack = preset.stack() if preset.discovers else preset.fields
+        problem = None
+    except ConfigurationError as error:
+        stack, problem = {}, str(error)
+    panel = [getattr(member, "model", member) for member in stack.get("panel", [])]
+    judge = stack.get("judge") or (panel[0] if panel else None)
+    return {
+        "name": preset.name,
+        "description": preset.description,
+        "source": preset.source,
+        "panel": panel,
+        "judge": judge,
+        "synthesizer": stack.get("synthesizer") or judge,
+        "keys": {key: is_set(key) for key in _keys(preset)},
+        "problem": problem,
+    }
 
 
 def show_preset(name: str) -> int:
@@ -219,8 +257,15 @@ def _key(name: str) -> str:
 def _presets(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A preset's name or file: show it in full."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="A preset's name or file: show it in full.",
+            autocompletion=preset_names,
+        ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the list as JSON: panel, judge, writer, keys.")
+    ] = False,
 ) -> Work:
     """List the presets, or show one in full.
 
@@ -229,6 +274,11 @@ def _presets(
     fusion-graph presets
     fusion-graph presets budget > mine.toml
     fusion-graph ask --preset ./mine.toml "…"
+    fusion-graph presets --json | jq -r '.[] | select(.problem == null) | .name'
     """
 
-    return show_presets if name is None else lambda: show_preset(name)
+    if name is None:
+        return show_presets_as_json if as_json else show_presets
+    if as_json:
+        raise typer.BadParameter("--json is for the list; one preset in full is TOML")
+    return lambda: show_preset(name)

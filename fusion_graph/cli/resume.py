@@ -11,6 +11,7 @@ import typer
 from fusion_graph.cli.answer import write_out
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.ask import check_page
+from fusion_graph.cli.completion import thread_names
 from fusion_graph.cli.exits import ANSWERED, complain
 from fusion_graph.cli.running import Output, show
 from fusion_graph.errors import ThreadError
@@ -73,7 +74,11 @@ def show_threads() -> int:
 def _resume(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="The thread; without one, all are listed."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="The thread; without one, all are listed.",
+            autocompletion=thread_names,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the whole report as JSON instead.")

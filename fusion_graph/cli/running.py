@@ -14,7 +14,7 @@ from fusion_graph.cli.exits import ANSWERED, RunInterrupted, complain
 from fusion_graph.cli.interruptible import run_to_end
 from fusion_graph.cli.progress import Progress, open_progress
 from fusion_graph.cli.report import save_page
-from fusion_graph.errors import AllPanelistsFailed, OutputFailed
+from fusion_graph.errors import AllPanelistsFailed, OutputFailed, RunLogError
 from fusion_graph.text.phrases import clean, cut_off, summary
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class Output:
         as_json: Whether the report is wanted instead of the answer.
         quiet: Whether nothing is to be said on standard error.
         page: File that the run's report is written to as a page; None for no file.
+        file: File that takes the answer, or the report as JSON, instead of standard output.
     """
 
     as_json: bool = False
     quiet: bool = False
     page: str | None = None
+    file: str | None = None
 
 
 @dataclass
@@ -64,21 +66,23 @@ def show(
     Raises:
         AllPanelistsFailed: Nobody answered; with `as_json` its report has been printed, and its
             page is written like any other.
-        OutputFailed: Standard output takes no more.
+        OutputFailed: Standard output, or the file in its place, takes no more.
         RunInterrupted: Somebody stopped it.
     """
     began = time.monotonic()
     seen: list[Mapping[str, Any]] = []
-    answer = None if output.as_json else Answer()
+    answer = None if output.as_json else Answer(output.file)
     progress = open_progress(quiet=output.quiet)
     try:
         end = run_to_end(_follow(events, progress, answer, seen))
     except AllPanelistsFailed as failed:
         progress.close()
         if output.as_json and failed.report is not None:
-            write_report(failed.report)
-        if output.page is not None and failed.report is not None:
-            _save_page(output.page, failed.report, progress)
+            write_report(failed.report, output.file)
+        if failed.report is not None:
+            _log(failed.report, time.monotonic() - began, thread)
+            if output.page is not None:
+                _save_page(output.page, failed.report, progress)
         raise
     except BaseException as error:
         progress.close()
@@ -93,9 +97,10 @@ def show(
             progress.close()
             complain(f"warning: not kept in thread '{clean(str(thread))}': {clean(keeping.lost)}")
     progress.close()
+    _log(end.report, end.took or time.monotonic() - began, thread)
     corrected = False
     if answer is None:
-        write_report(end.report)
+        write_report(end.report, output.file)
     else:
         corrected = not answer.finish(end.content)
         if answer.terminal:
@@ -104,6 +109,8 @@ def show(
         progress.note(line)
     if corrected:
         progress.note("  The text above was corrected when it was done: --json has the final one.")
+    if output.file is not None:
+        progress.note(f"answer: {output.file}")
     if output.page is not None:
         _save_page(output.page, end.report, progress)
     return ANSWERED
@@ -128,6 +135,17 @@ def _interrupted(seen: list[Mapping[str, Any]], took: float, thread: str | None)
     known = thread and seen
     remedy = f"`fusion-graph resume {quote(str(thread))}` goes on from there." if known else ""
     return RunInterrupted(cut_off(seen, took), remedy)
+
+
+def _log(report: Mapping[str, Any], took: float, thread: str | None) -> None:
+    from fusion_graph.faces.run_log import is_on, log_run
+
+    if not is_on():
+        return
+    try:
+        log_run(report, took, thread or "")
+    except RunLogError as failed:
+        complain(f"warning: the run was not logged: {failed}")
 
 
 def _save_page(path: str, report: Mapping[str, Any], progress: Progress) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import HumanMessage
+
 from fusion_graph.config.folders import DATA_DIR_ENV, data_folder
 from fusion_graph.errors import ThreadError, UnreadableThread
 from fusion_graph.faces._thread_lock import alone_in
@@ -85,7 +87,10 @@ def threads_file() -> Path:
 
 
 async def ask_in_thread(
-    name: str, fields: Mapping[str, Any], question: str, keeping: Keeping | None = None
+    name: str,
+    fields: Mapping[str, Any],
+    question: str | HumanMessage,
+    keeping: Keeping | None = None,
 ) -> AsyncIterator[Event]:
     """Ask a question in a thread, after what was said in it before.
 
@@ -107,6 +112,7 @@ async def ask_in_thread(
             version.
     """
     keeping = keeping or Keeping()
+    given: Any = HumanMessage(question) if isinstance(question, str) else question
     async with _alone(name, keeping, needed=False) as thread:
         graph = create_fusion_graph(dict(fields), checkpointer=thread.saver)
         config = _config(name, fields)
@@ -116,27 +122,26 @@ async def ask_in_thread(
             # What was said before is lost to this answer as well, and stays where it is.
             graph = create_fusion_graph(dict(fields))
             keeping.lost = str(unreadable)
-            async for event in follow(graph, [("user", question)]):
+            async for event in follow(graph, [given]):
                 yield event
             return
-        message: Any = ("user", question)
+        same = _last_asked(state) == given.content
         if is_unfinished(state):
-            asked = _last_question(state)
-            if not own_errors(state) and asked == question:
-                message = None
+            if not own_errors(state) and same:
+                given = None
             elif not own_errors(state):
                 raise ThreadError(
                     f"Thread '{name}' holds an unfinished run of another question.",
                     f"`fusion-graph resume {name}` finishes it; or take another name.",
                 )
-            elif asked == question:
+            elif same:
                 # Asked again after everybody failed: the same message, not a second one.
-                message = state.values["messages"][-1]
-        elif thread.waited and _last_question(state) == question:
+                given = state.values["messages"][-1]
+        elif thread.waited and same:
             yield _told_again(state)
             return
-        given = None if message is None else [message]
-        async for event in follow(graph, given, config=config, durability="sync"):
+        new = None if given is None else [given]
+        async for event in follow(graph, new, config=config, durability="sync"):
             yield event
 
 
@@ -308,5 +313,11 @@ def _config(name: str, fields: Mapping[str, Any]) -> Any:
 
 
 def _last_question(state: Any) -> str:
+    asked = _last_asked(state)
+    return "" if asked is None else str(HumanMessage(asked).text)
+
+
+def _last_asked(state: Any) -> Any:
+    """The content of the last question, with its pictures and files; None where there is none."""
     asked = [m for m in messages_in(state) if m.type == "human"]
-    return str(asked[-1].text) if asked else ""
+    return asked[-1].content if asked else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -82,3 +83,16 @@ def test_shipped_presets_round_trip_as_text(name, tmp_path):
     again = load(str(copy))
     assert (again.fields, again.candidates) == (shipped.fields, shipped.candidates)
     assert (again.description, again.discover) == (shipped.description, shipped.discover)
+
+
+def test_the_list_as_json_says_who_answers_and_which_keys_are_there(monkeypatch):
+    monkeypatch.setenv("OPENROUTER_API_KEY", "a-key")
+
+    presets = {preset["name"]: preset for preset in json.loads(run_here("presets", "--json").out)}
+
+    assert presets["quality"]["keys"] == {"OPENROUTER_API_KEY": True}
+    assert len(presets["quality"]["panel"]) == 3
+    assert presets["quality"]["judge"] == presets["quality"]["synthesizer"]
+    assert presets["offline"]["problem"] is None
+    assert presets["local"]["problem"]
+    assert "a-key" not in json.dumps(presets)

@@ -8,13 +8,10 @@ import re
 from typing import Any
 
 from fusion_graph.faces.server.protocols._fields import wrong
-from fusion_graph.text.json_data import whole_characters
+from fusion_graph.state.files import pdf_block, text_of_file
 
 TEXTS = re.compile(r"text/|application/(?:json|xml|yaml|yml|toml|javascript|x-sh|sql)\b|.*\+xml$")
 """Media types whose bytes are text."""
-
-NAME_CHARACTERS = 120
-"""How much of a file's name is told to the models."""
 
 
 def file_block(data: str, name: str | None, where: str, kind: str | None = None) -> dict[str, Any]:
@@ -40,12 +37,7 @@ def file_block(data: str, name: str | None, where: str, kind: str | None = None)
     except (binascii.Error, ValueError):
         raise wrong(where, "the file's base64 is broken.", "invalid_file") from None
     if kind == "application/pdf" or content.startswith(b"%PDF-"):
-        return {
-            "type": "file",
-            "base64": data,
-            "mime_type": "application/pdf",
-            "filename": _named(name, "document.pdf"),
-        }
+        return pdf_block(data, name)
     if TEXTS.match(kind):
         return text_block(content.decode("utf-8", "replace"), name)
     raise wrong(where, f"files are text or PDF, not {kind[:60]!r}.", "unsupported_file")
@@ -58,13 +50,4 @@ def text_block(text: str, name: str | None) -> dict[str, Any]:
         text: What the file holds.
         name: What it is called.
     """
-    called = _named(name, "document")
-    return {
-        "type": "text",
-        "text": f"[File: {called}]\n{whole_characters(text)}\n[End of {called}]",
-    }
-
-
-def _named(name: object, otherwise: str) -> str:
-    said = name if isinstance(name, str) else ""
-    return re.sub(r"[\s\[\]]+", " ", said).strip()[:NAME_CHARACTERS] or otherwise
+    return {"type": "text", "text": text_of_file(text, name)}
