@@ -26,6 +26,7 @@ from fusion_graph import (
     create_fusion_graph,
     resumable,
 )
+from tests.commands import PATIENCE
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [{"role": "user", "content": "How wet is water?", "id": "q"}]}
@@ -211,7 +212,7 @@ def test_a_killed_process_is_followed_by_one_that_finishes_with_an_empty_input(
     models.script(hanging, {"hang": True}, answer)
     first = program(path, config, QUESTION)
     models.calls(hanging, arrived=1)
-    for _ in range(600):
+    for _ in range(10 * PATIENCE):
         if panelists_kept(path) >= (2 if hanging == "c" else 3):
             break
         time.sleep(0.1)  # between two looks at the file
@@ -220,7 +221,7 @@ def test_a_killed_process_is_followed_by_one_that_finishes_with_an_empty_input(
     before = len(models.calls())
 
     second = program(path, config, {})
-    told, _ = second.communicate(timeout=60)
+    told, _ = second.communicate(timeout=PATIENCE)
 
     report, messages = json.loads(told)
     assert "".join(call.model for call in models.calls()[before:]) == paid

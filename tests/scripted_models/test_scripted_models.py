@@ -486,7 +486,7 @@ def exchange(server: ModelServer, data: bytes, replies_end: Callable[[bytes], bo
     """Sends bytes on one connection and reads until the reply is complete."""
     received = b""
     port = int(server.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         connection.sendall(data)
         while not replies_end(received) and (part := connection.recv(65536)):
             received += part
@@ -522,7 +522,7 @@ def test_closing_the_server_ends_its_process() -> None:
 def test_a_terminated_server_ends() -> None:
     with start_server() as server:
         server.process.terminate()
-        assert server.process.wait(timeout=60) == -signal.SIGTERM
+        assert server.process.wait(timeout=300) == -signal.SIGTERM
 
 
 def test_a_server_that_cannot_start_says_so(
@@ -550,5 +550,5 @@ def test_the_server_does_not_outlive_a_killed_parent() -> None:
         assert parent.stdout.readline() == b"up\n"
         parent.kill()
         # The server inherited stderr: its end of file comes when the server, too, is gone.
-        parent.communicate(timeout=60)
+        parent.communicate(timeout=300)
     assert parent.returncode == -signal.SIGKILL

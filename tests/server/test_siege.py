@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -127,9 +128,13 @@ def test_unfinished_uploads_hold_no_more_than_is_allowed_and_honest_ones_come_in
     server: Besieged, stack: ExitStack
 ) -> None:
     crowd = [server.connect(stack) for _ in range(8)]
-    for connection in crowd:
+    for number, connection in enumerate(crowd):
         with suppress(ConnectionError):
             connection.sendall(A_HEAD + b" " * 1_000_000)
+        # The fourth has the first given up, and so on: waited for, since the honest one would be
+        # the one to have waited longest if what these sent were read after it.
+        if number >= 3:
+            assert select.select([crowd[number - 3]], [], [], PATIENCE)[0]
     body = {"model": "nobody", "messages": [{"role": "user", "content": "x" * 1_000_000}]}
     with httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as http:
         answer = http.post(f"{server.url}/v1/chat/completions", json=body)
