@@ -3,7 +3,9 @@
 The given tests are a veto. Candidates that do the same on every call are one class, however they
 are written; the more members wrote one, the likelier it is right. The proposed tests are votes,
 and nobody is voted for by itself: a test that its proposer alone passes has no vote. A test counts
-by how far it tells the classes apart: what all pass, or all fail, says nothing.
+by how far it tells the classes apart: what all pass, or all fail, says nothing. Where tests leave
+two classes level, the one whose outputs the others share on more calls goes first: errors are each
+one's own more often than not.
 
 A vote is not the truth. Where most of those who differ elsewhere give one and the same answer to a
 call, and the test expects another, the test is suspect and has no vote: several who are wrong
@@ -41,12 +43,19 @@ class Behaviour:
         authors: Whose models wrote them, each once.
         votes: What the tests make of them.
         score: Votes and agreement together.
+        shared: Share of other members' outputs that are the same as its own, call by call.
     """
 
     candidates: tuple[str, ...]
     authors: tuple[str, ...]
     votes: float
     score: float
+    shared: float = 0.0
+
+    @property
+    def level(self) -> tuple[float, int, float]:
+        """What behaviours are ranked by."""
+        return round(self.score, 9), len(self.authors), round(self.shared, 9)
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,8 @@ class Selection:
         """The candidates between which running does not decide."""
         if self.chosen is None:
             return ()
-        first = self.behaviours[0]
-        level = (round(first.score, 9), len(first.authors))
-        return tuple(
-            name
-            for one in self.behaviours
-            if (round(one.score, 9), len(one.authors)) == level
-            for name in one.candidates
-        )
+        level = self.behaviours[0].level
+        return tuple(n for one in self.behaviours if one.level == level for n in one.candidates)
 
 
 def select(
@@ -104,9 +107,8 @@ def select(
     suspects = _suspects(classes, tests)
     weighed = [_weighed(one, classes, tests, suspects) for one in classes]
 
-    def rank(one: Behaviour) -> tuple[float, int, float]:
-        liked = max(preferred.get(name, 0.0) for name in one.candidates)
-        return round(one.score, 9), len(one.authors), liked
+    def rank(one: Behaviour) -> tuple[float, int, float, float]:
+        return *one.level, max(preferred.get(name, 0.0) for name in one.candidates)
 
     ordered = sorted(weighed, key=rank, reverse=True)
     best = max(ordered[0].candidates, key=lambda name: preferred.get(name, 0.0))
@@ -170,7 +172,20 @@ def _weighed(
             votes += own - sum(cast) / len(cast)
     authors = tuple(dict.fromkeys(trial.author for trial in one))
     names = tuple(trial.candidate for trial in one)
-    return Behaviour(names, authors, votes, votes + AGREEMENT * (len(authors) - 1))
+    score = votes + AGREEMENT * (len(authors) - 1)
+    return Behaviour(names, authors, votes, score, _shared(one, classes))
+
+
+def _shared(one: Sequence[Trial], classes: Sequence[Sequence[Trial]]) -> float:
+    others = [
+        other[0].outputs for other in classes if other is not one for _ in {t.author for t in other}
+    ]
+    alike = sum(
+        mine is not None and not mine.error and key_of(mine) == key_of(theirs)
+        for outputs in others
+        for mine, theirs in zip(one[0].outputs, outputs, strict=False)
+    )
+    return alike / max(1, len(others) * len(one[0].outputs))
 
 
 def _verdict(

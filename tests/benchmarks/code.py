@@ -43,7 +43,7 @@ from fusion_graph.sandbox import Limits, Output, Suite, SuiteRun, run_calls, run
 NEAR_MISSES = 3
 MUTANTS = 16
 INPUTS = 24
-TESTS = 5
+TESTS = 8
 MEMBERS = ("one", "two", "three", "four", "five")
 LIMITS = Limits(seconds=60)
 
@@ -56,7 +56,10 @@ POOLS = {
 }
 """Who wrote what. A task that has no second near miss has a look-alike in its place."""
 
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+RUN = ("one right of four", "two right of five", "none right")
+"""The pools that are run as a user's would be."""
+
+SHARES = (0.0, 0.1, 0.2, 0.4)
 """How much of the proposed tests is wrong."""
 
 
@@ -306,7 +309,14 @@ async def prepared(problem: dict[str, Any], chance: random.Random) -> Task:
             task.right.add(kind)
         if task.given is not None:
             task.vetoed[kind] = await run_suite(code, task.given, LIMITS)
+    settle_given(task)
     return task
+
+
+def settle_given(task: Task) -> None:
+    """Leave out a task's examples where its own solution does not do what they say."""
+    if task.given is not None and task.vetoed["right"].outcome != "passed":
+        task.given, task.vetoed = None, {}
 
 
 def _is_expression(text: str) -> bool:
@@ -430,14 +440,29 @@ def drawn(
 
 @dataclass
 class Row:
-    """Counts of one pool at one share of wrong tests."""
+    """Counts of one pool at one share of wrong tests.
+
+    Attributes:
+        tasks: In which any candidate is right.
+        right: In which what was chosen is.
+        level: In which it is not, and no test tells it from the right one.
+        nothing: In which nothing was chosen.
+        vetoed: In which what was chosen fails the given tests.
+    """
 
     tasks: int = 0
     right: int = 0
+    level: int = 0
     nothing: int = 0
     vetoed: int = 0
 
-    def count(self, task: Task, pool: Sequence[tuple[str, str]], chosen: str | None) -> None:
+    def count(
+        self,
+        task: Task,
+        pool: Sequence[tuple[str, str]],
+        chosen: str | None,
+        trials: Sequence[Trial],
+    ) -> None:
         """Count one choice."""
         kinds = dict(pool)
         able = {kind for kind in kinds.values() if kind in task.right}
@@ -446,6 +471,10 @@ class Row:
         if chosen is not None:
             self.vetoed += not _passes_given(task, kinds[chosen])
             self.right += bool(able) and kinds[chosen] in task.right
+            if able and kinds[chosen] not in task.right:
+                verdicts = {trial.candidate: trial.verdicts for trial in trials}
+                rights = [verdicts[member] for member, kind in pool if kind in task.right]
+                self.level += verdicts[chosen] in rights
 
 
 def _passes_given(task: Task, kind: str) -> bool:
@@ -465,8 +494,8 @@ class Run:
 async def as_users_do(task: Task, chance: random.Random) -> list[Run]:
     """Each pool once, its candidates and tests in the sandbox together."""
     runs = []
-    for label, kinds in POOLS.items():
-        pool = task.pool(kinds)
+    for label in RUN:
+        pool = task.pool(POOLS[label])
         candidates = [Candidate(member, member, task.codes[kind]) for member, kind in pool]
         tests = [
             test
@@ -479,8 +508,11 @@ async def as_users_do(task: Task, chance: random.Random) -> list[Run]:
 
 
 def shown(row: Row) -> str:
-    """A row's share of right choices."""
-    return f"{row.right / row.tasks:.1%}" if row.tasks else "—"
+    """A row's share of right choices, and that of those which tests could decide."""
+    if not row.tasks:
+        return "—"
+    decidable = row.tasks - row.level
+    return f"{row.right / row.tasks:.1%} ({row.right / max(decidable, 1):.1%})"
 
 
 def tabled(tasks: Sequence[Task], draws: int, seed: int) -> str:
@@ -494,12 +526,12 @@ def tabled(tasks: Sequence[Task], draws: int, seed: int) -> str:
         for share in SHARES:
             chance = random.Random(f"{seed} {label} {with_given} {whole} {share}")
             row = Row()
-            for task in tasks:
+            for task in filter(lambda task: task.calls, tasks):
                 pool = task.pool(POOLS[label])
                 for _ in range(draws):
                     chance.shuffle(pool)
                     tests, trials = drawn(task, pool, share, whole, chance, with_given)
-                    row.count(task, pool, select(trials, tests).chosen)
+                    row.count(task, pool, select(trials, tests).chosen, trials)
             cells.append(shown(row))
             refused += row.vetoed if with_given else 0
         given = "the examples" if with_given else "none"
@@ -513,7 +545,7 @@ async def main() -> int:
     """Run it. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tasks", type=int, default=164)
-    parser.add_argument("--draws", type=int, default=20, help="of tests, for each task and row")
+    parser.add_argument("--draws", type=int, default=2, help="of tests, for each task and cell")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     try:
@@ -532,25 +564,35 @@ async def main() -> int:
             return task, await as_users_do(task, chance)
 
     found = await asyncio.gather(*map(one, problems))
-    tasks = [task for task, _ in found]
     print("", file=sys.stderr)
-    print(told(tasks))
-    print("\nRun as a user's would be, once for each task and pool, a tenth of the tests wrong:\n")
-    print("| pool | right where any is | nothing chosen | chosen against the given tests |")
-    print("|---|---|---|---|")
-    for label in POOLS:
-        whole = Row()
+    print(as_markdown(found, given.draws, given.seed))
+    return 0
+
+
+def as_markdown(found: Sequence[tuple[Task, list[Run]]], draws: int, seed: int) -> str:
+    """Everything that is told of the tasks and their runs."""
+    tasks = [task for task, _ in found]
+    lines = [told(tasks), ""]
+    lines += ["Run as a user's would be, once for each task, a tenth of the tests wrong:", ""]
+    lines.append(
+        "| pool | right where any is | wrong, and no test tells it from right | nothing chosen "
+        "| chosen against the given tests |"
+    )
+    lines.append("|---|---|---|---|---|")
+    for label in RUN:
+        row = Row()
         for task, runs in found:
             for run in runs:
-                if run.label == label:
-                    whole.count(task, run.pool, select(run.trials, run.tests).chosen)
-        print(
-            f"| {label} | {whole.right} of {whole.tasks} ({shown(whole)}) "
-            f"| {whole.nothing} | {whole.vetoed} |"
+                if run.label == label and task.calls:
+                    chosen = select(run.trials, run.tests).chosen
+                    row.count(task, run.pool, chosen, run.trials)
+        lines.append(
+            f"| {label} | {row.right} of {row.tasks} ({shown(row)}) | {row.level} "
+            f"| {row.nothing} | {row.vetoed} |"
         )
-    print(f"\nRight where any is, {given.draws} draws of tests for each task:\n")
-    print(tabled(tasks, given.draws, given.seed))
-    return 0
+    lines += ["", f"Tests drawn anew, {draws} times for each task (right, of those where any is;"]
+    lines += ["in brackets: of those that some test tells from the right one):", ""]
+    return "\n".join([*lines, tabled(tasks, draws, seed)])
 
 
 def told(tasks: Sequence[Task]) -> str:
@@ -564,7 +606,7 @@ def told(tasks: Sequence[Task]) -> str:
     return (
         f"{len(tasks)} tasks, {examples_of} with given tests; {misses} near misses, "
         f"{sum('miss0' in t.codes for t in tasks)} tasks with one; {few} tasks with fewer than "
-        f"{TESTS} inputs. Pass the task's own tests: {fooled}; the given ones: {passing}. The "
+        f"{TESTS} inputs, {sum(not t.calls for t in tasks)} with none, left out below. Pass the task's own tests: {fooled}; the given ones: {passing}. The "
         f"solution itself passes in {sum('right' in t.right for t in tasks)} tasks."
     )
 

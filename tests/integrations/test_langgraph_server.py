@@ -121,10 +121,10 @@ async def test_the_state_is_what_a_run_fills_and_nothing_else(schemas):
         "answers",
         "joined",
         "judgement",
-        "code",
         "scouting",
         "recheck",
         "rechecked",
+        "trials",
         "written",
         "fusion",
     ]
