@@ -606,7 +606,8 @@ def told(tasks: Sequence[Task]) -> str:
     return (
         f"{len(tasks)} tasks, {examples_of} with given tests; {misses} near misses, "
         f"{sum('miss0' in t.codes for t in tasks)} tasks with one; {few} tasks with fewer than "
-        f"{TESTS} inputs, {sum(not t.calls for t in tasks)} with none, left out below. Pass the task's own tests: {fooled}; the given ones: {passing}. The "
+        f"{TESTS} inputs, {sum(not t.calls for t in tasks)} with none, left out below. Pass "
+        f"the task's own tests: {fooled}; the given ones: {passing}. The "
         f"solution itself passes in {sum('right' in t.right for t in tasks)} tasks."
     )
 
