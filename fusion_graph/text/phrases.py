@@ -340,6 +340,28 @@ def asked_again(event: Mapping[str, Any]) -> str:
     return f"{event['outcome']}: {shortened(event['detail'])}"
 
 
+def proposed(event: Mapping[str, Any]) -> str:
+    """Word a `code.proposed`: how many tests, and whose."""
+    whose = ", ".join(clean(name) for name in event["by"]) or "nobody"
+    return f"{counted(event['tests'], 'test')} proposed by {whose}"
+
+
+def tried(event: Mapping[str, Any]) -> list[str]:
+    """Word a `code.tried`: what running each candidate showed, and which did best."""
+    lines = []
+    for one in event["candidates"]:
+        parts = []
+        if one["given"] is not None:
+            parts.append("passes your tests" if one["given"] == "passed" else "fails your tests")
+        if one["broken"]:
+            parts.append(f"cannot be run: {shortened(one['broken'])}")
+        elif asked := one["passed"] + one["failed"]:
+            parts.append(f"passes {one['passed']} of {counted(asked, 'proposed test')}")
+        lines.append(f"{clean(one['name'])}: {', '.join(parts) or 'not compared'}")
+    best = " or ".join(clean(name) for name in event["best"])
+    return [*lines, f"best: {best or 'none'}"]
+
+
 def _names(event: Mapping[str, Any]) -> str:
     return ", ".join(clean(name) for name in event["names"])
 
@@ -353,6 +375,8 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "panel.failed": _failed,
     "panel.extended": lambda e: [extended(e)],
     "panel.stopped": lambda e: [stopped(e)],
+    "code.proposed": lambda e: [f"code: {proposed(e)}"],
+    "code.tried": lambda e: [f"code: {line}" for line in tried(e)],
     "recheck.started": lambda e: [asking_again(e)],
     "recheck.completed": lambda e: [asked_again(e)],
     "call.retried": lambda e: [f"{clean(e['name'])}: {waiting(e)}"],

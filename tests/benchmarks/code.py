@@ -56,7 +56,7 @@ POOLS = {
 }
 """Who wrote what. A task that has no second near miss has a look-alike in its place."""
 
-RUN = ("one right of four", "two right of five", "none right")
+RUN = ("one right of four", "none right")
 """The pools that are run as a user's would be."""
 
 SHARES = (0.0, 0.1, 0.2, 0.4)

@@ -47,6 +47,8 @@ def test_the_code_that_passes_the_tests_of_a_file_is_printed_with_its_record(
     assert ended.code == 0, ended.err
     assert ended.out.strip().endswith(RIGHT)
     assert "The code of b, as it stands, chosen by running it: it passes your tests" in ended.out
+    assert "code: a: fails your tests" in ended.err
+    assert "code: best: b" in ended.err
     # The members see what is asked of their code.
     asked = str(models.calls("a")[0].body["messages"])
     assert "assert triple(2) == 6" in asked
