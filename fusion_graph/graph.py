@@ -22,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Overwrite, Send
 
 from fusion_graph.config import FusionConfig, ResolvedConfig
+from fusion_graph.estimate import spared
 from fusion_graph.langgraph_seams.state_reads import read_state
 from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
 from fusion_graph.nodes.direct import alone, direct_bound
@@ -205,9 +206,10 @@ def build_graph(
 
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()
-        earlier = earlier_fusion(state["messages"])
+        messages = state["messages"]
+        earlier = earlier_fusion(messages)
         joined, judgement = earlier or (None, None)
-        run, settings = await fan_out(state["messages"], context(), given, stream_writer(), joined)
+        run, settings = await fan_out(messages, context(), given, stream_writer(), joined)
         update: dict[str, Any] = {"run": run, "answers": Overwrite([]), "scouting": None}
         update |= {"recheck": None, "rechecked": Overwrite([])}
         update["trials"] = None
@@ -216,6 +218,8 @@ def build_graph(
             update |= {"joined": joined, "judgement": judgement}
             return Command(update=update, goto=ending)
         if not run["invoked"]:
+            if settings.invocation == "auto":
+                run["spared"] = await off_loop(True, spared, settings, messages, given.tools)
             return Command(update=update, goto="direct")
         adaptive = course.judge and not runs_code and settings.panel_policy == "adaptive"
         if adaptive:

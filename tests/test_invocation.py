@@ -10,7 +10,9 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
+from fusion_graph.estimate import estimate
 from fusion_graph.nodes.router import ROUTER_CHARACTERS, read_decision
+from fusion_graph.run.settings import GraphConfig
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 PANEL = json.dumps({"use": "panel", "reason": "disputed facts"})
@@ -41,6 +43,49 @@ async def test_always_is_the_default_and_asks_nobody_whether(models, panel_confi
     assert report.invocation_reason == "invocation is 'always'"
     assert sorted(asked(models)) == ["a", "b", "c", "j", "w"]
     assert "route" not in report.usage.stages
+
+
+# What it saved
+
+
+async def test_a_panel_that_auto_did_not_ask_is_told_with_what_it_would_have_taken(
+    models, panel_config
+):
+    prices = {name: {"input": 1.0, "output": 5.0} for name in "abcjw"}
+    config = panel_config(invocation="auto")
+    config["providers"]["scripted"]["prices"] = prices
+    models.script("w", ONE, "Wet.")
+
+    report = await run(config)
+
+    assert not report.invoked
+    assert report.spared is not None
+    settings, _ = GraphConfig(config | {"invocation": "always"}).begin(None)
+    likely = estimate(settings, [HumanMessage("How wet is water?")])["total"]["likely"]
+    assert likely.items() >= report.spared.model_dump().items()
+    assert report.spared.cost_usd > 0.01
+    assert "spared: the panel would likely have taken 5 calls, $" in report.to_text()
+    assert "It would likely have taken 5 calls" in report.to_html()
+
+
+@pytest.mark.parametrize("fields", [{"invocation": "never"}, {"invocation": "auto"}])
+async def test_nothing_is_spared_where_auto_did_not_decide_for_one_model(
+    models, panel_config, fields
+):
+    models.script("w", PANEL, "Wet.")
+
+    report = await run(panel_config(**fields))
+
+    assert report.spared is None
+
+
+async def test_what_is_spared_at_unknown_prices_is_unknown(models, panel_config):
+    models.script("w", ONE, "Wet.")
+
+    report = await run(panel_config(invocation="auto"))
+
+    assert report.spared is not None
+    assert (report.spared.calls, report.spared.cost_usd) == (5, None)
 
 
 # never
@@ -171,10 +216,30 @@ async def test_the_decision_is_one_plain_short_call(models, panel_config):
     assert not decision.stream
     assert "tools" not in decision.body
     assert decision.body["temperature"] == 0
-    assert decision.body["response_format"] == {"type": "json_object"}
+    # A server of one's own holds a small model to it by grammar.
+    schema = decision.body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["use"]["enum"] == ["panel", "one"]
+    assert schema["properties"]["reason"]["maxLength"] == 160
     told = decision.body["messages"][-1]["content"]
     assert "How wet is water?" in told
     assert len(told) < ROUTER_CHARACTERS + 1000
+
+
+async def test_a_server_that_takes_no_schema_is_asked_for_plain_json(models, panel_config):
+    refusal = "response_format.type must be json_object"
+    models.script(
+        "w",
+        {"status": 400, "error": {"message": f"'{refusal}'", "param": "response_format"}},
+        ONE,
+        "Just so.",
+    )
+
+    report = await run(panel_config(invocation="auto"))
+
+    first, second, _ = models.calls("w")
+    assert first.body["response_format"]["type"] == "json_schema"
+    assert second.body.get("response_format") != first.body["response_format"]
+    assert (report.invoked, report.status) == (False, "ok")
 
 
 UNDECIDED = {
@@ -214,7 +279,8 @@ async def test_a_router_that_refuses_json_mode_and_temperature_is_asked_without(
 
     assert not report.invoked
     assert report.answer == "Just so."
-    assert report.usage.stages["route"].calls == 3
+    # With a schema, in JSON mode, without either, and at no temperature.
+    assert report.usage.stages["route"].calls == 4
 
 
 @pytest.mark.parametrize(

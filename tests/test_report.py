@@ -19,6 +19,7 @@ KEYS = {
     "invoked",
     "invocation_reason",
     "code",
+    "spared",
     "scouting",
     "recheck",
     "preset",

@@ -22,6 +22,7 @@ from fusion_graph.cost.usage import priced_cost
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
 from fusion_graph.nodes.scouting import has_scouts
+from fusion_graph.state import Spared
 from fusion_graph.state.conversation import attachments, question_of
 
 _PLAN: Final = "plan"
@@ -180,6 +181,30 @@ def estimate(
             if (standing := expected.measured(member)) is not None
         },
         "recorded": known,
+    }
+
+
+def spared(
+    settings: ResolvedConfig,
+    messages: Sequence[AnyMessage],
+    tools: Sequence[BaseTool] | None = None,
+) -> Spared:
+    """Say what a panel that is not asked would likely have taken.
+
+    Args:
+        settings: The run's settings.
+        messages: The conversation.
+        tools: The caller's own tools, in place of the web tools.
+    """
+    record = standings(_own_entries())
+    calls = Expectation(settings, messages, tools, "likely", record).panel()
+    spend = _spend([(call, _cost(call, settings)) for call in calls])
+    uncounted = {*attachments(messages)} - {"image"}
+    return {
+        "calls": spend["calls"],
+        "input_tokens": spend["input_tokens"],
+        "output_tokens": spend["output_tokens"],
+        "cost_usd": None if uncounted and spend["cost_usd"] else spend["cost_usd"],
     }
 
 

@@ -87,6 +87,7 @@ def build_record(
         "claims": list(claims),
         "invoked": run["invoked"],
         "invocation_reason": run["invocation_reason"],
+        "spared": run.get("spared"),
         "scouting": _scouting(run, joined, scouting),
         "recheck": _recheck(recheck),
         "code": _code(trials),

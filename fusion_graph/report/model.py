@@ -280,6 +280,19 @@ class ReportedCode(_Record):
     confined: bool
 
 
+class ReportedSpared(_Record):
+    """What the panel would likely have taken that `invocation = "auto"` did not ask.
+
+    An estimate, of which this run's own usage is to be taken; `cost_usd` is None where a price is
+    unknown.
+    """
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
 class RunReport(_Record):
     """The data of a report: who said what, what it cost, what was lost."""
 
@@ -289,6 +302,7 @@ class RunReport(_Record):
     answer: str
     invoked: bool
     invocation_reason: str
+    spared: ReportedSpared | None = None
     scouting: ReportedScouting | None = None
     recheck: ReportedRecheck | None = None
     code: ReportedCode | None = None

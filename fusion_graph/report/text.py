@@ -77,6 +77,9 @@ def _run(report: RunReport, panel: Panel) -> list[str]:
         asked if report.invoked else f"one model, no panel: {clean(report.invocation_reason)}",
         f"{counted(total.calls, 'call')}, {duration(length)}, cost {_paid(total)}",
     ]
+    if spared := report.spared:
+        likely = f"{counted(spared.calls, 'call')}, {money(spared.cost_usd)}"
+        lines.append(f"spared: the panel would likely have taken {likely}")
     if scouting := report.scouting:
         first = ", ".join(clean(name) for name in scouting.scouts)
         lines.append(f"asked first: {first}. {clean(scouting.detail)}")

@@ -52,6 +52,18 @@ class CallRecord(TypedDict):
     left_out: list[str]
 
 
+class Spared(TypedDict):
+    """What the panel would likely have taken that was not asked; see `estimate`.
+
+    `cost_usd` is None where a price is unknown.
+    """
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
 class Run(TypedDict):
     """The decisions that `fan_out` makes once, so that later nodes and resumed processes agree.
 
@@ -75,6 +87,7 @@ class Run(TypedDict):
         calls: Calls made before the panel (the `auto` decision).
         degradations: What was lost before the panel.
         scouts: Places of the members that are asked first. Only an adaptive panel has any.
+        spared: What the panel would likely have taken, where `auto` decided for one model.
     """
 
     id: str
@@ -94,6 +107,7 @@ class Run(TypedDict):
     calls: list[CallRecord]
     degradations: list[Degradation]
     scouts: NotRequired[list[int]]
+    spared: NotRequired[Spared]
 
 
 class ToolRecord(TypedDict):
