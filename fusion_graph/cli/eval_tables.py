@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from fusion_graph.text.phrases import clean
+from fusion_graph.text.phrases import clean, paid
 
 if TYPE_CHECKING:
     from fusion_graph.evals.comparison import Results
@@ -51,7 +51,7 @@ def _arms(results: Results) -> str:
             str(arm.score.questions),
             str(len(arm.score.failed)),
             str(len(arm.score.ungraded)),
-            dollars(arm.cost),
+            paid(dollars(arm.cost), arm.calls, arm.plan_calls),
             f"{arm.tokens_in_all:,.0f}",
             f"{arm.seconds_each:.2f}",
         )

@@ -34,6 +34,7 @@ class ArmFigures:
         characters: Mean length of its answers, without their sources.
         calls: Model calls in all.
         degraded: Answers for which it had to do without something.
+        plan_calls: Those of the calls that a subscription of the user's paid, which no cost holds.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ArmFigures:
     characters: float
     calls: int
     degraded: int
+    plan_calls: int = 0
 
     @property
     def cost(self) -> float | None:
@@ -171,6 +173,7 @@ def _figures(
         characters=fsum(len(item.answer.text or "") for item in marked) / max(len(marked), 1),
         calls=sum(len(item.answer.calls) for item in marked),
         degraded=sum(bool(item.answer.degradations) for item in marked),
+        plan_calls=sum(total(item.answer.calls)["plan_calls"] for item in marked),
     )
 
 
@@ -193,7 +196,8 @@ def _pair(one: ArmFigures, other: ArmFigures, domains: dict[str, str]) -> Compar
         one=one.name,
         other=other.name,
         score=difference(one.scores, other.scores),
-        cost=_ratio(one.costs, other.costs),
+        # What a plan pays is in no sum: what is left of an arm would look cheap beside another.
+        cost=None if one.plan_calls or other.plan_calls else _ratio(one.costs, other.costs),
         tokens=_ratio(one.tokens, other.tokens),
         seconds=_ratio(one.seconds, other.seconds),
         domains=found,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from fusion_graph.cli.eval_tables import shown
 from fusion_graph.errors import MixedGraders
 from fusion_graph.evals._grades import Grade
 from fusion_graph.evals.comparison import compare
+from fusion_graph.evals.output.html import render_html
+from fusion_graph.evals.output.markdown import render_markdown
 from fusion_graph.evals.tallies import STRICT
-from tests.evals.marks import arm, mark, question
+from tests.evals.marks import arm, call, evaluation, mark, question
 
 P, S = arm("p"), arm("s", "solo")
 
@@ -88,6 +92,18 @@ def test_a_ratio_of_costs_that_are_unknown_or_nothing_is_not_made_up(costs):
     assert pair.tokens is not None
     if costs.get("panel_cost", 0) is None:
         assert found.arms[0].cost is None
+
+
+def test_an_arm_that_a_plan_pays_costs_plan_and_is_not_cheaper_than_another():
+    panel, asked = mark(question(0), P, True, cost=0.04), question(0)
+    solo = mark(asked, S, True)
+    by_plan = replace(solo.answer, calls=({**call(None), "plan": True},))
+    found = evaluation([panel, replace(solo, answer=by_plan)])
+    (pair,) = found.results.comparisons
+    assert pair.cost is None
+    for text in (shown(found), render_markdown(found), render_html(found)):
+        [row] = [line for line in text.splitlines() if re.search(r"\bplan\b", line)]
+        assert "$" not in row
 
 
 def test_domains_with_enough_questions_have_an_interval_of_their_own():

@@ -23,6 +23,7 @@ from fusion_graph.models.recording import recorded
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.text.phrases import summary
 from tests.conftest import VERDICT
+from tests.page.test_cards import begun, ended
 from tests.programs import said
 from tests.programs.conftest import LOGINS, NAMES, Fakes, contents
 from tests.test_panelist import QUESTION
@@ -272,6 +273,7 @@ async def test_a_call_that_a_plan_pays_is_told_as_plan_and_as_no_dollars(
     assert "cost plan" in report.to_text()
     assert "$0.0070 + plan" in report.to_text()
     assert "<span>plan</span>" in report.to_html()
+    assert "$0.0070 + plan" in ended(begun(), report)  # the playground
     assert "cost $0.0070 + plan" in summary(report.model_dump(), 1.0)[0]
 
 

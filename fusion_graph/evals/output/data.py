@@ -109,6 +109,7 @@ def _figures(arm: ArmFigures) -> dict[str, Any]:
         "seconds_each": round(arm.seconds_each, 4),
         "characters_each": round(arm.characters, 1),
         "calls": arm.calls,
+        "plan_calls": arm.plan_calls,
         "degraded": arm.degraded,
     }
 

@@ -13,6 +13,7 @@ from fusion_graph.evals.output import certified, words
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.report.html.panel import hue
 from fusion_graph.report.html.strangers import readable
+from fusion_graph.text.phrases import paid
 
 
 @lru_cache(maxsize=1)
@@ -30,6 +31,7 @@ def _environment() -> Environment:
         "spread": words.spread,
         "times": words.times,
         "dollars": words.dollars,
+        "paid": paid,
         "says": words.says,
         "sign_test": words.sign_test,
         "told": words.comparison_words,

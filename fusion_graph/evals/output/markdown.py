@@ -21,6 +21,7 @@ from fusion_graph.evals.output.words import (
     verdict_words,
 )
 from fusion_graph.report.html.strangers import readable
+from fusion_graph.text.phrases import paid
 
 MOST_QUESTIONS = 8
 """How many questions are named on each side of a comparison."""
@@ -61,7 +62,7 @@ def _arms(evaluation: Evaluation) -> str:
             str(arm.score.questions),
             str(len(arm.score.failed)),
             str(len(arm.score.ungraded)),
-            dollars(arm.cost),
+            paid(dollars(arm.cost), arm.calls, arm.plan_calls),
             f"{arm.tokens_in_all:,.0f}",
             f"{arm.seconds_each:.2f}",
             f"{arm.characters:,.0f}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,8 @@ from typing import Any
 
 from fusion_graph.models.programs._program import SERVER
 from fusion_graph.version import own_version
+
+logger = logging.getLogger(__name__)
 
 CallTool = Callable[[str, dict[str, Any] | None], Awaitable[tuple[str, bool]]]
 """Calls a tool by its name and arguments, None for what are none; gives the text to read, and
@@ -123,7 +126,12 @@ class _Client:
     async def _answer_call(self, number: str | int, params: dict[str, Any]) -> None:
         args = params.get("arguments", {})
         name = str(params.get("name") or "")
-        text, failed = await self._call(name, args if isinstance(args, dict) else None)
+        try:
+            text, failed = await self._call(name, args if isinstance(args, dict) else None)
+        except Exception as error:
+            # A bug here: without an answer the program would wait until its time is over.
+            logger.exception("The tool %s failed", name)
+            text, failed = f"unavailable: {name} failed: {type(error).__name__}", True
         result = {"content": [{"type": "text", "text": text}], "isError": failed}
         self._write(number, "result", result)
 
