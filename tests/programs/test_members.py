@@ -16,7 +16,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
-from fusion_graph.errors import MissingProgram
+from fusion_graph.errors import ConfigurationError, MissingProgram
 from fusion_graph.estimate import estimate
 from fusion_graph.judgement.scouts import family
 from fusion_graph.models.recording import recorded
@@ -370,6 +370,16 @@ def test_a_program_that_is_not_installed_is_told_before_anything_is_paid(
         create_fusion_graph(panel_config(panel=[f"{name}:default", "scripted:b"])).invoke(QUESTION)
     assert "log in" in told.value.remedy
     assert models.calls() == []
+
+
+@pytest.mark.parametrize("model", ["--dangerously-skip-permissions", "-x", "a b", "a\nb", "$(id)"])
+def test_what_can_be_no_models_name_never_becomes_an_argument(
+    fakes: Fakes, panel_config, model: str
+) -> None:
+    graph = create_fusion_graph(panel_config(panel=[f"claude:{model}", "scripted:b"]))
+    with pytest.raises(ConfigurationError, match="is no name of a model"):
+        graph.invoke(QUESTION)
+    assert not (fakes.folder / "claude.log").exists()
 
 
 async def test_an_endpoint_of_the_users_goes_before_the_program_of_its_name(

@@ -20,6 +20,10 @@ MOST_BYTES = 32 * 1024 * 1024
 KEPT_COMPLAINTS = 8_000
 """How much of what it writes to standard error is kept: the end, where the reason stands."""
 
+END_SECONDS = 10.0
+"""How long the end of a program is waited for: its watch takes half a second, if it can. Where
+/proc tells nothing (macOS), a process that left the program's group may live on."""
+
 _CHUNK = 65_536
 
 
@@ -64,6 +68,18 @@ class Running:
         ending = asyncio.ensure_future(self.ended())
         done, _ = await asyncio.wait([ending], timeout=seconds)
         return ending.result() if done else (0, "")
+
+    async def over(self) -> None:
+        """Wait for its end; let go of what still holds its outputs long after it."""
+        ending = asyncio.ensure_future(self.ended())
+        await asyncio.wait([ending], timeout=END_SECONDS)
+        if not ending.done():
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            for pump in self._pumps:
+                pump.cancel()
+            ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
 
     async def _say(self, prompt: str) -> None:
         into = self._process.stdin
@@ -155,7 +171,7 @@ async def running(
         yield program
     finally:
         os.close(ours)
-        await asyncio.shield(asyncio.ensure_future(program.ended()))
+        await asyncio.shield(asyncio.ensure_future(program.over()))
 
 
 def read_event(line: str) -> dict[str, Any] | None:

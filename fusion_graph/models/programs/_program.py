@@ -140,7 +140,8 @@ class Program:
 
     def path(self) -> str | None:
         """Where it is installed; None where it is not."""
-        return shutil.which(self.command)
+        found = shutil.which(self.command)
+        return None if found is None else os.path.abspath(found)  # it is started in another folder
 
     def own_folder(self) -> Path:
         """The user's folder of settings for it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fusion_graph.errors import MissingProgram
+from fusion_graph.errors import ConfigurationError, MissingProgram
 from fusion_graph.models.programs._claude import CLAUDE
 from fusion_graph.models.programs._codex import CODEX
 from fusion_graph.models.programs._folder import environment, make_folder
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 PROGRAMS: Mapping[str, Program] = {program.name: program for program in (CLAUDE, CODEX, GEMINI)}
 """Every program that can be a member, by what stands before the colon."""
 
+_MODEL = re.compile(r"\w[\w.:/@+\[\]-]*")
+"""What a model may be called: `opus`, `claude-opus-4-8`, `sonnet[1m]`, `openai/gpt-5.5`."""
+
 VERSION_SECONDS = 20.0
 """How long a program may take to say its version; on a busy machine two start in five."""
 
@@ -34,9 +38,16 @@ def check_program(ref: str) -> None:
         ref: `claude:opus` and the like.
 
     Raises:
+        ConfigurationError: What follows the colon can be no model's name.
         MissingProgram: It is not installed, or programs cannot be members on this system.
     """
-    program = PROGRAMS[ref.partition(":")[0]]
+    name, _, model = ref.partition(":")
+    program = PROGRAMS[name]
+    if not _MODEL.fullmatch(model):  # it becomes an argument of the program's
+        raise ConfigurationError(
+            f"Model '{ref}': {model!r} is no name of a model.",
+            f"Write it as {program.title} knows it, or '{name}:default' to leave it the choice.",
+        )
     if os.name != "posix":
         raise MissingProgram(
             f"Model '{ref}' is behind a program: these are members on Linux and macOS alone.",
