@@ -6,7 +6,7 @@ import pytest
 
 from fusion_graph.cli.doctor import doctor
 from fusion_graph.faces.server.offer import Offer
-from tests.commands import run
+from tests.commands import run_here
 from tests.programs.conftest import Fakes
 
 
@@ -33,7 +33,7 @@ def test_a_preset_with_a_program_says_that_it_needs_it(
     fakes.remove("codex")
     monkeypatch.setenv("PATH", f"{fakes.folder}:/bin")
     monkeypatch.setenv("OPENROUTER_API_KEY", "sk-or-any")
-    listed = run("presets").out
+    listed = run_here("presets").out
     assert "claude installed" in listed
     assert "codex not installed" in listed
     likely = Offer(("claude-leads", "codex-leads")).likely()
@@ -41,7 +41,7 @@ def test_a_preset_with_a_program_says_that_it_needs_it(
 
 
 def test_an_estimate_on_the_command_line_says_plan(fakes: Fakes) -> None:
-    said = run("estimate", "--preset", "claude-leads", "How wet is water?").out
+    said = run_here("estimate", "--preset", "claude-leads", "How wet is water?").out
     lines = [line.strip() for line in said.splitlines()]
     [judge] = [line for line in lines if line.startswith("judge")]
     assert judge.count("plan, ") == 3
