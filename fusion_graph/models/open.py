@@ -9,6 +9,7 @@ of a string.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -107,17 +108,17 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
             key_name=INTEGRATION_KEYS.get(kind, ""),
             address=_address_in(chat),
         )
-    check_model(ref, given)
     provider_name, _, name = ref.partition(":")
+    if is_program(ref, given):
+        from fusion_graph.models.programs.installed import open_program
+
+        chat = await asyncio.to_thread(open_program, ref)  # PATH is looked through
+        return Model(ref, provider_name, chat, protocol=False, ours=True, program=True)
+    check_model(ref, given)
     if provider_name == "offline":
         from fusion_graph.offline import offline_model
 
         return Model(ref, provider_name, offline_model(name), protocol=False)
-    if is_program(ref, given):
-        from fusion_graph.models.programs.installed import open_program
-
-        chat = open_program(ref)
-        return Model(ref, provider_name, chat, protocol=False, ours=True, program=True)
     provider = provider_named(provider_name, given)
     if provider is None:
         chat = kept_whole(_foreign(ref, given))

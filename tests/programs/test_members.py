@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 
@@ -184,6 +185,16 @@ async def test_a_question_that_looks_like_a_command_is_asked_as_a_question(
     prompt = fakes.starts("claude")[0]["prompt"]
     assert prompt.startswith("<turn by=user>")
     assert question in prompt
+
+
+async def test_nothing_blocks_the_event_loop_of_a_server(fakes: Fakes, panel_config) -> None:
+    for name in NAMES:
+        fakes.script(name, said.ANSWERS[name]("Water is wet [1].", call("water")))
+    refs = [f"{name}:{MODELS[name]}" for name in NAMES]
+    graph = create_fusion_graph(panel_config(panel=refs), tools=[lookup])
+    with blockbuster_ctx("fusion_graph"):  # as `langgraph dev` does
+        result = await graph.ainvoke(QUESTION)
+    assert [answer["failure"] for answer in result["fusion"]["answers"]] == [None] * 3
 
 
 async def test_an_earlier_turn_reaches_a_program_as_a_turn(fakes: Fakes, panel_config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -83,14 +84,19 @@ class ProgramChat(BaseChatModel):
         program = self.program
         system, prompt = _as_texts(messages)
         own = program.own_folder()
-        folder = make_folder(own, program.settings[2], program.logins)
+        # In threads, all that touches the disk: a LangGraph server refuses it on its event loop.
+        folder = await asyncio.to_thread(make_folder, own, program.settings[2], program.logins)
         called: list[dict[str, Any]] = []
         started = False
         # What it says on the way to an answer in JSON is no part of it.
         told = _Told(self.sink if self.answer_schema is None else None)
         async with AsyncExitStack() as stack:
             # Once it is started, whatever watches over it removes its folder.
-            stack.callback(lambda: None if started else folder.remove())
+            async def remove() -> None:
+                if not started:
+                    await asyncio.to_thread(folder.remove)
+
+            stack.push_async_callback(remove)
             bridge: tuple[str, ...] = ()
             if self.offered and self.call_tool is not None:
                 call = _noted(self.call_tool, called)
@@ -108,7 +114,7 @@ class ProgramChat(BaseChatModel):
                 bridge=bridge,
                 tools=tuple(tool["function"]["name"] for tool in self.offered) if bridge else (),
             )
-            arguments, further = program.ask(question)
+            arguments, further = await asyncio.to_thread(program.ask, question)
             variables = environment(folder, program.addresses) | further
             command = [self.path, *arguments]
             started = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 from fusion_graph.models.programs._folder import environment, make_folder
 from fusion_graph.models.programs._process import said_by
@@ -25,13 +26,12 @@ async def paid_by_plan(program: Program, path: str) -> bool | None:
     """
     own = program.own_folder()
     if program.by_plan is not None:
-        return program.by_plan(own)
+        return await asyncio.to_thread(program.by_plan, own)
     if not program.login_status:
         return None
-    times = [(own / name).stat().st_mtime for name in program.logins if (own / name).is_file()]
-    key = (program.name, max(times, default=0.0))
+    key = (program.name, await asyncio.to_thread(_logged_in_at, program, own))
     if key not in _kept:
-        folder = make_folder(own, program.settings[2], program.logins)
+        folder = await asyncio.to_thread(make_folder, own, program.settings[2], program.logins)
         variables = environment(folder, program.addresses)
         variables |= {program.settings[0]: str(folder.home)} if folder.home is not None else {}
         try:
@@ -41,3 +41,8 @@ async def paid_by_plan(program: Program, path: str) -> bool | None:
             return None
         _kept[key] = not re.search(r"api key", said, re.IGNORECASE)
     return _kept[key]
+
+
+def _logged_in_at(program: Program, own: Path) -> float:
+    times = [(own / name).stat().st_mtime for name in program.logins if (own / name).is_file()]
+    return max(times, default=0.0)

@@ -155,14 +155,14 @@ async def running(
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            cwd=folder.work,
+            cwd=str(folder.work),
             env=dict(variables),
             pass_fds=(theirs,),
             start_new_session=True,  # the terminal's interrupt is ours to handle
         )
     except BaseException:
         os.close(ours)
-        folder.remove()
+        await asyncio.to_thread(folder.remove)
         raise
     finally:
         os.close(theirs)

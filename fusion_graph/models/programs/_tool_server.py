@@ -43,13 +43,14 @@ async def tool_server(
         call: Calls one.
     """
     clients: set[asyncio.Task[None]] = set()
+    version = await asyncio.to_thread(own_version)  # which reads the package's metadata
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = asyncio.ensure_future(_Client(reader, writer, tools, call).serve())
+        client = asyncio.ensure_future(_Client(reader, writer, tools, call, version).serve())
         clients.add(client)
         client.add_done_callback(clients.discard)
 
-    server = await asyncio.start_unix_server(connected, socket, limit=_MOST_BYTES)
+    server = await asyncio.start_unix_server(connected, str(socket), limit=_MOST_BYTES)
     try:
         bridge = str(Path(__file__).with_name("_bridge.py"))
         yield (sys.executable, "-I", "-S", bridge, str(socket))
@@ -69,7 +70,9 @@ class _Client:
         writer: asyncio.StreamWriter,
         tools: Sequence[Mapping[str, Any]],
         call: CallTool,
+        version: str,
     ) -> None:
+        self._version = version
         self._reader, self._writer = reader, writer
         self._tools, self._call = tools, call
         self._calls: dict[Any, asyncio.Task[None]] = {}
@@ -115,7 +118,7 @@ class _Client:
             return "result", {
                 "protocolVersion": wanted if older else PROTOCOL,
                 "capabilities": {"tools": {}},
-                "serverInfo": {"name": SERVER, "version": own_version()},
+                "serverInfo": {"name": SERVER, "version": self._version},
             }
         if method == "tools/list":
             return "result", {"tools": [_described(tool) for tool in self._tools]}

@@ -106,7 +106,7 @@ async def _look(program: Program) -> Installed:
     if path is None or os.name != "posix":
         return Installed(program, "")
     said = ""
-    folder = make_folder(program.own_folder(), program.settings[2], ())
+    folder = await asyncio.to_thread(make_folder, program.own_folder(), program.settings[2], ())
     try:
         async with asyncio.timeout(VERSION_SECONDS):
             variables = environment(folder, ())
