@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from fusion_graph.estimate import estimate
 from fusion_graph.nodes.router import ROUTER_CHARACTERS, read_decision
 from fusion_graph.run.settings import GraphConfig
+from tests.benchmarks.invocation import decisions, requests, router_of
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 PANEL = json.dumps({"use": "panel", "reason": "disputed facts"})
@@ -343,3 +345,20 @@ async def test_the_decision_is_not_paid_for_where_nothing_may_be_spent(models, p
     report = FusionReport.model_validate(caught.value.report)
     (lost,) = [item for item in report.degradations if item.code == "route_undecided"]
     assert f"{limit} (0) is reached" in lost.detail
+
+
+# Measured on labelled requests: tests/benchmarks/invocation.md
+
+
+def test_the_labelled_requests_are_as_many_for_a_panel_as_for_one_model():
+    labels = Counter(request.use for request in requests())
+    assert labels == {"panel": 30, "one": 30}
+    assert len({request.request for request in requests()}) == 60
+
+
+async def test_the_keyless_router_denies_no_request_a_panel_that_wants_one():
+    wanting = [request for request in requests() if request.use == "panel"]
+
+    decided = [d async for d in decisions(router_of("offline:writer"), wanting)]
+
+    assert [d.request.id for d in decided if not d.right or d.undecided] == []
