@@ -30,6 +30,12 @@ STARTS = {"claude": "claude-code", "codex": "codex", "gemini": "gemini"}
 
 MODELS = {"claude": "claude-sonnet-4-5", "codex": "gpt-5.5", "gemini": "gemini-2.5-flash"}
 
+OWN_TOOLS = {
+    *("list_mcp_resources", "list_mcp_resource_templates", "read_mcp_resource"),
+    "request_user_input",
+}
+"""What Codex keeps whatever it is told: of our server's, which has none, and of nobody's."""
+
 PLANTED = "PLANTED in a file of the user's"
 
 
@@ -140,7 +146,11 @@ async def test_three_programs_and_an_api_model_are_one_panel_and_leave_nothing(
     assert [a["usage"]["plan_calls"] for a in report["answers"]] == [1, 0, 0, 0]
     assert (contents(seats.home), contents(work)) == before
     for name in STARTS:
-        assert seats.asked(name)
+        first = json.dumps(seats.asked(name)[0]["body"])
+        assert "at most 8 calls in all" in first  # our instructions, in place of its own
+        assert len(first) < 12_000
+        tools = {tool for asked in seats.asked(name) for _, tool in asked["tools"]}
+        assert tools - OWN_TOOLS <= {"lookup", "mcp__fusion__lookup", "mcp_fusion_lookup"}
         assert "PLANTED" not in json.dumps(seats.asked(name))
     await wait_until_gone(*seats.processes())
 

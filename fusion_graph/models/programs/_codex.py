@@ -59,7 +59,10 @@ def _ask(question: Question) -> tuple[list[str], dict[str, str]]:
             f"{server}.tool_timeout_sec": 120,
         }
     for name, value in settings.items():
-        arguments += ["-c", f"{name}={json.dumps(value)}"]  # TOML enough: texts, numbers, lists
+        arguments += [
+            "-c",
+            f"{name}={json.dumps(value, ensure_ascii=False)}",
+        ]  # TOML enough: texts, numbers, lists
     if question.schema is not None:
         schema = folder.write("schema.json", json.dumps(question.schema))
         arguments += ["--output-schema", str(schema)]
