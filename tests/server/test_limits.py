@@ -90,7 +90,9 @@ def test_models_of_the_usual_providers_may_be_named(ref):
 
 
 @pytest.mark.parametrize("field", ["panel", "judge", "synthesizer", "fallbacks"])
-@pytest.mark.parametrize("ref", ["huggingface:evil/weights", "mine:x", "strange:y"])
+@pytest.mark.parametrize(
+    "ref", ["huggingface:evil/weights", "mine:x", "strange:y", "claude:opus", "codex:x", "gemini:x"]
+)
 def test_models_of_other_providers_may_not(field, ref):
     value = [ref] if field in ("panel", "fallbacks") else ref
     error = refusal({field: value})
