@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.estimate import Estimate, estimate
 from fusion_graph.run.settings import GraphConfig
+from tests import commands
+from tests.commands import start
 from tests.scripted_models.client import Scope
 
 QUESTION = {"messages": [("user", "When did the depot in Leuven open?")]}
@@ -239,6 +242,44 @@ async def test_a_run_stopped_in_its_midst_asks_nobody_twice(models, config):
     assert asked(models) == {"a": 2, "b": 3, "c": 1, "j": 1, "w": 1}
     assert result["fusion"]["recheck"]["outcome"] == "settled"
     assert result["fusion"]["usage"]["stages"]["recheck"]["calls"] == 2
+
+
+async def replied(file: Path) -> set[str]:
+    """Whose replies a thread's file holds."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    async with AsyncSqliteSaver.from_conn_string(str(file)) as saver:
+        state = await create_fusion_graph("offline", checkpointer=saver).aget_state(THREAD)
+    results = [dict(task.result) for task in state.tasks if task.result]
+    return {reply["name"] for result in results for reply in result.get("rechecked", ())}
+
+
+@pytest.mark.slow
+def test_killed_in_its_midst_and_resumed_it_pays_nobody_twice(models, config, tmp_path):
+    given = config({"a": reply(1), "b": {"hang": True}}, recheck="one")
+    judged(models, clash("a", "b"))
+    preset = tmp_path / "panel.toml"
+    fields = {name: given[name] for name in given if name != "providers"}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in fields.items()]
+    url = given["providers"]["scripted"]["base_url"]
+    preset.write_text("\n".join([*lines, "[providers.scripted]", f'base_url = "{url}"']), "utf-8")
+    environment = {"FUSION_GRAPH_DATA_DIR": str(tmp_path / "data")}
+    asked_for = ["ask", QUESTION["messages"][0][1], "--preset", str(preset), "--thread", "t"]
+
+    process = start(*asked_for, "--json", "--quiet", environment=environment)
+    models.calls("b", arrived=2)
+    models.calls("a", ended=2)
+    until = time.monotonic() + 60
+    while not asyncio.run(replied(tmp_path / "data" / "threads.sqlite")):
+        assert time.monotonic() < until, "a's reply was not written down"
+    process.kill()
+    process.wait()
+    models.script("b", reply(1))
+    done = commands.run("resume", "t", "--json", "--quiet", environment=environment)
+
+    assert done.code == 0, done.err
+    assert asked(models) == {"a": 2, "b": 3, "c": 1, "j": 1, "w": 1}
+    assert json.loads(done.out)["recheck"]["outcome"] == "settled"
 
 
 async def test_the_next_turn_of_a_conversation_has_a_point_of_its_own(models, config):
