@@ -7,13 +7,15 @@ def main() -> None:
     """Run the command line, and end the process with its exit code (see `exits`)."""
     import sys
 
-    from fusion_graph.cli.exits import StopSignals, finish, prepare_process
+    from fusion_graph.cli.exits import StopSignals, finish, prepare_process, send_spans
     from fusion_graph.run.recursion import mark_children
 
     prepare_process()
     mark_children()
     with StopSignals() as signals:
-        sys.exit(finish(_command_line, signals))
+        code = finish(_command_line, signals)
+        send_spans()
+        sys.exit(code)
 
 
 def _command_line() -> int:

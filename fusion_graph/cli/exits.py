@@ -194,4 +194,11 @@ def leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
+    send_spans()
     os._exit(code)
+
+
+def send_spans() -> None:
+    """Send what was traced, if anything was, before the process ends."""
+    if spans := sys.modules.get("fusion_graph.report.spans"):
+        spans.flush_spans()

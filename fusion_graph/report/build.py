@@ -64,8 +64,7 @@ def build_record(
         thread_id: The checkpointer's thread, if any.
     """
     found = judgement.get("sources", []) if judgement else []
-    paid = [*run["calls"], *(call for a in joined["answers"] for call in a["calls"])]
-    paid += [*(judgement["calls"] if judgement else ()), *calls]
+    paid = calls_of(run, joined, judgement, calls)
     lost = [*run["degradations"], *members_lost(joined["answers"]), *joined["degradations"]]
     lost += [*(judgement["degradations"] if judgement else ()), *degradations]
     usage = summary(paid)
@@ -104,6 +103,21 @@ def build_record(
         "versions": dict(versions()),
         "thread_id": thread_id,
     }
+
+
+def calls_of(
+    run: Run, joined: Joined, judgement: Judgement | None, calls: Sequence[CallRecord] = ()
+) -> list[CallRecord]:
+    """All calls of a run.
+
+    Args:
+        run: The run.
+        joined: The panel's work.
+        judgement: The judge's, if there was one.
+        calls: The writer's calls, and the verifier's.
+    """
+    made = [*run["calls"], *(call for a in joined["answers"] for call in a["calls"])]
+    return [*made, *(judgement["calls"] if judgement else ()), *calls]
 
 
 _BLIND = (

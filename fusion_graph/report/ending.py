@@ -12,7 +12,8 @@ from fusion_graph.errors import AllPanelistsFailed
 from fusion_graph.evidence import close_ledger
 from fusion_graph.models.strangers import served_names
 from fusion_graph.nodes.verify import Verified
-from fusion_graph.report.build import build_record
+from fusion_graph.report.build import build_record, calls_of
+from fusion_graph.report.spans import trace_run, traced
 from fusion_graph.run.runtime import emit_of, thread_id
 from fusion_graph.state import Joined, Judgement, Recheck, Run, Scouting, Trials
 
@@ -43,6 +44,7 @@ def need_an_answer(
         failed=True,
         thread_id=thread_id(),
     )
+    trace_run(run, record, joined, None, calls_of(run, joined, None))
     close_ledger(run["id"])
     failures = [(a["name"], a["failure"]) for a in joined["answers"] if a["failure"]]
     raise AllPanelistsFailed(failures, record)
@@ -87,6 +89,9 @@ async def finish(
         trials=trials,
         thread_id=thread_id(),
     )
+    if traced():
+        made = calls_of(run, joined, judgement, [*final["calls"], *verified.calls])
+        await asyncio.to_thread(trace_run, run, record, joined, judgement, made)
     await _complete(run, record, served_names(final["calls"]))
     total = record["usage"]["total"]
     usage = {
@@ -127,6 +132,9 @@ async def report_alone(
         recheck=recheck,
         thread_id=thread_id(),
     )
+    if traced():
+        made = calls_of(run, joined, judgement)
+        await asyncio.to_thread(trace_run, run, record, joined, judgement, made)
     await _complete(run, record, [])
     return record
 
