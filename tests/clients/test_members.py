@@ -21,8 +21,9 @@ from fusion_graph import create_fusion_graph
 from tests.clients.scenes import House
 from tests.clients.vendor import VendorScope
 from tests.conftest import VERDICT
+from tests.programs.asking import SECRETS, report_of, wait_until_gone
 from tests.programs.conftest import contents
-from tests.programs.test_members import QUESTION, SECRETS, report_of, wait_until_gone
+from tests.test_panelist import QUESTION
 
 pytestmark = pytest.mark.clients
 

@@ -15,8 +15,8 @@ from fusion_graph.errors import Failure
 from fusion_graph.models.failures import failure_of, worth_retrying
 from fusion_graph.models.programs.installed import open_program
 from tests.programs import said
+from tests.programs.asking import report_of
 from tests.programs.conftest import Fakes
-from tests.programs.test_members import report_of
 
 
 def begins(*lines: Any, **more: Any) -> said.Step:

@@ -14,8 +14,9 @@ from fusion_graph.judgement import wire_schema
 from fusion_graph.models.programs.installed import open_program
 from tests.conftest import VERDICT
 from tests.programs import said
+from tests.programs.asking import call, lookup, report_of
 from tests.programs.conftest import Fakes
-from tests.programs.test_members import QUESTION, call, lookup, report_of
+from tests.test_panelist import QUESTION
 
 JUDGED = {
     "claude": said.claude("I have compared them.", structured_output=VERDICT),
