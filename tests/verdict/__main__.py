@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -120,7 +119,7 @@ def _asked(step: Step, folder: Path, environment: dict[str, str], left: float | 
         try:
             code = process.wait(None if left is None else max(left, 0.0))
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # no SIGINT: what a shell starts in the background ignores it
             process.wait()
             _note(folder, **which, ended="the time was over")
             return False
