@@ -29,7 +29,8 @@ _CONFIGURATION = f"""{_MADE}
 
 Every field can stand in a preset file, in `create_fusion_graph({{...}})`, in the context of a run
 (`graph.invoke(…, context={{...}})`), in Studio's form and in the `fusion` object of a request to
-the server (which [narrows some of them](../how-to/server.md#what-a-request-may-set)); a run's
+the server (which [narrows some of them](../how-to/server.md#what-a-request-may-set)), but for
+`tools`, which a run's context cannot set; a run's
 context goes before arguments, arguments before the preset, the preset before the defaults, and
 `None` lifts what an earlier one says of a field that may be unset. A wrong field is an error that
 names it. Parameters that a model refuses are left out of its calls, and the
@@ -95,6 +96,7 @@ def configuration() -> str:
         "Panelist": "A member of `panel`",
         "Provider": "An endpoint: `[providers.NAME]`",
         "Price": "A price: `prices` of an endpoint",
+        "ToolServer": "An MCP server: `[tools.NAME]`",
     }
     for name, head in heads.items():
         part = schema["$defs"].pop(name)

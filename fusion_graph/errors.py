@@ -41,6 +41,8 @@ FusionError
     ├── NotResponses
     ├── ReplyTooLarge
     ├── ForeignRedirect
+    ├── ToolServerError
+    ├── ToolServerGone
     ├── UnreadableVerdict
     ├── VerifierFailed
     └── UnreadableGrade
@@ -639,6 +641,20 @@ class ForeignRedirect(InnerError):
     def __init__(self, asked: str, target: str) -> None:
         super().__init__(f"{asked} redirects to {target}, another origin: not followed.")
         self.remedy = "if that is where the model lives, set base_url to it"
+
+
+class ToolServerError(InnerError):
+    """An MCP server answers a request with an error.
+
+    Do: Nothing; a model is told of it, in the server's own words.
+    """
+
+
+class ToolServerGone(InnerError):
+    """An MCP server has ended, or nobody can reach it any more.
+
+    Do: Nothing; the run goes on without it, and the report says so.
+    """
 
 
 class UnreadableVerdict(InnerError):

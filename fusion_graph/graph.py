@@ -46,7 +46,7 @@ from fusion_graph.nodes.synthesis import synthesis
 from fusion_graph.nodes.tool_results import earlier_fusion
 from fusion_graph.nodes.trials import check_tests, trials
 from fusion_graph.nodes.verify import verify
-from fusion_graph.report.ending import finish, need_an_answer, report_alone
+from fusion_graph.report.ending import answered, finish, need_an_answer, report_alone
 from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.member import open_member
@@ -57,6 +57,7 @@ from fusion_graph.run.research import DRAWN
 from fusion_graph.run.runtime import context, emit_of, ledger_of, send_text, stream_writer
 from fusion_graph.run.settings import GraphConfig, check_members
 from fusion_graph.run.stage import Stage, open_stage
+from fusion_graph.run.tool_servers import close_tool_servers
 from fusion_graph.sandbox import Limits, wall
 from fusion_graph.state import (
     FusionInput,
@@ -254,6 +255,8 @@ def build_graph(
         joined = await off_loop(much, join, answers, run["seed"], pages)
         settings = await resume(run)
         if not unasked(run, joined):
+            if not settings.judge_tools or not answered(joined):
+                await close_tool_servers(run["id"])  # nobody will ask them
             need_an_answer(run, joined, settings, state.get("scouting"))
         able = who_can_search(settings, given.tools)
         could = [a for a in joined["answers"] if a["index"] in able]
@@ -379,6 +382,7 @@ def build_graph(
                 answer = await panelist(member, calls_as_text(messages))
         finally:
             close_panel(run["id"])
+            await close_tool_servers(run["id"])
         pages = ledger_of(run).page
         much = bool(answer["sources"]) or is_long(answer["content"])
         joined = await off_loop(much, join, [answer], run["seed"], pages)

@@ -13,6 +13,7 @@ from fusion_graph.config.fields import (
 )
 from fusion_graph.config.references import model_name
 from fusion_graph.config.strict import explain
+from fusion_graph.config.tool_servers import ToolServer, missing_variables
 
 __all__ = [
     "MAX_PANEL",
@@ -22,10 +23,12 @@ __all__ = [
     "Price",
     "Provider",
     "ResolvedConfig",
+    "ToolServer",
     "coerce",
     "combine",
     "explain",
     "inherited",
+    "missing_variables",
     "model_name",
     "shown_address",
 ]

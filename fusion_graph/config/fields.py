@@ -25,6 +25,7 @@ from fusion_graph.config.endpoints import Provider, shown_address
 from fusion_graph.config.form import Offers, as_form, shipped_models, shipped_presets
 from fusion_graph.config.references import ModelRef, SearchRef, model_name
 from fusion_graph.config.strict import Strict
+from fusion_graph.config.tool_servers import MAX_TOOL_SERVERS, ToolServerName, ToolServerRef
 from fusion_graph.errors import ConfigurationError
 
 MAX_PANEL = 16
@@ -124,6 +125,12 @@ class FusionConfig(Strict):
     is given, else `ddgs`."""
     corpus: str | None = Field(default=None, title="Corpus folder")
     """Folder of Markdown, text, HTML or PDF files that `search = "corpus"` looks in."""
+    tools: dict[ToolServerName, ToolServerRef] = Field(
+        default={}, max_length=MAX_TOOL_SERVERS, title="MCP tools"
+    )
+    """MCP servers whose tools panelists get beside search and fetch, by name: each a table with
+    `command` or `url`, or only one of these. For presets and code: they start programs, so a run's
+    context, which may come over a network, cannot set them."""
     max_tool_calls: int = Field(default=8, ge=0, le=MAX_TOOL_CALLS, title="Tool calls per panelist")
     """Most searches and fetches one panelist may make; parallel ones count one by one."""
     research: Literal["model", "first"] = Field(default="model", title="Who searches first")
@@ -286,6 +293,7 @@ class ResolvedConfig(FusionConfig):
         for provider in data["providers"].values():
             provider["headers"] = dict.fromkeys(provider["headers"], "***")
             provider["base_url"] = provider["base_url"] and shown_address(provider["base_url"])
+        data["tools"] = {name: server.shown() for name, server in self.tools.items()}
         return data
 
 
@@ -328,6 +336,11 @@ def inherited(context: Any) -> dict[str, Any]:
     """
     if isinstance(context, FusionConfig):
         given = context.given()
+        if given.pop("tools", None):
+            raise ConfigurationError(
+                "A run's context sets 'tools', which start programs.",
+                "Name them in a preset, or give them to create_fusion_graph.",
+            )
         if len(context.model_fields_set) == len(FusionConfig.model_fields):
             # A form that sends every field (Studio's) says by a default: as the preset has it.
             usual = {name: field.default for name, field in FusionConfig.model_fields.items()}
@@ -335,6 +348,8 @@ def inherited(context: Any) -> dict[str, Any]:
         return given
     if not isinstance(context, Mapping):
         return {}
+    # A parent graph's own `tools` are something else.
+    context = {name: value for name, value in context.items() if name != "tools"}
     known = {k: v for k, v in context.items() if k in FusionConfig.model_fields}
     if len(known) == len(context):
         return coerce(known)
@@ -357,18 +372,21 @@ _LIFTABLE = frozenset(
 def combine(*layers: Mapping[str, Any]) -> ResolvedConfig:
     """Resolve one configuration from layers of set fields, the strongest first.
 
-    Providers are merged by name; every other field is taken whole from the strongest layer that
-    sets it. None is a value where it is the default, and lifts what a weaker layer says.
+    Providers and MCP servers are merged by name; every other field is taken whole from the
+    strongest layer that sets it. None is a value where it is the default, and lifts what a weaker
+    layer says.
 
     Raises:
         ConfigurationError: A field is wrong, or panel, judge or writer stayed open.
     """
     fields: dict[str, Any] = {}
     providers: dict[str, Any] = {}
+    tools: dict[str, Any] = {}
     for layer in reversed(layers):
         fields.update({n: v for n, v in layer.items() if v is not None or n in _LIFTABLE})
         providers.update(layer.get("providers") or {})
-    fields["providers"] = providers
+        tools.update(layer.get("tools") or {})
+    fields["providers"], fields["tools"] = providers, tools
     if fields.get("search") is None:
         fields["search"] = "corpus" if fields.get("corpus") else "ddgs"
     if fields.get("panel"):

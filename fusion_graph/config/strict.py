@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fusion_graph.errors import ConfigurationError
 
-MAY_HOLD_SECRETS = frozenset({"api_key_env", "headers", "base_url", "key"})
+MAY_HOLD_SECRETS = frozenset(
+    {"api_key_env", "headers", "base_url", "key", "url", "env", "command", "args"}
+)
 """Fields whose wrong value is not repeated in an error: people paste keys into them."""
 
 

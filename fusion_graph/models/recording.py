@@ -33,7 +33,7 @@ class Asked:
         content: All else that decides what it brings, as plain data.
     """
 
-    kind: Literal["call", "search", "page"]
+    kind: Literal["call", "search", "page", "tool"]
     stage: str
     name: str
     of: str

@@ -17,6 +17,7 @@ from fusion_graph.models.open import check_model
 from fusion_graph.models.recording import fixed
 from fusion_graph.nodes.router import decide
 from fusion_graph.run.settings import GraphConfig, asked_models
+from fusion_graph.run.tool_servers import check_tool_servers
 from fusion_graph.run.toolbox import Toolbox
 from fusion_graph.state import Joined, PanelMember, Run
 from fusion_graph.state.conversation import question_of
@@ -101,12 +102,14 @@ def check(settings: ResolvedConfig, graph: GraphConfig) -> None:
     """Find what cannot work before anything is paid.
 
     Raises:
-        ConfigurationError: A model without its key, an unknown provider, an unreadable folder.
+        ConfigurationError: A model without its key, an unknown provider, an unreadable folder, an
+            MCP server without its variables or without the package that asks it.
     """
     refs = [member.model for member in settings.panel]
     for ref in [*refs, settings.judge, settings.synthesizer, *settings.fallbacks]:
         check_model(ref, settings.providers)
     Toolbox.open(settings, graph.tools)
+    check_tool_servers(settings.tools)
 
 
 def panel_members(run: Run, settings: ResolvedConfig) -> list[PanelMember]:

@@ -52,7 +52,9 @@ def join(answers: Sequence[PanelAnswer], seed: int, pages: Pages = no_pages) -> 
         content = reading.renumbered(ids, numbers)
         if answer["status"] == "ok":  # what was cut off may end within a citation
             joined["degradations"] += misread(answer["name"], reading, ids, numbers)
-        joined["degradations"] += answer["degradations"]
+        # Of what all had to do without, as a server that ended, each tells.
+        told = joined["degradations"]
+        told += [loss for loss in answer["degradations"] if loss not in told]
         labelled[answer["index"]] = {
             **answer,
             "label": LABELS[position] if answer["status"] == "ok" else None,

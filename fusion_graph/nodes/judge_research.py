@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 
 from langchain_core.messages import BaseMessage
@@ -14,7 +13,7 @@ from fusion_graph.models.request import Options
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.stage import Stage
 from fusion_graph.run.tool_use import Researcher
-from fusion_graph.run.toolbox import Toolbox
+from fusion_graph.run.toolbox import Toolbox, open_toolbox
 from fusion_graph.state import ToolRecord
 from fusion_tools.sources import SourceBook, SourceEntry
 
@@ -52,11 +51,9 @@ class JudgeResearch:
         """Let a model work on the prompt with the panel's tools until it answers or fails."""
         nonce, urls = self._stage.run["nonce"], [source["url"] for source in self._sources]
         if self._toolbox is None:
-            self._toolbox = await asyncio.to_thread(
-                Toolbox.open,
-                self._stage.settings,
-                self._stage.tools,
-                self._ledger.followed,
+            stage = self._stage
+            self._toolbox = await open_toolbox(
+                stage.run["id"], stage.settings, stage.tools, self._ledger.followed
             )
         researcher = Researcher(
             caller=caller,

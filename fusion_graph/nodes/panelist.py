@@ -201,6 +201,7 @@ def _answer(
         losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
     losses += _model_losses(name, work.researcher)
     losses += member.fitting.losses
+    losses += member.panel.tool_losses
     ledger = open_ledger(member.run["id"])
     sources = used_sources(name, outcome["text"], work.book.entries(), ledger.keep)
     if outcome["failure"]:  # half an answer claims nothing

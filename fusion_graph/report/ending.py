@@ -15,7 +15,17 @@ from fusion_graph.nodes.verify import Verified
 from fusion_graph.report.build import build_record, calls_of
 from fusion_graph.report.spans import trace_run, traced
 from fusion_graph.run.runtime import emit_of, thread_id
+from fusion_graph.run.tool_servers import close_tool_servers
 from fusion_graph.state import Joined, Judgement, Recheck, Run, Scouting, Trials
+
+
+def answered(joined: Joined) -> bool:
+    """Say whether anybody answered.
+
+    Args:
+        joined: The panel's work.
+    """
+    return any(answer["status"] == "ok" for answer in joined["answers"])
 
 
 def need_an_answer(
@@ -32,7 +42,7 @@ def need_an_answer(
     Raises:
         AllPanelistsFailed: Nobody answered; it holds the record.
     """
-    if any(answer["status"] == "ok" for answer in joined["answers"]):
+    if answered(joined):
         return
     record = build_record(
         run,
@@ -152,4 +162,5 @@ async def _complete(run: Run, record: dict[str, Any], served: Sequence[str]) -> 
         plan_calls=total["plan_calls"],
         seconds=round(time.time() - run["started"], 3),
     )
+    await close_tool_servers(run["id"])
     await asyncio.to_thread(close_ledger, run["id"])

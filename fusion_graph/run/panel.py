@@ -21,11 +21,12 @@ from langgraph.errors import GraphBubbleUp
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
-from fusion_graph.errors import CutBefore, TimeUp
+from fusion_graph.errors import CutBefore, Degradation, TimeUp
 from fusion_graph.evidence import Ledger, open_ledger
 from fusion_graph.run._member_clock import MemberClock
 from fusion_graph.run.deadlines import Spent, spent
-from fusion_graph.run.toolbox import Toolbox
+from fusion_graph.run.tool_servers import stop_tool_servers
+from fusion_graph.run.toolbox import Toolbox, open_toolbox
 from fusion_graph.state import CallRecord, Joined, Judgement, Run
 
 PANEL_SHARE = 0.6
@@ -112,6 +113,7 @@ class Panel:
     """One panel at work, or a wave of it.
 
     Args:
+        run_id: The run.
         settings: The run's configuration.
         budget: What the run may spend.
         ledger: What the run has read and followed.
@@ -124,8 +126,9 @@ class Panel:
     """
 
     def __init__(
-        self, settings: ResolvedConfig, budget: Budget, ledger: Ledger, wave: Wave
+        self, run_id: str, settings: ResolvedConfig, budget: Budget, ledger: Ledger, wave: Wave
     ) -> None:
+        self._run_id = run_id
         self.inside = 0
         self.paid: defaultdict[int, list[CallRecord]] = defaultdict(list)
         self.ledger = ledger
@@ -164,14 +167,20 @@ class Panel:
         assert self._opened is not None
         return self._opened
 
+    @property
+    def tool_losses(self) -> list[Degradation]:
+        """What tools the run has to do without by now."""
+        servers = self._opened.servers if self._opened is not None else None
+        return servers.losses() if servers is not None else []
+
     async def open_tools(
         self, settings: ResolvedConfig, own_tools: Sequence[BaseTool] | None
     ) -> None:
-        """Open the tools, once: it looks through folders, so it works off the event loop."""
+        """Open the tools, once: whoever comes meanwhile waits for it."""
         async with self._opening:
             if self._opened is None:
-                self._opened = await asyncio.to_thread(
-                    Toolbox.open, settings, own_tools, self.ledger.followed
+                self._opened = await open_toolbox(
+                    self._run_id, settings, own_tools, self.ledger.followed
                 )
 
     @asynccontextmanager
@@ -295,12 +304,14 @@ def take_part(run: Run, settings: ResolvedConfig, wave: Wave | None = None) -> I
         raise
     except BaseException:  # the run ends here
         close_panel(run["id"])
+        stop_tool_servers(run["id"])
         raise
     finally:
         with _lock:
             panel.inside -= 1
             if interrupted and not panel.inside:
                 panel.rest()
+                stop_tool_servers(run["id"])  # whoever is asked may take days
             idle = [k for k, other in _open.items() if not other.inside or k[1].is_closed()]
             for old in idle[: max(0, len(idle) - MOST_PANELS)]:
                 del _open[old]
@@ -318,7 +329,7 @@ def _enter(key: _Key, run: Run, settings: ResolvedConfig, wave: Wave) -> Panel:
         panel = _open.get(key)
         if panel is None:
             budget = Budget.of(settings, wave.spent.calls)
-            panel = _open[key] = Panel(settings, budget, open_ledger(run["id"]), wave)
+            panel = _open[key] = Panel(run["id"], settings, budget, open_ledger(run["id"]), wave)
         panel.inside += 1
         _open.move_to_end(key)
     return panel

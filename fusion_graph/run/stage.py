@@ -20,6 +20,7 @@ from fusion_graph.models.calls import Caller
 from fusion_graph.models.fitting import Fitting
 from fusion_graph.run.deadlines import Spent, TimeLimit, limit_of
 from fusion_graph.run.recursion import inside_fusion
+from fusion_graph.run.tool_servers import stop_tool_servers
 from fusion_graph.state import CallRecord, Run, StageName
 from fusion_graph.state.events import Emit, never_silent
 
@@ -172,4 +173,10 @@ def open_stage(
             budget=Budget.of(settings, spent.calls),
             nonce=run["nonce"],
         )
-        yield Stage(run, settings, caller, spent, emit_and_touch, touch, on_text, tools)
+        try:
+            yield Stage(run, settings, caller, spent, emit_and_touch, touch, on_text, tools)
+        except Exception:
+            raise
+        except BaseException:  # the run ends here
+            stop_tool_servers(run["id"])
+            raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -14,6 +14,9 @@ from langchain_core.tools import BaseTool
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.models.recording import Asked, Recording, asker, current_recording
+from fusion_graph.run._mcp_tools import mcp_tools
+from fusion_graph.run._recorded import found
+from fusion_graph.run.tool_servers import ToolServers, open_tool_servers
 from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
@@ -41,6 +44,7 @@ class Toolbox:
         own: The caller's tools, used instead of both.
         follow_links: Which links of the pages that were read may be followed.
         followed: The run's count of them.
+        servers: The run's MCP servers, whose tools come beside; None where there are none.
     """
 
     def __init__(
@@ -50,12 +54,14 @@ class Toolbox:
         own: Sequence[BaseTool] | None = None,
         follow_links: FollowLinks = "same_site",
         followed: Followed | None = None,
+        servers: ToolServers | None = None,
     ) -> None:
         self._follow_links = follow_links
         self._followed = followed if followed is not None else Followed()
         self._search = SharedSearch(search) if search is not None else None
         self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
         self._own = own
+        self.servers = servers
 
     @classmethod
     def open(
@@ -64,7 +70,7 @@ class Toolbox:
         own: Sequence[BaseTool] | None = None,
         followed: Followed | None = None,
     ) -> Toolbox:
-        """The tools of a configuration.
+        """The tools of a configuration, without those of MCP servers.
 
         Args:
             settings: The configuration.
@@ -96,7 +102,7 @@ class Toolbox:
             raise ConfigurationError(str(error)) from None
 
     def __bool__(self) -> bool:
-        return bool(self._own or self._search or self._fetcher)
+        return bool(self._own or self._search or self._fetcher or self.servers)
 
     def tools(
         self, said: str, nonce: str, book: SourceBook, urls: Iterable[str] = ()
@@ -110,7 +116,7 @@ class Toolbox:
             urls: Further addresses that it may fetch.
         """
         if self._own is not None:
-            return list(self._own)
+            return [*self._own, *self._served(self._own, nonce, None)]
         ledger = UrlLedger.from_text(said, follow_links=self._follow_links, followed=self._followed)
         ledger.add_urls(urls)
         tools = []
@@ -118,7 +124,38 @@ class Toolbox:
             tools.append(web_search_tool(self._search, ledger=ledger, nonce=nonce))
         if self._fetcher is not None:
             tools.append(web_fetch_tool(self._fetcher, ledger=ledger, book=book, nonce=nonce))
-        return tools
+        return [*tools, *self._served(tools, nonce, ledger)]
+
+    def _served(
+        self, beside: Sequence[BaseTool], nonce: str, ledger: UrlLedger | None
+    ) -> list[BaseTool]:
+        if self.servers is None:
+            return []
+        names = [tool.name for tool in beside]
+        return mcp_tools(self.servers.tools(), names, nonce, ledger)
+
+
+async def open_toolbox(
+    run_id: str,
+    settings: ResolvedConfig,
+    own: Sequence[BaseTool] | None,
+    followed: Followed,
+) -> Toolbox:
+    """Open a run's tools, those of its MCP servers too.
+
+    Args:
+        run_id: The run.
+        settings: Its settings.
+        own: The caller's tools, used instead of the web tools.
+        followed: The run's count of followed links.
+
+    Raises:
+        ConfigurationError: As `Toolbox.open`.
+    """
+    # In a thread: it looks through folders.
+    toolbox = await asyncio.to_thread(Toolbox.open, settings, own, followed)
+    toolbox.servers = await open_tool_servers(run_id, settings)
+    return toolbox
 
 
 def _kept(
@@ -146,7 +183,7 @@ class _KeptSearch:
 
     async def search(self, query: str, limit: int) -> list[SearchResult]:
         asked = Asked("search", *asker(), self.name, [*self._scope, query, limit])
-        hits: list[SearchResult] = await _found(
+        hits: list[SearchResult] = await found(
             self._recording, asked, lambda: self._search.search(query, limit)
         )
         return hits
@@ -160,28 +197,8 @@ class _KeptFetch:
 
     async def fetch(self, url: str) -> Page:
         asked = Asked("page", *asker(), "", [*self._scope, url])
-        page: Page = await _found(self._recording, asked, lambda: self._fetcher.fetch(url))
+        page: Page = await found(self._recording, asked, lambda: self._fetcher.fetch(url))
         return page
-
-
-async def _found(recording: Recording, asked: Asked, make: Callable[[], Awaitable[Any]]) -> Any:
-    """Keep what a search or a fetch brings, errors too: a model has been told of them.
-
-    Raises:
-        ToolError: It brings nothing.
-    """
-    async with recording.step(asked) as step:
-        kept = step.kept
-        if kept is None:
-            began = time.monotonic()
-            try:
-                kept = {"found": await make()}
-            except ToolError as error:
-                kept = {"error": [error.code, error.detail]}
-            step.keep({**kept, "seconds": round(time.monotonic() - began, 4)})
-    if failed := kept.get("error"):
-        raise ToolError(*failed)
-    return kept["found"]
 
 
 class _Filtered:

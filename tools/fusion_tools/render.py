@@ -10,6 +10,9 @@ from functools import lru_cache
 
 from fusion_tools.results import Failure, PageArtifact, SearchArtifact, SearchResult
 
+_READABLE = ("http://", "https://", "corpus://")
+"""What `web_fetch` can read on in."""
+
 CHARS_PER_TOKEN = 4
 """The usual estimate for English text; page limits are given in tokens."""
 
@@ -140,7 +143,8 @@ def page_text(artifact: PageArtifact, id: int | None, nonce: str) -> str:
             defang(artifact["text"][start:end], nonce).strip() or "(no text)",
         )
     )
-    return f"{intro}{note}\n{_delimited(body, 'page', nonce)}\n{_progress(start, end, total)}"
+    shown = _progress(start, end, total, artifact)
+    return f"{intro}{note}\n{_delimited(body, 'page', nonce)}\n{shown}"
 
 
 def foreign_text(
@@ -202,6 +206,8 @@ def _delimited(body: str, kind: str, nonce: str) -> str:
     return f'<untrusted {nonce} kind="{kind}">\n{body}\n</untrusted {nonce}>'
 
 
-def _progress(start: int, end: int, total: int) -> str:
+def _progress(start: int, end: int, total: int, artifact: PageArtifact) -> str:
+    if end < total and not artifact["url"].lower().startswith(_READABLE):
+        return f"Characters {start} to {end} of {total} shown; ask for less to read the rest."
     rest = f"; to read on, fetch it with offset={end}." if end < total else ": the end."
     return f"Characters {start} to {end} of {total} shown{rest}"

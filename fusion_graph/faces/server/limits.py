@@ -53,6 +53,8 @@ closed until it stands here: requests come from people who need not be the serve
 
 CLOSED = {
     "providers": "It names variables of the server's environment: put it into a preset there.",
+    "tests": "No code is run here: `fusion-graph code --tests` runs it.",
+    "tools": "It starts programs on the server: put it into a preset there.",
     "corpus": "It names a folder of the server: put it into a preset there.",
     "provider_concurrency": "It is between the server and its providers.",
     "follow_links": "What pages may learn is the server owner's to say: put it into a preset.",

@@ -148,7 +148,7 @@ async def running(
     """
     theirs, ours = os.pipe()
     told = json.dumps({"pipe": theirs, "folder": str(folder.root), "logins": folder.logins})
-    watch = str(Path(__file__).with_name("_watch.py"))
+    watch = str(Path(__file__).with_name("watch.py"))
     try:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", watch, told, *command),

@@ -1,9 +1,12 @@
 """Runs a program, and sees to it that nothing of it outlives whoever asked.
 
-Started by its path, with the standard library alone: `python -I -S _watch.py JSON COMMAND…`, the
+Started by its path, with the standard library alone: `python -I -S watch.py JSON COMMAND…`, the
 JSON being {"pipe": descriptor, "folder": what to remove, "logins": [[kept, the user's], …]}. The
 pipe's other end is held by the asking process and nobody else: it closes when that process has
 no more use for the program, and when that process dies, however it dies.
+
+A program that is spoken to while it runs is started with `{}`: then its standard input comes
+through here, and the end of that is what closes.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -18,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 
 PATIENCE = 0.4
 """Seconds a program has for its own end before it is killed."""
@@ -29,13 +34,18 @@ def main() -> int:
     """Run the command to its end, or until nobody waits for it any more; give its exit code."""
     told, command = json.loads(sys.argv[1]), sys.argv[2:]
     _adopt_orphans()
+    spoken_to = "pipe" not in told
+    taken = subprocess.PIPE if spoken_to else None
     try:
-        program = subprocess.Popen(command, process_group=0)  # noqa: S603 - the user's own
+        program = subprocess.Popen(command, stdin=taken, process_group=0)  # noqa: S603 - the user's
     except OSError as error:
         sys.stderr.write(f"{command[0]} does not start: {error.strerror}\n")
         _tidy(told)
         return 127 if isinstance(error, FileNotFoundError) else 126
-    threading.Thread(target=_end_when_unwanted, args=(told["pipe"], program), daemon=True).start()
+    attend = partial(_pass_on, program)
+    if not spoken_to:
+        attend = partial(_end_when_unwanted, told["pipe"], program)
+    threading.Thread(target=attend, daemon=True).start()
     code = program.wait()
     _signal(program.pid, signal.SIGKILL)  # what it has left behind
     _tidy(told)
@@ -45,6 +55,34 @@ def main() -> int:
 def _end_when_unwanted(pipe: int, program: subprocess.Popen[bytes]) -> None:
     while os.read(pipe, 1):
         pass
+    _end(program)
+
+
+def _pass_on(program: subprocess.Popen[bytes]) -> None:
+    """Pass on what is said to the program, until there is nobody left to say anything."""
+    # A queue between the two: a program that reads nothing must not keep the end from being seen.
+    said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_say, args=(said, program), daemon=True).start()
+    with contextlib.suppress(OSError):
+        while heard := os.read(0, 65_536):
+            said.put(heard)
+    said.put(b"")
+    time.sleep(PATIENCE)  # a server ends by itself once nothing more can come
+    _end(program)
+
+
+def _say(said: queue.SimpleQueue[bytes], program: subprocess.Popen[bytes]) -> None:
+    into = program.stdin
+    assert into is not None
+    with contextlib.suppress(OSError):
+        while part := said.get():
+            into.write(part)
+            into.flush()
+    with contextlib.suppress(OSError):
+        into.close()
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
     _signal(program.pid, signal.SIGTERM)
     time.sleep(PATIENCE)
     _signal(program.pid, signal.SIGKILL)
@@ -90,6 +128,8 @@ def _tidy(told: dict[str, object]) -> None:
     The program renews it through the link that stands for it, or puts a file in the link's place.
     A file that the user's program has written since is newer, and stays.
     """
+    if "folder" not in told:
+        return
     for kept, own in told["logins"]:  # type: ignore[attr-defined]
         with contextlib.suppress(OSError):
             renewed = os.path.isfile(kept) and not os.path.islink(kept) and os.path.getsize(kept)
