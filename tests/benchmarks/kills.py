@@ -172,11 +172,9 @@ async def saved(data: Path, thread: str) -> tuple[bool, frozenset[str], int]:
     results = [task.result for task in state.tasks if task.result]
     answers = [a for result in results for a in dict(result).get("answers", ())]
     answers += state.values.get("answers", [])
-    compared = bool(state.values.get("judgement"))
-    if state.values.get("scouting"):  # of two comparisons: the second is there past the judge
-        compared += not {"second_wave", "join", "judge"} & set(state.next)
-    # A task's writes are kept before the next step begins.
-    compared += any("judgement" in dict(result) for result in results)
+    # A comparison of the whole panel has the calls of the scouts' before its own.
+    judged = [state.values.get("judgement"), *(dict(r).get("judgement") for r in results)]
+    compared = max(len(judgement["calls"]) if judgement else 0 for judgement in judged)
     names = frozenset(answer["name"] for answer in answers)
     return bool(state.values or state.next), names, compared
 
