@@ -430,6 +430,10 @@ def recheck_material(
     return "\n\n".join(parts)
 
 
+WRITER_OPENING = "The panel's work on the request above."
+"""Opens what the writer works from."""
+
+
 def writer_material(
     analysis: str | None,
     answers: Iterable[tuple[str, str]],
@@ -444,7 +448,7 @@ def writer_material(
         sources: The numbered sources.
         nonce: The run's delimiter secret.
     """
-    parts = ["The panel's work on the request above.", *_labelled(answers, nonce)]
+    parts = [WRITER_OPENING, *_labelled(answers, nonce)]
     if analysis is None:
         parts.append("There is no comparison: compare the answers yourself.")
     else:

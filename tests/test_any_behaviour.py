@@ -45,6 +45,7 @@ CODES = {
     *get_args(JudgeFailureCode),
     "answer_cut",
     "answer_stub",
+    "instructions_repeated",
     "answer_truncated",
     "budget_blind",
     "context_cut",

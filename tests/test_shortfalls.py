@@ -45,6 +45,22 @@ def test_a_label_that_no_reader_knows_is_told_unless_the_question_has_it():
     assert codes("How wet?", "The answer is A.", "Very.", "Quite.") == []
 
 
+BACK = "Do not use quotes that were altered or not found on their\npage: go by what is there."
+OPENED = "The panel's work on the request above.\n\nWater is wet."
+
+
+@pytest.mark.parametrize("text", [BACK, OPENED])
+def test_instructions_said_back_are_told_unless_somebody_else_said_them_first(text):
+    assert codes("How wet?", text, "Very.", "Quite.") == ["instructions_repeated"]
+    assert codes(f"Who wrote this? {text}", text, "You.", "They.") == []
+    assert codes("How wet?", text, text, "Quite.") == []
+
+
+def test_words_that_the_instructions_share_with_any_answer_are_not_told():
+    text = "Two of three say that water is wet; where they disagree, one rests on a list."
+    assert codes("How wet?", text, "Very.", "Quite.") == []
+
+
 async def test_a_stub_is_in_the_report_of_a_run(models, panel_config):
     for name in "abc":
         models.script(name, LONG)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from fusion_graph.errors import Degradation
+from fusion_graph.prompts import WRITER_OPENING, WRITER_SYSTEM
 from fusion_graph.state import PanelAnswer
 
 STUB_CHARACTERS = 80
@@ -25,9 +26,20 @@ _WANTS_LITTLE = re.compile(
 )
 _LABELLED = re.compile(r"\b(?:[Aa]nswer|[Pp]anell?ist|[Rr]esponse|[Mm]ember) ([A-P])\b")
 
+FEWEST_WORDS = 7
+"""A shorter sentence of the instructions may be anybody's."""
+
+_OURS = tuple(
+    " ".join(sentence.split())
+    for sentence in (*re.split(r"(?<=[.:;]) (?=\S)|\n\n", WRITER_SYSTEM), WRITER_OPENING)
+    if len(sentence.split()) >= FEWEST_WORDS
+)
+"""Sentences of the writer's instructions. A real model of half a billion weights said them back in
+5 of 12 answers, in four of them with no answer besides (docs/verdict.md)."""
+
 
 def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> list[Degradation]:
-    """Report that an answer is a stub, or speaks of the panel's labels.
+    """Report that an answer is a stub, speaks of the panel's labels or repeats its instructions.
 
     Args:
         question: The request; one that asks for little gets little.
@@ -51,4 +63,16 @@ def shortfalls(question: str, text: str, survivors: Sequence[PanelAnswer]) -> li
     if named_members := [f"{label} is {labels[label]}" for label in named if label in labels]:
         detail = f"The answer speaks of the panel's labels: {', '.join(named_members)}."
         losses.append({"code": "labels_mentioned", "detail": detail})
+    said, asked = _plain(text), _plain(read)
+    if ours := next((s for s in _OURS if (low := s.lower()) in said and low not in asked), None):
+        detail = (
+            f'The writer repeated its instructions: "{ours[:100]}". Read the panel\'s answers, or '
+            "name a larger model as the synthesizer."
+        )
+        losses.append({"code": "instructions_repeated", "detail": detail})
     return losses
+
+
+def _plain(text: str) -> str:
+    """A text in small letters, with one blank between words."""
+    return " ".join(text.lower().split())

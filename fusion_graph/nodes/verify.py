@@ -41,6 +41,7 @@ OF_THE_TEXT = frozenset(
         "answer_truncated",
         "answer_stub",
         "labels_mentioned",
+        "instructions_repeated",
     }
 )
 """What was wrong with a text, and is gone with it when another takes its place."""
