@@ -19,9 +19,6 @@ from fusion_graph.config import ResolvedConfig, ToolServer, missing_variables
 from fusion_graph.errors import ConfigurationError, Degradation, MissingKey
 from fusion_graph.run._running_server import OfferedTool, RunningServer
 
-LOST = "tool_server_failed"
-"""The degradation of a server that did not start, ended or did not answer."""
-
 CLOSING_SECONDS = 8.0
 """How long the end of a run waits for its servers' ends: the SDK takes six at most."""
 
@@ -54,7 +51,7 @@ class ToolServers:
     def losses(self) -> list[Degradation]:
         """What the run has to do without by now."""
         return [
-            {"code": LOST, "detail": f"The MCP server {server.name} {server.loss}."}
+            {"code": "tool_server_failed", "detail": f"The MCP server {server.name} {server.loss}."}
             for server in self._servers
             if server.loss
         ]
