@@ -26,13 +26,14 @@ from fusion_graph.cli.options import (
     QuestionArgument,
     SearchOption,
     SynthesizerOption,
+    ToolOption,
 )
 from fusion_graph.cli.question import read_question
 from fusion_graph.cli.report import STANDARD, check_writable
 from fusion_graph.cli.running import Output, show
 from fusion_graph.errors import ConfigurationError
 
-OPTIONS = {"max_cost_usd": "max-cost", "run_timeout": "timeout"}
+OPTIONS = {"max_cost_usd": "max-cost", "run_timeout": "timeout", "tools": "tool"}
 """Options that are not called after their field."""
 
 
@@ -110,6 +111,8 @@ def configuration(options: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in options.items() if value is not None}
     if "panel" in fields:
         fields["panel"] = split_models(fields["panel"])
+    if "tools" in fields:
+        fields["tools"] = named_servers(fields["tools"])
     if "corpus" in fields and fields.setdefault("search", "corpus") != "corpus":
         raise ConfigurationError(
             f"--corpus searches a folder and --search {fields['search']} elsewhere.",
@@ -129,10 +132,31 @@ def split_models(given: Sequence[str]) -> list[str]:
     return [model.strip() for part in given for model in part.split(",")]
 
 
+def named_servers(given: Sequence[str]) -> dict[str, str]:
+    """MCP servers by name from `--tool NAME=COMMAND --tool NAME=URL`.
+
+    Raises:
+        ConfigurationError: One has no name, or a name stands for two.
+    """
+    servers: dict[str, str] = {}
+    for one in given:
+        name, equals, server = one.partition("=")
+        name, server = name.strip(), server.strip()
+        if not (name and equals and server):  # not repeated: it may hold a key
+            raise ConfigurationError(
+                "--tool needs a name and a command or an address.",
+                "As in --tool files='npx -y @modelcontextprotocol/server-filesystem .'",
+            )
+        if name in servers:
+            raise ConfigurationError(f"--tool names {name} twice.", "Give each its own name.")
+        servers[name] = server
+    return servers
+
+
 def named_by_option(problem: str) -> str:
     """A problem with a field as one with its option: `--max-tool-calls is 99:`."""
     problem = re.sub(r" field 'model' is '[^']*':", "", problem)  # said of a panelist's own field
-    match = re.match(r"Field '(\w+)(?:\.\d+)?'(.*)", problem)
+    match = re.match(r"Field '(\w+)(?:\.\d+|(?<=tools)\.[^']*)?'(.*)", problem)
     if match is None:
         return problem
     option = OPTIONS.get(match[1], match[1].replace("_", "-"))
@@ -149,6 +173,7 @@ def _ask(
     corpus: CorpusOption = None,
     search: SearchOption = None,
     max_tool_calls: MaxToolCallsOption = None,
+    tool: ToolOption = None,
     invocation: InvocationOption = None,
     panel_policy: PanelPolicyOption = None,
     max_cost: Annotated[
@@ -236,6 +261,7 @@ def _ask(
     fusion-graph ask --panel openai:gpt-5.5,ollama:qwen3 "Is P equal to NP?"
     git diff | fusion-graph ask --search none -o review.md Review this change
     fusion-graph ask -a chart.png -a notes.pdf "Does the chart say what the notes say?"
+    fusion-graph ask --tool notes="npx -y my-notes-server" "What did we decide?"
     fusion-graph ask --report run.html "Which database for a small shop?"
     fusion-graph ask --json --quiet "…" | jq .analysis
 
@@ -255,6 +281,7 @@ def _ask(
         "corpus": corpus,
         "search": search,
         "max_tool_calls": max_tool_calls,
+        "tools": tool or None,
         "invocation": invocation,
         "panel_policy": panel_policy,
         "max_cost_usd": max_cost,

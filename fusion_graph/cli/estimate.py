@@ -30,6 +30,7 @@ from fusion_graph.cli.options import (
     QuestionArgument,
     SearchOption,
     SynthesizerOption,
+    ToolOption,
 )
 from fusion_graph.cli.question import read_question
 from fusion_graph.cli.recorded import entries_if_any
@@ -214,6 +215,7 @@ def _estimate(
     corpus: CorpusOption = None,
     search: SearchOption = None,
     max_tool_calls: MaxToolCallsOption = None,
+    tool: ToolOption = None,
     invocation: InvocationOption = None,
     panel_policy: PanelPolicyOption = None,
     attach: AttachOption = None,
@@ -240,6 +242,7 @@ def _estimate(
         "corpus": corpus,
         "search": search,
         "max_tool_calls": max_tool_calls,
+        "tools": tool or None,
         "invocation": invocation,
         "panel_policy": panel_policy,
     }

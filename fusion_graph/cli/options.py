@@ -96,6 +96,16 @@ MaxToolCallsOption = Annotated[
         help="Most searches and fetches of one panelist, 0 to 16. Default 8.",
     ),
 ]
+ToolOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tool",
+        metavar="NAME=COMMAND|URL",
+        rich_help_panel=RUN,
+        help="An MCP server whose tools the panel gets, as files='npx -y …' or an address. "
+        "Repeat it.",
+    ),
+]
 InvocationOption = Annotated[
     str | None,
     typer.Option(

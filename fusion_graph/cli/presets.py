@@ -126,12 +126,13 @@ def toml_text(preset: Preset, *, verdict: bool = True) -> str:
         verdict: Whether the verdict of its file stands in it.
     """
     from fusion_graph.config import FusionConfig, shown_address
+    from fusion_graph.config.tool_servers import shown_url
 
     lines = [f"description = {_value(preset.description)}"]
     if preset.discover:
         lines.append(f"discover = {_value(preset.discover)}")
     fields = FusionConfig(**preset.fields).model_dump(mode="json", exclude_unset=True)
-    providers = fields.pop("providers", {})
+    providers, servers = fields.pop("providers", {}), fields.pop("tools", {})
     for name, value in fields.items():
         lines.append(f"{name} = {_panel(value) if name == 'panel' else _value(value)}")
     for candidate in preset.candidates:
@@ -143,6 +144,11 @@ def toml_text(preset: Preset, *, verdict: bool = True) -> str:
         if provider.get("base_url"):
             provider["base_url"] = shown_address(provider["base_url"])
         lines += [f"{_key(key)} = {_value(value)}" for key, value in provider.items() if value]
+    for name, server in servers.items():
+        lines += ["", f"[tools.{_key(name)}]"]
+        if server.get("url"):
+            server["url"] = shown_url(server["url"])
+        lines += [f"{_key(key)} = {_value(value)}" for key, value in server.items() if value]
     return "\n".join(lines) + "\n" + (verdict_text(preset.verdict) if verdict else "")
 
 

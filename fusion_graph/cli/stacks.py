@@ -136,8 +136,11 @@ def _said(preset: Preset) -> str:
 
 def _asks(preset: Preset) -> list[str]:
     """Whom a stack asks and with which keys: somebody else wrote it."""
+    import shlex
+
     from fusion_graph.config import shown_address
     from fusion_graph.config.keys import keys_of
+    from fusion_graph.config.tool_servers import shown_url
 
     lines = [f"Preset {preset.name}: {preset.description or 'no description'}"]
     providers = preset.fields.get("providers", {})
@@ -145,6 +148,10 @@ def _asks(preset: Preset) -> list[str]:
         key = f", with the key in {provider.api_key_env}" if provider.api_key_env else ""
         where = shown_address(provider.base_url or "OpenAI's own address")
         lines.append(f"It may send questions to {name} at {where}{key}.")
+    for name, server in (preset.fields.get("tools") or {}).items():
+        does = f"ask {shown_url(server.url)}" if server.url else f"start {shlex.join(server.line)}"
+        given = f", with {', '.join(server.variables)}" if server.variables else ""
+        lines.append(f"For the tools of {name} it may {does}{given}.")
     keys = keys_of(preset.fields)
     if keys:
         lines.append(f"Keys it uses: {', '.join(keys)}")

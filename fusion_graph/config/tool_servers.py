@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fusion_graph.config.endpoints import EnvironmentVariable
 from fusion_graph.config.strict import Strict
@@ -36,6 +36,12 @@ def _as_variables(value: Any) -> Any:
     return value
 
 
+def _check_url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]", value):
+        raise ValueError("an address begins with http:// or https://")
+    return value
+
+
 class ToolServer(Strict):
     """An MCP server: a program that is started, or an address that is asked."""
 
@@ -51,7 +57,7 @@ class ToolServer(Strict):
     )
     """Variables of this environment that the program is to see, by the name it knows them by; a
     list keeps their names. It sees no other key of yours. Never write a value here."""
-    url: str | None = Field(default=None, pattern=r"^https?://[^/\s]", title="Address")
+    url: Annotated[str, AfterValidator(_check_url)] | None = Field(default=None, title="Address")
     """Where it is served over streamable HTTP, as in `https://example.org/mcp`."""
     headers: dict[str, EnvironmentVariable] = Field(default={}, title="Headers")
     """Headers sent to the address, each with the name of the variable that holds its value. A bare
@@ -113,7 +119,16 @@ def _as_server(value: Any) -> Any:
 ToolServerRef = Annotated[ToolServer, BeforeValidator(_as_server)]
 """An MCP server, or only its command or address."""
 
-ToolServerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")]
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,31}", value):
+        raise ValueError(
+            "a server is called by at most 32 letters, digits, _ and -, a letter first"
+        )
+    return value
+
+
+ToolServerName = Annotated[str, AfterValidator(_check_name)]
 """What a server's tools are called after: letters, digits, `_` and `-`."""
 
 

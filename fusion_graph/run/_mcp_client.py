@@ -175,6 +175,10 @@ async def _address(server: ToolServer, _complaints: TextIO, first: bool) -> Asyn
         name: _header(name, os.environ.get(variable, ""))
         for name, variable in server.headers.items()
     }
+    if not hasattr(http, "streamable_http_client"):  # mcp 1.23
+        async with http.streamablehttp_client(server.url, headers=headers) as streams:
+            yield streams
+        return
     async with (
         library.AsyncClient(headers=headers, timeout=ANSWER_SECONDS) as client,
         http.streamable_http_client(server.url, http_client=client) as streams,

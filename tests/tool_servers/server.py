@@ -1,6 +1,6 @@
 """An MCP server that is a user's own: what it does well, and what it does badly.
 
-`python server.py FOLDER [--child] [--http PORT]` notes in FOLDER who runs (`started`, a line with
+`python server.py FOLDER [--child] [--http]` notes in FOLDER who runs (`started`, a line with
 its process id for each start, and its child's) and what was asked (`asked`).
 """
 
@@ -99,6 +99,6 @@ if __name__ == "__main__":
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)  # leaves its group
         note("started", child.pid)
     if "--http" in sys.argv:
-        server.run(transport="streamable-http", port=int(sys.argv[-1]))
+        server.run(transport="streamable-http", port=0)
     else:
         server.run(transport="stdio")
