@@ -70,9 +70,15 @@ class Playground:
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
     async def list(self, request: Request) -> Response:
-        """The page's runs that this server remembers, and programs' apart; the newest first."""
+        """The page's runs that this server remembers, and programs' apart; the newest first.
+
+        With `?q=WORDS` those that hold every word in question, model or answer.
+        """
+        words = request.query_params.get("q", "").casefold().split()
         listed: dict[str, list[dict[str, Any]]] = {"page": [], "api": []}
         for run in _runs(request).latest():
+            if not _says(run, words):
+                continue
             shown = {**_summary(run), "question": run.question[:LISTED_CHARACTERS]}
             listed[run.origin].append(shown)
         return json_response({"runs": listed["page"], "others": listed["api"]})
@@ -82,8 +88,11 @@ class Playground:
         return json_response(self._told(self.run(request)))
 
     async def cancel(self, request: Request) -> Response:
-        """Stop a run; of one that has ended nothing changes."""
+        """Stop a run; of one that has ended nothing changes. With `?forget=true` it is dropped."""
         run = self.run(request)
+        if _forgets(request):
+            await _runs(request).forget(run.id)
+            return Response(status_code=204)
         await _runs(request).cancel(run.id)
         return json_response(self._told(run))
 
@@ -126,6 +135,21 @@ class Playground:
 def _runs(request: Request) -> Runs:
     runs: Runs = request.app.state.runs
     return runs
+
+
+def _says(run: Run, words: list[str]) -> bool:
+    """Whether each of these words stands in a run's question, model or answer."""
+    answer = "" if run.message is None else run.message.text
+    text = f"{run.question}\n{run.model}\n{answer}".casefold()
+    return all(word in text for word in words)
+
+
+def _forgets(request: Request) -> bool:
+    forget = request.query_params.get("forget", "false")
+    if forget not in ("true", "false"):
+        said = f"`forget` is true or false, not {forget[:60]!r}: nothing was done."
+        raise ApiError(400, said, "invalid_value", param="forget")
+    return forget == "true"
 
 
 def _question(body: dict[str, Any]) -> str:

@@ -23,10 +23,10 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
 
     Returns:
         name, description, panel (list of name and model) or None, judge, writer, usable, problem
-        (why it is not usable), chosen (taken if none is named), reason (why it was chosen),
+        (why it is not usable), chosen (the page begins with it), reason (why it was chosen),
         example (a question it can answer).
     """
-    choice = offer.chosen()
+    choice = offer.preferred()
     return [_told(name, ref, choice) for name, ref in offer.refs().items()]
 
 

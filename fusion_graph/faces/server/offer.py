@@ -99,6 +99,12 @@ class Offer:
             return choice
         return Choice(next(iter(refs)), "the first that this server offers")
 
+    def preferred(self) -> Choice:
+        """The preset that the page has chosen: the first that the owner named, else `chosen`."""
+        if self._presets:
+            return Choice(preset_name(self._presets[0]), "the first that this server offers")
+        return self.chosen()
+
     def find(self, model: str, param: str = "model") -> Found:
         """Find the preset of a model id.
 

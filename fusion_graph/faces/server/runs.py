@@ -246,6 +246,12 @@ class Runs:
         await run.ended()
         return True
 
+    async def forget(self, id: str) -> None:
+        """Drop a run; one at work is stopped first."""
+        await self.cancel(id)
+        self._runs.pop(id, None)
+        self._sizes.pop(id, None)
+
     async def close(self) -> None:
         """Stop all runs and wait until they have stopped."""
         running = [run for run in self._runs.values() if run.running]

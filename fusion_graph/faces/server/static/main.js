@@ -4,7 +4,7 @@ import { alarm } from "./alarm.js";
 import { call, onKeyWanted } from "./api.js";
 import { AskForm } from "./ask.js";
 import { byId, say } from "./elements.js";
-import { showHistory } from "./history.js";
+import { deleteRun, showHistory } from "./history.js";
 import { RunView } from "./run.js";
 
 const TITLE = document.title;
@@ -87,6 +87,15 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   go(past ? past.dataset.run : null);
 });
+byId("history").addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-delete]");
+  const id = button && (await deleteRun(button));
+  if (!id) return;
+  if (id === named()) return go(null);
+  await showHistory(named());
+  (byId("history").hidden ? byId("main") : byId("search")).focus(); // its button has gone
+});
+byId("search").addEventListener("input", () => showHistory(named()));
 addEventListener("popstate", show);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") showHistory(named());
