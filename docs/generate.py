@@ -232,6 +232,7 @@ def _are_models(field: Schema) -> bool:
 def _anchor(name: str) -> str:
     return {
         "Panelist": "a-member-of-panel",
+        "ToolServer": "an-mcp-server-toolsname",
         "Provider": "an-endpoint-providersname",
         "Price": "a-price-prices-of-an-endpoint",
     }.get(name, name.lower())
