@@ -177,6 +177,7 @@ async def _concluded(
         detail = f"The judge pointed at what does not exist: {', '.join(unknown)}."
         losses.append({"code": "judge_unknown_reference", "detail": detail})
     losses += _left_out(model)
+    losses += [loss for loss in research.losses if loss not in joined["degradations"]]
     stage.emit(
         "analysis.completed",
         model=model.ref,

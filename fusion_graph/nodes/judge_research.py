@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from langchain_core.messages import BaseMessage
 
+from fusion_graph.errors import Degradation
 from fusion_graph.evidence import Ledger, SourceRecord, open_ledger, recheck, record_of
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.model import Model
@@ -44,6 +45,12 @@ class JudgeResearch:
     def wanted(self) -> bool:
         """Say whether the judge may search at all."""
         return self._stage.settings.judge_tools and self._stage.settings.max_tool_calls > 0
+
+    @property
+    def losses(self) -> list[Degradation]:
+        """What tools it had to do without."""
+        servers = self._toolbox.servers if self._toolbox is not None else None
+        return servers.losses() if servers is not None else []
 
     async def ask(
         self, model: Model, prompt: list[BaseMessage], options: Options, caller: Caller

@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 import pytest
+from langchain_core.tools import tool
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from tests.commands import start
@@ -32,6 +33,31 @@ async def test_members_one_after_the_other_and_the_judge_share_one_start(
     assert len(weather.noted("asked")) == 4
     assert len(weather.started) == 1
     weather.wait_for_its_end()
+
+
+async def test_a_server_that_dies_while_the_judge_is_at_work_is_told(
+    models, panel_config, weather: Weather
+):
+    models.script("j", calls("die"), {"text": json.dumps(VERDICT)})
+    config = panel_config(judge_tools=True, tools={"weather": weather.table()})
+    report = FusionReport.from_state(await create_fusion_graph(config).ainvoke(QUESTION))
+    assert report.analysis is not None
+    assert [loss.code for loss in report.degradations] == ["tool_server_failed"]
+    weather.wait_for_its_end()
+
+
+async def test_tools_of_the_callers_own_stay_beside(models, panel_config, weather: Weather):
+    def weather_forecast(city: str) -> str:
+        """Tell tomorrow's weather by looking out of the window."""
+        return f"{city}: sun."
+
+    models.script("a", ONE, {"text": "Sun."})
+    config = panel_config(tools={"weather": weather.table()})
+    graph = create_fusion_graph(config, tools=[tool(weather_forecast)])
+    await graph.ainvoke(QUESTION)
+    offered = [one["function"]["name"] for one in models.calls("a")[0].body["tools"]]
+    assert offered[:2] == ["weather_forecast", "weather_forecast_2"]
+    assert not weather.noted("asked"), "the caller's own goes by its name"
 
 
 async def test_one_model_alone_has_the_tools_too(models, panel_config, weather: Weather):
