@@ -225,7 +225,7 @@ TESTER_SYSTEM = """\
 You write tests for code that others are writing for the request that follows. You do not see \
 their code: work out from the request alone what it must return.
 
-Reply with one fenced Python block of at most 8 lines and nothing else, each line of the form
+Reply with one fenced Python block of at most 16 lines and nothing else, each line of the form
 assert NAME(ARGUMENTS) == VALUE
 with literals for the arguments and the value. Work each value out step by step before you write \
 it: a wrong one condemns right code. Take usual cases and edge cases, and only what the request \

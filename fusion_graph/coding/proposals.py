@@ -19,10 +19,10 @@ from fusion_graph.coding.values import is_true, same
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.sandbox import Output, Suite, used_names, written
 
-MOST_TESTS = 8
+MOST_TESTS = 16
 """Tests taken of one proposer: one that proposes many has no more votes than others."""
 
-MOST_CALLS = 60
+MOST_CALLS = 120
 """Calls that candidates are compared by; those of tests come first."""
 
 MOST_CHARACTERS = 4_000

@@ -43,7 +43,7 @@ from fusion_graph.sandbox import Limits, Output, Suite, SuiteRun, run_calls, run
 NEAR_MISSES = 3
 MUTANTS = 16
 INPUTS = 24
-TESTS = 8
+TESTS = 16
 MEMBERS = ("one", "two", "three", "four", "five")
 LIMITS = Limits(seconds=60)
 
