@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shlex
@@ -90,11 +92,17 @@ class ToolServer(Strict):
         """The variables of this environment that it needs."""
         return [*self.env.values(), *self.headers.values()]
 
+    @property
+    def digest(self) -> str:
+        """What tells it from another of its name: a hash of all its fields."""
+        fields = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(fields.encode(errors="replace")).hexdigest()[:12]
+
     def shown(self) -> dict[str, Any]:
         """What may be shown of it: people put keys into arguments and addresses."""
         if self.url is not None:
-            return {"url": shown_url(self.url)}
-        return {"command": os.path.basename(self.line[0])}
+            return {"url": shown_url(self.url), "digest": self.digest}
+        return {"command": os.path.basename(self.line[0]), "digest": self.digest}
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         return self.shown().items()

@@ -125,6 +125,8 @@ class ChatFusion(BaseChatModel):
         fields = FusionConfig(**self._settings()).model_dump(mode="json", exclude_unset=True)
         for provider in fields.get("providers", {}).values():
             provider.pop("headers", None)
+        if self.config is not None and "tools" in fields:  # arguments and addresses may, too
+            fields["tools"] = {name: one.shown() for name, one in self.config.tools.items()}
         tools = [tool.name for tool in self.tools] if self.tools is not None else None
         return {"model_name": self.model_name, "config": fields, "tools": tools, "stop": self.stop}
 

@@ -92,7 +92,7 @@ class McpTool(BaseTool):
         if recording is None:
             called: dict[str, Any] = await server.call(tool, args)
             return called
-        asked = Asked("tool", *asker(), f"{server.name}/{tool}", args)
+        asked = Asked("tool", *asker(), f"{server.name}/{tool}", [server.digest, args])
         kept: dict[str, Any] = await found(recording, asked, lambda: server.call(tool, args))
         return kept
 

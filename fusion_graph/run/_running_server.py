@@ -45,11 +45,12 @@ class RunningServer:
 
     Attributes:
         name: Its name.
+        digest: What tells it from another of its name.
         loss: What the run has to do without, in a sentence; empty while nothing is wrong.
     """
 
     def __init__(self, name: str, given: ToolServer, idle: float) -> None:
-        self.name, self.loss = name, ""
+        self.name, self.loss, self.digest = name, "", given.digest
         self._given, self._idle = given, idle
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = loop.create_future()

@@ -61,7 +61,7 @@ async def test_three_panelists_ask_a_server_at_an_address_of_a_preset(
     assert weather.noted("asked") == ["Oslo"] * 3
     [source] = report.sources
     assert (source.url, len(source.cited_by)) == ("mcp://weather/forecast?city%3DOslo", 3)
-    assert report.config["tools"] == {"weather": {"url": served.url}}
+    assert report.config["tools"]["weather"]["url"] == served.url
 
 
 async def test_a_server_that_dies_is_told_and_every_answer_stays(models, panel_config, served):

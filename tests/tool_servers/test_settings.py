@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fusion_graph import ConfigurationError, FusionConfig, create_fusion_graph
+from fusion_graph import ChatFusion, ConfigurationError, FusionConfig, create_fusion_graph
 from fusion_graph.config import combine
 from fusion_graph.errors import MissingKey
 from tests.commands import run_here
@@ -63,7 +63,8 @@ def test_neither_arguments_nor_an_addresss_key_are_shown():
         PANEL,
         {"tools": {"a": "serve --key=hidden", "b": "https://me:hidden@example.org/mcp?k=hidden"}},
     )
-    shown = json.dumps(config.public()["tools"]) + repr(config.tools)
+    model = repr(ChatFusion(config={"tools": {"a": "serve --key=hidden"}}))
+    shown = json.dumps(config.public()["tools"]) + repr(config.tools) + model
     assert "hidden" not in shown
     assert "serve" in shown
     assert "https://***@example.org/mcp?***" in shown
@@ -115,3 +116,9 @@ url = "https://example.org/mcp"
     again = run_here("presets", "again").out
     assert again.partition("\n")[2] == shown.out.partition("\n")[2]
     assert 'command = ["serve", "a folder"]' in shown.out
+
+
+def test_a_server_that_is_started_otherwise_is_another_one_to_caches_and_recordings():
+    one, other = servers(a="serve --root /a", b="serve --root /b").values()
+    assert one.shown()["command"] == other.shown()["command"]
+    assert one.shown() != other.shown()

@@ -171,4 +171,4 @@ async def test_it_sees_the_variables_that_are_named_and_no_other_key(
     seen = models.calls("a")[1].body["messages"][-1]["content"]
     assert "TOKEN=of-the-weather-service" in seen
     assert "sk-not-for-a-server" not in seen
-    assert report.config["tools"] == {"weather": {"command": Path(table["command"][0]).name}}
+    assert report.config["tools"]["weather"]["command"] == Path(table["command"][0]).name
