@@ -152,6 +152,22 @@ def test_a_finished_run_shows_its_report_with_marks_and_sources(record):
     assert 'href="report/x"' in html
 
 
+def test_a_card_says_plan_where_a_subscription_paid(record):
+    report = FusionReport.model_validate(record)
+    first = next(answer for answer in report.answers if answer.status == "ok")
+    first.usage.plan_calls, first.cost_usd = first.usage.calls, None
+    cards = Cards(report.question)
+    panel = [answer.name for answer in report.answers]
+    told = {"characters": 5, "tool_calls": 0, "seconds": 1, "at": 2}
+    cards.take([{**STARTED, "panel": panel}])
+    cards.take([{"type": "panel.completed", "name": first.name, **told}])
+
+    html = ended(cards, report)
+
+    card = html.partition(f'id="card-{panel.index(first.name) + 1}"')[2].partition("</summary>")[0]
+    assert words(card).endswith("· plan")
+
+
 def test_no_piece_brings_a_style_or_a_script():
     # The page's policy would refuse them, and say so in the console.
     cards = begun(delta("a", "x"))

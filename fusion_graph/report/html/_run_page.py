@@ -18,7 +18,7 @@ from fusion_graph.text.claims import Told, beside_claims
 
 if TYPE_CHECKING:
     from fusion_graph.report.html.live import LiveRun
-    from fusion_graph.report.model import ReportedSource, RunReport
+    from fusion_graph.report.model import ReportedSource, ReportedTotals, RunReport
 
 RunStatus = Literal["running", "ok", "degraded", "error", "cancelled"]
 
@@ -65,6 +65,11 @@ class RunPage:
             return self.report.analysis
         found = self.run.analysis
         return None if found is None else Analysis.model_validate(found)
+
+    @property
+    def judge_usage(self) -> ReportedTotals | None:
+        """What the judge's calls used, once a report says so."""
+        return None if self.report is None else self.report.usage.stages.get("judge")
 
     @cached_property
     def verdicts(self) -> Verdicts:

@@ -89,6 +89,7 @@ class Worker:
         reason: Why it failed.
         detail: The words of that.
         served: The models that really answered.
+        cost: What its calls cost, in words, once a report says so.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Worker:
     reason: str = ""
     detail: str = ""
     served: list[str] = field(default_factory=list)
+    cost: str = ""
 
     @property
     def tail(self) -> str:

@@ -130,6 +130,10 @@ class Cards:
         for member in page.run.panel.values():
             if not member.ended:
                 member.end("stopped", "cancelled" if status == "cancelled" else "stopped")
+        for answer in report.answers if report else ():
+            if answer.name in page.run.panel and answer.usage.calls:
+                cost = self._macros.spent(answer.cost_usd, answer.usage)
+                page.run.panel[answer.name].cost = str(cost).strip()
         cites = Cites(report.sources if report else ())
         # In the order of the page: the list of sources comes after all that cites them.
         texts = self._reported(cites)

@@ -34,6 +34,11 @@ export async function call(method, path, body) {
   return response.status === 204 ? null : response.json();
 }
 
+/** The reply to a request for a text. Raises `ApiError`. */
+export async function text(path) {
+  return (await request("GET", path)).text();
+}
+
 /**
  * The pieces of a run's view, live until the run has ended: all of it, then what changes. After a
  * lost connection all of it comes again.

@@ -4,6 +4,7 @@ import { alarm } from "./alarm.js";
 import { ApiError, call, pieces } from "./api.js";
 import { byId, el, say } from "./elements.js";
 import { morph, parsed, replaceAfter } from "./morph.js";
+import { copyAnswer, saveReport } from "./take.js";
 import { ago, duration, short } from "./words.js";
 
 /** From this width on the judge stands beside the answer, else above it. */
@@ -128,6 +129,32 @@ export class RunView {
     if (button?.dataset.do === "cancel") this._cancel(button);
     else if (button?.dataset.do === "again") this.on.again(this.run);
     else if (button?.dataset.do === "report") this._report(button);
+    else if (button?.dataset.do === "copy") this._take(button, "copied", () => this._copy());
+    else if (button?.dataset.do === "save") this._take(button, "saved", () => this._save(button.dataset.kind));
+  }
+
+  async _copy() {
+    const copied = await copyAnswer(this.address);
+    say(byId("taken"), copied ? "Copied as Markdown." : "The browser did not let it be copied: mark it, or save it.");
+  }
+
+  async _save(kind) {
+    await saveReport(this.run, this.address, kind);
+    say(byId("taken"), `Saved as ${kind.toUpperCase()}.`);
+  }
+
+  async _take(button, done, take) {
+    button.disabled = true;
+    say(byId("taken"), "");
+    try {
+      await take();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      say(byId("taken"), `It could not be ${done}: ${error.message}`);
+    } finally {
+      button.disabled = false;
+      button.focus();
+    }
   }
 
   async _cancel(button) {
