@@ -279,8 +279,8 @@ async def research(researcher: Researcher, conversation: Sequence[AnyMessage]) -
     )
     used = len(researcher.done) - done_before
     if researcher.model.program and researcher.by_name:
-        researcher.hosted = HostedTools(researcher, conversation, used)
-        researcher.model.call_tool = researcher.hosted.call
+        hosted = HostedTools(researcher, conversation, used)
+        researcher.hosted, researcher.model.call_tool = hosted, hosted.call
     start: ResearchState = {
         "conversation": list(conversation),
         "turns": turns,

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -38,11 +38,15 @@ from fusion_tools.render import (
 from fusion_tools.results import is_artifact
 from fusion_tools.sources import SourceBook
 
-if TYPE_CHECKING:
-    from fusion_graph.run.hosted_tools import HostedTools
-
 TOOL_SECONDS = 60.0
 """How long one tool call may take; the web tools' own limits are lower."""
+
+
+class CatchesUp(Protocol):
+    """Tools that a model's own program calls."""
+
+    async def catch_up(self, message: BaseMessage) -> None:
+        """Call again what a kept answer called."""
 
 
 @dataclass
@@ -76,7 +80,7 @@ class Researcher:
     done: list[ToolRecord] = field(default_factory=list)
     writing: Deltas | None = None
     first: bool = False
-    hosted: HostedTools | None = None
+    hosted: CatchesUp | None = None
     node: RunnableConfig | None = None
 
     def __post_init__(self) -> None:
