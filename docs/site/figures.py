@@ -19,6 +19,7 @@ TOP = Path(__file__).parents[2]
 
 BROUGHT = {
     **{f"figures/{path.name}": path for path in sorted(TOP.glob("tests/benchmarks/*.md"))},
+    **{f"figures/{path.name}": path for path in sorted(TOP.glob("tests/benchmarks/*.jsonl"))},
     **{f"notebooks/{path.name}": path for path in sorted(TOP.glob("notebooks/*.ipynb"))},
 }
 """Address in the site, and the file that stands there."""

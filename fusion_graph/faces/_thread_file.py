@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,9 @@ async def _readable(
     stack: AsyncExitStack, path: Path, memory: aiosqlite.Connection, why: str, *, needed: bool
 ) -> ThreadSaver:
     try:
-        disk = await stack.enter_async_context(aiosqlite.connect(_read_only(path), uri=True))
-        async with disk.execute("SELECT 1 FROM checkpoints, writes LIMIT 1"):
-            pass
+        # Looked at first: the thread of an `aiosqlite` that cannot open its file ends at leisure,
+        # and complains aloud where the event loop is closed by then.
+        await asyncio.to_thread(_look, path)
     except sqlite3.Error as error:
         if needed:
             raise ThreadError(
@@ -147,6 +148,7 @@ async def _readable(
             ) from None
         disk = await stack.enter_async_context(aiosqlite.connect(_MEMORY))
         return ThreadSaver(disk, memory, why)
+    disk = await stack.enter_async_context(aiosqlite.connect(_read_only(path), uri=True))
     saver = ThreadSaver(disk, memory, why)
     saver.is_setup = True  # it has its tables, and takes no others
     return saver
@@ -155,6 +157,16 @@ async def _readable(
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
+
+
+def _look(path: Path) -> None:
+    """Read something of the file.
+
+    Raises:
+        sqlite3.Error: It cannot be opened, or is none of ours.
+    """
+    with closing(sqlite3.connect(_read_only(path), uri=True)) as disk:
+        disk.execute("SELECT 1 FROM checkpoints, writes LIMIT 1").fetchall()
 
 
 def _read_only(path: Path) -> str:

@@ -230,8 +230,11 @@ def _family(pid: int) -> list[_Process]:
 
 def _files(one: _Process) -> int:
     """Files in the folder of a process's sandbox, as its memory file system counts them."""
+    root = f"/proc/{one.pid}/root"
     with suppress(OSError):
-        found = os.statvfs(f"/proc/{one.pid}/root{FOLDER}")
+        if os.path.samestat(os.stat(root), os.stat("/")):
+            return 0  # it is on its way in, and that folder is the machine's
+        found = os.statvfs(f"{root}{FOLDER}")
         return found.f_files - found.f_ffree
     return 0
 

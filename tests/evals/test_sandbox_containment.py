@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_graph.sandbox import Limits, Suite, run_suite
+from fusion_graph.sandbox import Limits, Suite, _child, run_suite
 from tests.evals.conftest import started_by
 
 SHORT = Limits(seconds=120, cpu_seconds=1)
@@ -408,3 +408,10 @@ def test_a_sandbox_works_where_the_package_itself_lies_below_tmp(tmp_path):
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("bubblewrap")
+
+
+def test_files_of_the_machine_are_not_counted_as_the_sandboxs():
+    # bubblewrap's own process is seen before it has left the machine's folders.
+    outside = _child._Process(pid=os.getpid(), parent=0, seconds=0.0, memory=0)
+
+    assert _child._files(outside) == 0
