@@ -35,7 +35,9 @@ async def test_a_writer_goes_on_from_its_own_turn_in_another_process(
     native = native_server.part(rounds=2)
     words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *providers]
 
-    asked = await talk("ask", *words)
+    # Other people's libraries may warn as they are imported, and here a warning is an error.
+    ask = talk if len(providers) == 1 else talk_elsewhere
+    asked = await ask("ask", *words)
     told = await talk_elsewhere("result,result", *words)
     gone_on, answered = told[: len(providers)], told[len(providers) :]
 
