@@ -14,7 +14,6 @@ import json
 import random
 import sys
 import time
-import tomllib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -72,8 +71,7 @@ def main() -> int:
 
 async def _tried(question: Any) -> dict[str, Any]:
     """Have one function written; says who was right by the task's own tests."""
-    config = tomllib.loads(PRESET.read_text("utf-8"))
-    config |= {"invocation": "always", "panel_policy": "full", "seed": 1}
+    config = {"preset": str(PRESET), "invocation": "always", "panel_policy": "full", "seed": 1}
     graph = create_fusion_graph(config, run_code="sandbox")
     began = time.monotonic()
     try:
@@ -91,7 +89,7 @@ async def _tried(question: Any) -> dict[str, Any]:
     return {
         "task": question.id,
         "members": right,
-        "chosen": code.get("best"),
+        "chosen": code.get("best") or [],
         "right": bool(chosen.solved),
         "reason": code.get("reason"),
         "tests": len(code.get("tests") or ()),
@@ -117,16 +115,23 @@ def _page(rows: list[dict[str, Any]]) -> str:
         f"In {len(any_right)} of {len(rows)} tasks some member's code is right; in {kept} of these "
         f"what was handed over is right; of the other tasks, in {mended}.",
         "",
-        f"| task | {' | '.join(names)} | handed over | of | tests proposed | calls | tokens |",
-        f"|---|{'---|' * len(names)}---|---|---:|---:|---:|",
+        f"| task | {' | '.join(names)} | handed over | of | why | tests | calls | tokens |",
+        f"|---|{'---|' * len(names)}---|---|---|---:|---:|---:|",
     ]
     for row in rows:
         marks = ["right" if row["members"].get(name) else "–" for name in names]
-        cells = [row["task"], *marks, "right" if row["right"] else "–", row["chosen"] or "nobody"]
-        cells += [str(row["tests"]), str(row["calls"]), f"{row['tokens']:,}"]
+        cells = [
+            row["task"],
+            *marks,
+            "right" if row["right"] else "–",
+            ", ".join(row["chosen"]) or "–",
+        ]
+        cells += [str(row["reason"]), str(row["tests"]), str(row["calls"]), f"{row['tokens']:,}"]
         lines.append(f"| {' | '.join(cells)} |")
     alone = [f"{name} {sum(row['members'].get(name, False) for row in rows)}" for name in names]
-    lines += ["", f"Right alone, of {len(rows)}: {', '.join(alone)}.", ""]
+    seconds = sum(row["seconds"] for row in rows)
+    lines += ["", f"{seconds / 60:.0f} minutes on two processors.", ""]
+    lines += [f"Right alone, of {len(rows)}: {', '.join(alone)}.", ""]
     return "\n".join(lines)
 
 
