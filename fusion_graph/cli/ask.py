@@ -10,20 +10,25 @@ from typing import Annotated, Any
 
 import typer
 
-from fusion_graph.cli.app import Work, app, set_debug
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import complain
 from fusion_graph.cli.options import (
     OUTPUT,
     RUN,
     AttachOption,
     CorpusOption,
+    DebugOption,
     InvocationOption,
+    JsonOption,
     JudgeOption,
+    MaxCostOption,
     MaxToolCallsOption,
     PanelOption,
     PanelPolicyOption,
     PresetOption,
     QuestionArgument,
+    QuietOption,
+    ReportOption,
     SearchOption,
     SynthesizerOption,
     ToolOption,
@@ -176,15 +181,7 @@ def _ask(
     tool: ToolOption = None,
     invocation: InvocationOption = None,
     panel_policy: PanelPolicyOption = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost",
-            metavar="USD",
-            rich_help_panel=RUN,
-            help="Most dollars: no further call begins beyond, and the run ends with what it has.",
-        ),
-    ] = None,
+    max_cost: MaxCostOption = None,
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -214,12 +211,7 @@ def _ask(
         ),
     ] = None,
     attach: AttachOption = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", rich_help_panel=OUTPUT, help="Print the whole report as JSON instead."
-        ),
-    ] = False,
+    as_json: JsonOption = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -230,25 +222,9 @@ def _ask(
             help="Write the answer (with --json the report) to this file instead.",
         ),
     ] = None,
-    page: Annotated[
-        str | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Write the whole report to this file, as an HTML page.",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no summary."),
-    ] = False,
-    _debug: Annotated[
-        bool,
-        typer.Option(
-            "--debug", callback=set_debug, rich_help_panel=OUTPUT, help="Show tracebacks."
-        ),
-    ] = False,
+    page: ReportOption = None,
+    quiet: QuietOption = False,
+    _debug: DebugOption = False,
 ) -> Work:
     """Ask the panel a question.
 

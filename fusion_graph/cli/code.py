@@ -10,18 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
-from fusion_graph.cli.app import Work, app, set_debug
+from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.ask import check_page, configuration
 from fusion_graph.cli.exits import ANSWERED, NO_ANSWER
 from fusion_graph.cli.options import (
-    OUTPUT,
     RUN,
     CorpusOption,
+    DebugOption,
+    JsonOption,
     JudgeOption,
+    MaxCostOption,
     MaxToolCallsOption,
     PanelOption,
     PresetOption,
     QuestionArgument,
+    QuietOption,
+    ReportOption,
     SearchOption,
 )
 from fusion_graph.cli.question import read_question
@@ -145,40 +149,11 @@ def _code(
     corpus: CorpusOption = None,
     search: SearchOption = None,
     max_tool_calls: MaxToolCallsOption = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost",
-            metavar="USD",
-            rich_help_panel=RUN,
-            help="Most dollars: no further call begins beyond, and the run ends with what it has.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", rich_help_panel=OUTPUT, help="Print the whole report as JSON instead."
-        ),
-    ] = False,
-    page: Annotated[
-        str | None,
-        typer.Option(
-            "--report",
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="Write the whole report to this file, as an HTML page.",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no summary."),
-    ] = False,
-    _debug: Annotated[
-        bool,
-        typer.Option(
-            "--debug", callback=set_debug, rich_help_panel=OUTPUT, help="Show tracebacks."
-        ),
-    ] = False,
+    max_cost: MaxCostOption = None,
+    as_json: JsonOption = False,
+    page: ReportOption = None,
+    quiet: QuietOption = False,
+    _debug: DebugOption = False,
 ) -> Work:
     """Have the panel write Python code, and choose it by running it.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fusion_graph.cli.app import set_debug
 from fusion_graph.cli.completion import preset_names
 
 STACK, RUN, OUTPUT = "Who answers", "How", "Output"
@@ -175,4 +176,34 @@ MostRunsOption = Annotated[
         rich_help_panel=ALLOWED,
         help="Most runs at work at the same time; more are refused. Default 64.",
     ),
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-cost",
+        metavar="USD",
+        rich_help_panel=RUN,
+        help="Most dollars: no further call begins beyond, and the run ends with what it has.",
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=OUTPUT, help="Print the whole report as JSON instead."),
+]
+ReportOption = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        rich_help_panel=OUTPUT,
+        help="Write the whole report to this file, as an HTML page.",
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="No progress and no summary."),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option("--debug", callback=set_debug, rich_help_panel=OUTPUT, help="Show tracebacks."),
 ]
