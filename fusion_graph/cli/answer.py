@@ -12,6 +12,7 @@ from typing import Any
 
 from fusion_graph.errors import OutputFailed, ReaderGone
 from fusion_graph.text.printable import printable
+from fusion_graph.text.whole_file import write_whole
 
 SEPARATOR = "--- what stands above broke off and does not count; the answer begins again ---"
 """Between a draft that broke off and the next: on a pipe nothing can be taken back."""
@@ -109,7 +110,7 @@ def write_file(path: str, text: str) -> None:
         OutputFailed: The file did not take it.
     """
     try:
-        Path(path).write_text(text, "utf-8")
+        write_whole(Path(path), text)
     except OSError as error:
         write_out(text)
         raise OutputFailed(f"{path}: {error.strerror or error}; it stands here instead") from error

@@ -111,11 +111,12 @@ def evaluate(request: EvaluationRequest) -> int:
         bar.note(_stopped(outcome.stopped, outcome, len(plan.arms)))
         return STOPPED
     evaluation = _evaluation(request, dataset, plan, outcome)
-    _write(folder, evaluation)
+    # Before the files: a disk may be full.
     write_out(shown(evaluation))
-    bar.note(f"results: {folder / 'summary.html'}, summary.md, results.json, answers.jsonl")
     if request.record:
         bar.note(_recorded(evaluation))
+    _write(folder, evaluation)
+    bar.note(f"results: {folder / 'summary.html'}, summary.md, results.json, answers.jsonl")
     return ANSWERED
 
 
@@ -194,7 +195,14 @@ def _carried_out(plan: Plan, store: Store, spending: Spending, bar: Bar, folder:
     from fusion_graph.evals.runner import run
 
     try:
-        return run_to_end(run(plan, store, spending, bar.tell))
+        outcome = run_to_end(run(plan, store, spending, bar.tell))
+        if lost := store.unwritten.records:
+            bar.note(
+                f"warning: {len(lost)} pieces of finished work could not be kept in {folder} "
+                f"({store.unwritten.problem}): they count here, and another run would pay for them "
+                "again. Make room."
+            )
+        return outcome
     except KeyboardInterrupt:
         bar.close()
         bar.note(f"What was finished is kept in {folder}: the same command goes on from there.")
@@ -273,15 +281,13 @@ def _write(folder: Path, evaluation: Evaluation) -> None:
     try:
         write_results(folder, evaluation)
     except OSError as error:
-        raise OutputFailed(f"{folder}: {error.strerror or error}") from error
+        raise OutputFailed(
+            f"{folder}: {error.strerror or error}; the figures stand on standard output"
+        ) from error
 
 
 def _recorded(evaluation: Evaluation) -> str:
-    """Add the answers to the track record, and say so.
-
-    Raises:
-        OutputFailed: It cannot be written.
-    """
+    """Add the answers to the track record, and say so, or why that was not possible."""
     from fusion_graph.cost.track_record import append, record_file
     from fusion_graph.evals.recorded import entries_of
 
@@ -290,7 +296,7 @@ def _recorded(evaluation: Evaluation) -> str:
     try:
         append(entries, path)
     except OSError as error:
-        raise OutputFailed(f"{path}: {error.strerror or error}") from error
+        return f"warning: not recorded: {path}: {error.strerror or error}"
     return f"recorded: {len(entries)} answers in {path}; fusion-graph stacks shows them"
 
 

@@ -16,6 +16,7 @@ from fusion_graph.cli.answer import speaks_utf8, write_out
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain
 from fusion_graph.errors import ConfigurationError, OutputFailed, UnreadableReport
+from fusion_graph.text.whole_file import write_whole
 
 if TYPE_CHECKING:
     from fusion_graph.report import FusionReport
@@ -130,7 +131,7 @@ def _read(source: str) -> FusionReport:
 
 def _save(path: str, text: str) -> None:
     try:
-        Path(path).write_text(text, "utf-8")
+        write_whole(Path(path), text)
     except OSError as error:
         raise OutputFailed(f"{path}: {error.strerror}") from error
 

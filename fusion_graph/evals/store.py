@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 from weakref import WeakValueDictionary
 
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.state import CallRecord
+from fusion_graph.text.whole_file import write_whole
 from fusion_graph.version import own_version
 
 Make = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,9 +31,6 @@ FORMAT = "2"
 
 MARK = "format"
 """Name of the file that says it."""
-
-UNFINISHED = ".unfinished"
-"""Ends the name of a file that is being written; one that is left over is no record."""
 
 
 def key_of(kind: str, *decides: Any) -> str:
@@ -68,26 +65,55 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@dataclass
+class Unwritten:
+    """Records that the disk did not take: paid for, and there for as long as the process.
+
+    Attributes:
+        records: By the file where each should be.
+        problem: What the disk said first; empty if it took everything.
+    """
+
+    records: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    problem: str = ""
+
+    def add(self, path: Path, record: dict[str, Any], error: OSError) -> None:
+        """Hold a record."""
+        self.records[path] = record
+        self.problem = self.problem or error.strerror or str(error)
+
+
 class Place:
     """Where one record is, or goes; nobody else is at it.
+
+    Args:
+        path: Its file.
+        unwritten: Takes it if the disk does not.
 
     Attributes:
         kept: The record; None if there is none yet.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unwritten: Unwritten) -> None:
         self._path = path
-        self.kept = _read(path)
+        self._unwritten = unwritten
+        self.kept = unwritten.records.get(path) or _read(path)
 
     def keep(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Write the record, and give it as it is read: a run that goes on sees the same data.
 
-        It is on disk when this returns.
+        It is on disk when this returns, unless the disk took nothing: then it is held, since what
+        was paid for is to be of use.
         """
         content = json.dumps(value, sort_keys=True)
-        write_whole(self._path, content)
-        self.kept = json.loads(content)
-        return self.kept
+        kept: dict[str, Any] = json.loads(content)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._path, content)
+        except OSError as error:
+            self._unwritten.add(self._path, kept, error)
+        self.kept = kept
+        return kept
 
 
 class Store:
@@ -96,12 +122,16 @@ class Store:
     Args:
         folder: Where they lie; made if it is not there.
 
+    Attributes:
+        unwritten: What the disk did not take; it would be asked and paid again by a later run.
+
     Raises:
         ConfigurationError: The folder cannot be used, or holds records of another format.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.unwritten = Unwritten()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +170,7 @@ class Store:
         """
         lock = self._locks.setdefault(key, asyncio.Lock())  # for as long as somebody waits for it
         async with lock:
-            yield Place(self._path(key))
+            yield Place(self._path(key), self.unwritten)
 
     async def once(self, key: str, make: Make) -> dict[str, Any]:
         """The record of that key, made if it is not there.
@@ -159,7 +189,7 @@ class Store:
             key: From `key_of`.
             value: Plain data that took no work.
         """
-        place = Place(self._path(key))
+        place = Place(self._path(key), self.unwritten)
         return place.kept or place.keep(value)
 
     def calls(self) -> Iterable[CallRecord]:
@@ -167,6 +197,8 @@ class Store:
         for path in sorted(self._folder.glob("*/*.json")):
             value = _read(path)
             yield from (value or {}).get("calls", ())
+        for record in list(self.unwritten.records.values()):
+            yield from record.get("calls", ())
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
@@ -179,19 +211,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, and nothing between.
-
-    It outlives a power cut: what it holds was paid for.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, delete=False, suffix=UNFINISHED
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)

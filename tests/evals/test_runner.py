@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from fusion_graph.errors import CapReached, GraderUnavailable
 from fusion_graph.evals.grader import GraderSettings
-from fusion_graph.evals.store import UNFINISHED, Store
+from fusion_graph.evals.store import Store
 from tests import commands
 from tests.evals import killing
 from tests.evals.evaluations import (
@@ -111,11 +112,36 @@ def test_what_a_dying_process_left_half_written_is_no_record(models, tmp_path):
 
     for record in records[::2]:
         whole = record.read_text("utf-8")
-        record.with_suffix(UNFINISHED).write_text(whole[: len(whole) // 2], "utf-8")
+        record.with_suffix(".unfinished").write_text(whole[: len(whole) // 2], "utf-8")
     finish(command(stack, dataset, out))
 
     assert sorted((out / "store").rglob("*.json")) == records
     assert contents(out) == first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process's files")
+def test_a_disk_that_fills_up_costs_no_figure_and_is_told(models, tmp_path):
+    import resource
+
+    script(models)
+    stack, dataset = stack_file(models, tmp_path), question_file(tmp_path, 1)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    shown = commands.run_here(*command(stack, dataset, whole)).out
+    before = len(models.calls())
+    models.script("j", {"clock": 1, "text": "{}"})
+    process = commands.start(*command(stack, dataset, out))
+    models.calls("j", arrived=1 + sum(call.model == "j" for call in models.calls()[:before]))
+    # As on a full disk: every file may be as large as it is, and no larger.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, 1))
+    script(models)
+    models.set_clock(1)
+    done = process.wait()
+
+    assert len(done.out.splitlines()) == len(shown.splitlines()) > len(ARMS)
+    assert "pieces of finished work could not be kept" in done.err
+    assert "the figures stand on standard output" in done.err
+    assert done.code == 1
+    assert "Traceback" not in done.err
 
 
 def test_results_are_the_same_bytes_however_many_answers_are_worked_on_at_once(models, tmp_path):

@@ -13,7 +13,7 @@ from fusion_graph.evals.output.data import answer_lines, as_json, results_data, 
 from fusion_graph.evals.output.finished import Evaluation
 from fusion_graph.evals.output.html import render_html
 from fusion_graph.evals.output.markdown import render_markdown
-from fusion_graph.evals.store import write_whole
+from fusion_graph.text.whole_file import write_whole
 
 ANSWERS, SECONDS = "answers.jsonl", "seconds.jsonl"
 RESULTS, MARKDOWN, HTML = "results.json", "summary.md", "summary.html"
