@@ -13,8 +13,14 @@ import typer
 from fusion_graph.cli.exits import ANSWERED, complain
 from fusion_graph.errors import ConfigurationError
 
-FURTHER_VARIABLES = ("FUSION_GRAPH_CONFIG_DIR", "OLLAMA_HOST", "LLAMACPP_HOST", "LMSTUDIO_HOST")
-"""Variables besides keys that say where presets and model servers are."""
+FURTHER_VARIABLES = (
+    "FUSION_GRAPH_CONFIG_DIR",
+    "OLLAMA_HOST",
+    "LLAMACPP_HOST",
+    "LMSTUDIO_HOST",
+    "EXA_BASE_URL",
+)
+"""Variables besides keys that say where presets, model servers and a search are."""
 
 
 def install(client: str, options: Mapping[str, Any], *, print_only: bool, yes: bool) -> int:

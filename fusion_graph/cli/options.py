@@ -85,7 +85,7 @@ SearchOption = Annotated[
         "--search",
         metavar="NAME",
         rich_help_panel=RUN,
-        help="Where to search: ddgs, corpus, tavily, searxng, brave, wikipedia or none.",
+        help="Where to search: ddgs, corpus, exa, tavily, searxng, brave, wikipedia or none.",
     ),
 ]
 MaxToolCallsOption = Annotated[

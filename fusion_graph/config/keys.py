@@ -15,7 +15,7 @@ KEY_OF_PROVIDER = {
 }
 """The variable that holds a provider's key, by provider."""
 
-SEARCH_KEYS = ("TAVILY_API_KEY", "BRAVE_SEARCH_API_KEY", "SEARX_HOST")
+SEARCH_KEYS = ("EXA_API_KEY", "TAVILY_API_KEY", "BRAVE_SEARCH_API_KEY", "SEARX_HOST")
 """What searches other than ddgs and corpus need."""
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from fusion_graph.cli.doctor import doctor
 from tests.commands import run
+from tests.fusion_tools.exa import KEY, exa_server
 from tests.local_servers import local_server
 
 SECRET = "sk-very-secret-4711"
@@ -144,3 +145,20 @@ def test_a_machine_without_bubblewrap_is_ready_but_for_code_in_eval(tmp_path):
     assert "code in eval  Answers in code cannot be run safely here: bubblewrap (bwrap) is " in (
         ended.out
     )
+
+
+def test_the_search_of_a_preset_is_tried_and_says_what_it_lacks(tmp_path, monkeypatch, capsys):
+    mine = tmp_path / "mine.toml"
+    mine.write_text('panel = ["offline:keyword", "offline:figures"]\nsearch = "exa"\n')
+    monkeypatch.delenv("EXA_API_KEY", raising=False)
+    assert doctor(str(mine)) == 2
+    assert "needs the environment variable EXA_API_KEY" in capsys.readouterr().out
+    with exa_server() as exa:
+        monkeypatch.setenv("EXA_BASE_URL", exa.url)
+        monkeypatch.setenv("EXA_API_KEY", KEY)
+        assert doctor(str(mine)) == 0
+        assert "exa           answers: 3 hits in " in capsys.readouterr().out
+        monkeypatch.setenv("EXA_API_KEY", "another-key")
+        doctor(str(mine))
+        assert "exa           no answer: " in (said := capsys.readouterr().out)
+        assert "EXA_API_KEY is not accepted" in said

@@ -262,7 +262,7 @@ async def test_a_folder_is_a_search(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in ("TAVILY_API_KEY", "SEARX_HOST", "BRAVE_SEARCH_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
-    with pytest.raises(UnknownSearch, match=r"search 'googol'\. Use ddgs, corpus, tavily"):
+    with pytest.raises(UnknownSearch, match=r"search 'googol'\. Use ddgs, corpus, exa, tavily"):
         search_provider("googol")
     with pytest.raises(SearchNotSetUp, match="corpus_folder"):
         search_provider("corpus")

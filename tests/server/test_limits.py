@@ -166,8 +166,9 @@ def test_a_request_cannot_loosen_the_presets_domains():
 def test_searches_that_spend_a_key_are_the_presets_to_choose():
     for search in ("none", "ddgs", "wikipedia", "corpus"):
         allowed({"search": search})
-    assert refusal({"search": "tavily"}).code == "search_not_allowed"
-    allowed({"search": "tavily"}, of=preset(search="tavily"))
+    for search in ("tavily", "exa"):
+        assert refusal({"search": search}).code == "search_not_allowed"
+        allowed({"search": search}, of=preset(search=search))
 
 
 def test_the_options_of_the_command_hold(models, offer, tmp_path):

@@ -1,4 +1,4 @@
-"""Search providers by name: DuckDuckGo and others through ddgs, a folder, Tavily, any tool."""
+"""Search providers by name: DuckDuckGo and others through ddgs, a folder, Exa, Tavily, any tool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion_tools._exa import exa_search
 from fusion_tools.corpus import open_corpus
 from fusion_tools.errors import SearchNotSetUp, ToolError, UnknownSearch
 from fusion_tools.foreign_search import (
@@ -96,7 +97,7 @@ class DdgsSearch:
             ) from error
 
 
-SEARCHES = ("ddgs", "corpus", "tavily", *COMMUNITY_SEARCHES)
+SEARCHES = ("ddgs", "corpus", "exa", "tavily", *COMMUNITY_SEARCHES)
 """The names that `search_provider` knows."""
 
 
@@ -139,6 +140,8 @@ def named_search(name: str, corpus_folder: str | os.PathLike[str] | None = None)
         if corpus_folder is None:
             raise SearchNotSetUp("Search in a corpus needs a folder: give corpus_folder.")
         return open_corpus(corpus_folder)
+    if name == "exa":
+        return exa_search()
     if name == "tavily":
         return tavily_search()
     if name in COMMUNITY_SEARCHES:
