@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import subprocess
 import sys
 import threading
@@ -30,14 +31,14 @@ class Thing:
         self.closed_in = asyncio.get_running_loop()
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
+def run(code: str, *given: str) -> subprocess.CompletedProcess[str]:
     """Python code in a process of its own, which may hang without harm."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-c", code, *given],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -196,3 +197,41 @@ def test_a_stream_that_was_forgotten_is_closed_in_the_background_loop_without_wa
     collected.join(60)
 
     assert not collected.is_alive()
+
+
+BLOCKING = """
+import asyncio, json, sys, threading
+from langchain_core.tools import BaseTool, tool
+from fusion_graph import create_fusion_graph
+
+config, how, kind = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
+
+@tool
+def lookup(query: str) -> str:
+    "Look something up."
+    threading.Event().wait()
+
+class Lookup(BaseTool):
+    name: str = "lookup"
+    description: str = "Look something up."
+
+    def _run(self, query: str) -> str:
+        threading.Event().wait()
+
+graph = create_fusion_graph(config, tools=[lookup if kind == "function" else Lookup()])
+question = {"messages": [("user", "How wet is water?")]}
+state = graph.invoke(question) if how == "invoke" else asyncio.run(graph.ainvoke(question))
+print(state["messages"][-1].text)
+"""
+
+
+@pytest.mark.parametrize(("how", "kind"), [("ainvoke", "function"), ("invoke", "class")])
+def test_a_tool_that_blocks_for_ever_delays_neither_the_answer_nor_the_end_of_the_process(
+    models, panel_config, how, kind
+):
+    models.script("a", {"tool_calls": [{"name": "lookup", "args": {"query": "water"}}]})
+    config = panel_config(quorum=2, grace=0.0)
+
+    done = run(BLOCKING, json.dumps(config), how, kind)
+
+    assert done.stdout == "The final answer of the writer.\n", done.stderr

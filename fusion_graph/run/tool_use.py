@@ -27,6 +27,7 @@ from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
 from fusion_tools.normalise import normalise
+from fusion_tools.own_thread import use_tool
 from fusion_tools.render import (
     MAX_FOREIGN_CHARS,
     foreign_text,
@@ -180,9 +181,8 @@ async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "c
     else:
         try:
             async with asyncio.timeout(TOOL_SECONDS) as deadline:
-                message = await tool.ainvoke(
-                    ToolCall(name=name, args=args, id=call["id"], type="tool_call"), researcher.node
-                )
+                wanted = ToolCall(name=name, args=args, id=call["id"], type="tool_call")
+                message = await use_tool(tool, wanted, researcher.node)
             # In a book of its own: whether it can be read at all, and what to tell meanwhile.
             _, status, ids = number_sources(message, SourceBook(), researcher.nonce)
             found = len(ids)

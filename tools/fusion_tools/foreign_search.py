@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import importlib.util
 import os
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_tools.errors import SearchNotSetUp, ToolError, UnknownSearch
 from fusion_tools.normalise import normalise
+from fusion_tools.own_thread import in_own_thread, use_tool
 from fusion_tools.politeness import Politeness
 from fusion_tools.results import FailureCode, SearchProvider, SearchResult
 
 if TYPE_CHECKING:
-    from langchain_core.messages import ToolMessage
+    from langchain_core.messages import ToolCall, ToolMessage
     from langchain_core.tools import BaseTool
 
 DEADLINE = 30.0
@@ -51,14 +51,14 @@ class ToolSearch:
 
     async def _call(self, query: str) -> ToolMessage:
         # As a tool call, since only then does the artifact come along.
-        call = {
+        call: ToolCall = {
             "type": "tool_call",
             "id": "search",
             "name": self.name,
             "args": {self._argument: query},
         }
         try:
-            message: ToolMessage = await self._tool.ainvoke(call)
+            message: ToolMessage = await use_tool(self._tool, call)
         except Exception as error:  # another package's tool: it may raise anything
             raise _engine_error(self.name, error) from error
         return message
@@ -147,13 +147,13 @@ async def _searxng(query: str, limit: int) -> Any:
 async def _brave(query: str, limit: int) -> Any:
     module = importlib.import_module("langchain_community.utilities.brave_search")
     engine = module.BraveSearchWrapper(search_kwargs={"count": min(limit, 20)})
-    return await asyncio.to_thread(engine.download_documents, query)
+    return await in_own_thread(engine.download_documents, query)
 
 
 async def _wikipedia(query: str, limit: int) -> Any:
     module = importlib.import_module("langchain_community.utilities.wikipedia")
     engine = module.WikipediaAPIWrapper(wiki_client=None, top_k_results=limit)
-    return await asyncio.to_thread(engine.load, query)
+    return await in_own_thread(engine.load, query)
 
 
 COMMUNITY_SEARCHES: Mapping[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import os
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from fusion_tools.foreign_search import (
     tool_provider,
 )
 from fusion_tools.normalise import normalise
+from fusion_tools.own_thread import in_own_thread
 from fusion_tools.politeness import Politeness
 from fusion_tools.results import SearchProvider, SearchResult
 from fusion_tools.sharing import SharedSearch
@@ -70,7 +70,7 @@ class DdgsSearch:
         """At most `limit` hits, best first. Raises `ToolError` when there are none."""
 
         async def ask() -> list[SearchResult]:
-            return normalise(None, await asyncio.to_thread(self._text, query, limit))[:limit]
+            return normalise(None, await in_own_thread(self._text, query, limit))[:limit]
 
         return await self._politeness.ask(ask)
 
