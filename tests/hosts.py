@@ -30,7 +30,7 @@ _opener = build_opener(ProxyHandler({}))
 @contextmanager
 def langgraph_dev(folder: Path) -> Iterator[str]:
     """A server without keys; gives its address."""
-    (folder / "langgraph.json").write_text(json.dumps(_settings()))
+    (folder / "langgraph.json").write_text(langgraph_settings())
     environment = {
         "LANGGRAPH_CLI_NO_ANALYTICS": "1",
         "LANGGRAPH_NO_VERSION_CHECK": "true",
@@ -41,11 +41,17 @@ def langgraph_dev(folder: Path) -> Iterator[str]:
         yield url
 
 
-def _settings() -> dict[str, Any]:
-    """The repository's langgraph.json as it reads from another folder."""
-    settings = json.loads((ROOT / "langgraph.json").read_text())
+def langgraph_settings(*, without_routes: bool = False) -> str:
+    """The repository's langgraph.json as it reads from another folder.
+
+    Args:
+        without_routes: Leave out what is served beside the graph, and the packages it needs.
+    """
+    settings: dict[str, Any] = json.loads((ROOT / "langgraph.json").read_text())
+    if without_routes:
+        settings.pop("http")
     text = json.dumps(settings | {"dependencies": [str(ROOT)]})
-    return dict(json.loads(text.replace('"./', f'"{ROOT}/')))
+    return text.replace('"./', f'"{ROOT}/')
 
 
 def free_port() -> int:

@@ -114,6 +114,20 @@ def provide_python(name: str, packages: Sequence[str], folder: Path | None = Non
     return python
 
 
+def python_there(name: str, packages: Sequence[str], folder: Path) -> Path | None:
+    """Find an environment that `provide_python` has made, without making it.
+
+    Args:
+        name: Of its folder.
+        packages: Each with its version.
+        folder: Where it stands.
+    """
+    place = folder / f"python-{name}"
+    ready = place / "ready"
+    there = ready.exists() and ready.read_text("utf-8") == "\n".join(packages)
+    return place / "bin" / "python" if there else None
+
+
 def _need_this_kind() -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         raise Unavailable(f"tried on Linux on x86_64 alone, and this is {platform.platform()}")

@@ -1,0 +1,95 @@
+"""Runs on several workers over one PostgreSQL and Redis; tests/benchmarks/fleet.py is the whole."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.benchmarks.fleet import (
+    ANSWER,
+    QUESTION,
+    Asked,
+    ask,
+    configuration,
+    crowd,
+    record_of,
+    report_of,
+    strike,
+)
+from tests.conftest import VERDICT
+from tests.fleet import Fleet, Worker, start_fleet, why_no_fleet
+from tests.scripted_models.client import Scope
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(why_no_fleet() is not None, reason=str(why_no_fleet())),
+]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with start_fleet() as fleet:
+        yield fleet
+
+
+def script(scope: Scope, hanging: str = "") -> dict[str, Any]:
+    """Models of which one does not answer the first time it is asked."""
+    replies = {name: f"The answer of {name}." for name in "abc"}
+    replies |= {"j": json.dumps(VERDICT), "w": ANSWER}
+    for name, text in replies.items():
+        first = [{"hang": True}] if name == hanging else []
+        scope.script(name, *first, text)
+    return configuration(scope, search="none")
+
+
+async def holder(fleet: Fleet, asked: Asked) -> Worker:
+    """The worker that is at a run."""
+    while (worker := fleet.holder(asked.run, 1)) is None:
+        await asyncio.sleep(0.05)  # between two looks into the logs
+    return worker
+
+
+async def kept(fleet: Fleet, asked: Asked, panelists: int) -> None:
+    """Wait until the database holds so many panelists' answers of a run."""
+    import psycopg
+
+    query = "SELECT count(*) FROM checkpoint_writes WHERE channel = 'answers' AND thread_id = %s"
+    async with await psycopg.AsyncConnection.connect(fleet.database, autocommit=True) as database:
+        while True:
+            cursor = await database.execute(query, [asked.thread])
+            row = await cursor.fetchone()
+            if row is not None and row[0] >= panelists:
+                return
+            await asyncio.sleep(0.05)  # between two looks
+
+
+@pytest.mark.parametrize(("hanging", "panelists"), [("j", 3), ("c", 2)])
+async def test_a_killed_workers_run_is_finished_by_another_and_nobody_is_paid_twice(
+    fleet, model_server, hanging, panelists
+):
+    scope = model_server.scope()
+    whole = await ask(fleet.workers[0], scope, script(scope), QUESTION)
+    expected = record_of(await report_of(fleet.workers[1], whole))
+    scope = model_server.scope()
+    asked = await ask(fleet.workers[0], scope, script(scope, hanging), QUESTION)
+    await asyncio.to_thread(scope.calls, hanging, arrived=1)
+    await kept(fleet, asked, panelists)
+
+    victim = await holder(fleet, asked)
+    (struck,) = await strike(fleet, [asked], victim, expected, Counter("abcjw"))
+
+    assert (struck.same, struck.repeated) == (True, Counter())
+    answered = [call.model for call in scope.calls() if not call.disconnected]
+    assert Counter(answered) == Counter("abcjw")
+
+
+async def test_every_run_of_a_crowd_has_its_own_answer(fleet, model_server):
+    scope = model_server.scope()
+
+    assert await crowd(fleet, scope, 12) == []
+    assert len(scope.calls()) == 12 * 5
