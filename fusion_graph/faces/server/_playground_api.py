@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -14,6 +14,8 @@ from starlette.responses import Response
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import presets
+from fusion_graph.faces.server._playground_thread import earlier_turns
+from fusion_graph.faces.server._turns import conversation
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.run_request import run_request
@@ -51,9 +53,13 @@ class Playground:
         )
 
     async def start(self, request: Request) -> Response:
-        """Start a run on `{question, fusion}`; what cannot work is refused before it begins."""
+        """Start a run on `{question, fusion}`; what cannot work is refused before it begins.
+
+        With `follows` or `instead_of`, the id of a run, it goes on with that run's thread.
+        """
         body = await read_json(request)
         question = _question(body)
+        turns = earlier_turns(_runs(request), body)
         fusion = _fusion(body)
         name = fusion.pop("preset", None)
         name = None if name is None else str(name)
@@ -61,11 +67,12 @@ class Playground:
             run_request, question, name, fusion, self._offer, self._limits
         )
         run = _runs(request).start(
-            [("user", question)],
+            conversation(turns, question),
             asked.context,
             model=asked.model,
             question=question,
             origin="page",
+            turns=turns,
         )
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
@@ -76,11 +83,13 @@ class Playground:
         """
         words = request.query_params.get("q", "").casefold().split()
         listed: dict[str, list[dict[str, Any]]] = {"page": [], "api": []}
-        for run in _runs(request).latest():
+        latest = _runs(request).latest()
+        followed = {turn["run"] for run in latest for turn in run.turns}
+        for run in latest:
             if not _says(run, words):
                 continue
             shown = {**_summary(run), "question": run.question[:LISTED_CHARACTERS]}
-            listed[run.origin].append(shown)
+            listed[run.origin].append({**shown, "followed": run.id in followed})
         return json_response({"runs": listed["page"], "others": listed["api"]})
 
     async def tell(self, request: Request) -> Response:
@@ -109,7 +118,9 @@ class Playground:
         The last message is `{ended: status}`.
         """
         run = self.run(request)
-        return _stream(_drawn_live(run, self._report_address(run)))
+        runs = _runs(request)
+        turns = [{**turn, "kept": runs.get(turn["run"]) is not None} for turn in run.turns]
+        return _stream(_drawn_live(run, turns, self._report_address(run)))
 
     def run(self, request: Request) -> Run:
         """The run that a request's path names.
@@ -178,6 +189,8 @@ def _summary(run: Run) -> dict[str, Any]:
         "started": run.started,
         "status": run.status,
         "seconds": round(run.seconds, 3),
+        "origin": run.origin,
+        "thread": [turn["run"] for turn in run.turns],
     }
 
 
@@ -198,8 +211,10 @@ async def _told_live(run: Run, after: int) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(to_json(end), sep="\n")
 
 
-async def _drawn_live(run: Run, address: str) -> AsyncIterator[ServerSentEvent]:
-    async with aclosing(drawn(run, address)) as pieces:  # type: ignore[type-var]
+async def _drawn_live(
+    run: Run, turns: Sequence[Mapping[str, Any]], address: str
+) -> AsyncIterator[ServerSentEvent]:
+    async with aclosing(drawn(run, turns, address)) as pieces:  # type: ignore[type-var]
         async for piece in pieces:
             yield ServerSentEvent(to_json(piece), sep="\n")
     yield ServerSentEvent(to_json({"ended": run.status}), sep="\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +21,20 @@ REST = 4
 watches a run takes at most a fifth of one processor from the others."""
 
 
-async def drawn(run: Run, report_address: str) -> AsyncIterator[Piece]:
+async def drawn(
+    run: Run, turns: Sequence[Mapping[str, Any]], report_address: str
+) -> AsyncIterator[Piece]:
     """The pieces of a run's view: all of it, then what changes, and at its end all of it again.
 
     Args:
         run: The run.
+        turns: The turns of its thread before it, and which of their runs are `kept`.
         report_address: Where the page finds its report.
     """
     from fusion_graph.report.html.cards import Cards
+    from fusion_graph.report.html.thread import thread
 
-    cards = Cards(run.question)
+    cards = Cards(run.question, await asyncio.to_thread(thread, turns))
     if run.running and not run.events:
         for piece in cards.whole():
             yield piece

@@ -19,6 +19,7 @@ from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
 from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
+from fusion_graph.faces.server._turns import Turn
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -60,6 +61,7 @@ class Run:
         message: The finished run's answer.
         failure: What the run raised.
         origin: Who started it: the `page`, or a program over an `api`.
+        turns: What was asked and answered before it in its thread, the oldest first.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Run:
     message: AIMessage | None = None
     failure: ApiError | None = None
     origin: Origin = "api"
+    turns: list[Turn] = field(default_factory=list)
     _numbers: list[int] = field(default_factory=list, repr=False)
     _next: int = field(default=0, repr=False)
     _followers: int = field(default=0, repr=False)
@@ -199,6 +202,7 @@ class Runs:
         model: str,
         question: str,
         origin: Origin = "api",
+        turns: Sequence[Turn] = (),
     ) -> Run:
         """Start a run in the running event loop; it needs no reader.
 
@@ -208,13 +212,14 @@ class Runs:
             model: What the client called the model.
             question: What is asked, for lists.
             origin: Who starts it.
+            turns: What was asked and answered before it in its thread.
 
         Raises:
             TooManyRuns: No more may be at work.
         """
         if self.at_work >= self._at_once:
             raise TooManyRuns(self._at_once)
-        run = Run(uuid4().hex, question, model, time.time(), origin=origin)
+        run = Run(uuid4().hex, question, model, time.time(), origin=origin, turns=list(turns))
         self._runs[run.id] = run
         run._task = asyncio.create_task(self._work(run, messages, context), name=f"run {run.id}")
         run._task.add_done_callback(partial(self._settle, run))
@@ -308,7 +313,7 @@ class Runs:
 
     def _forget(self, ended: Run) -> None:
         """Drop the oldest finished runs past what is kept, of the page's or of programs'."""
-        self._sizes[ended.id] = len(json.dumps(ended.events, default=str))
+        self._sizes[ended.id] = len(json.dumps([ended.events, ended.turns], default=str))
         finished = [
             run.id
             for run in self._runs.values()

@@ -7,7 +7,6 @@ pages and users wrote is escaped throughout, and styles are the page's own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from fusion_graph.report.html._environment import template
-from fusion_graph.report.html._growing import BELOW, GrowingText
-from fusion_graph.report.html._markdown import NO_CLAIMS, Claimed, markdown
+from fusion_graph.report.html._growing import GrowingText
+from fusion_graph.report.html._raised import raised
 from fusion_graph.report.html._run_page import Cites, RunPage, RunStatus
 from fusion_graph.report.html.live import LiveRun
 from fusion_graph.report.html.strangers import readable
+from fusion_graph.report.html.thread import NO_THREAD, Thread
 
 if TYPE_CHECKING:
     from fusion_graph.report.html._workers import Worker
@@ -32,19 +32,18 @@ to put into that one after so many that stay."""
 ARTICLE = "part-run"
 """The element that holds all others."""
 
-_RAISED = re.compile(r' +(?=<sup class="cite">)')
-"""A citation's mark is raised: the space before it would be a gap."""
-
 
 class Cards:
     """Draws a run's cards from its events.
 
     Args:
         question: What was asked.
+        thread: What was asked and answered before, drawn by `thread.thread`.
     """
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, thread: Thread = NO_THREAD) -> None:
         self._page = RunPage(LiveRun(), question)
+        self._thread = thread
         self._macros: Any = template("cards.html").module
         self._texts: dict[str, GrowingText] = {}
         self._sent: dict[str, str] = {}
@@ -157,10 +156,10 @@ class Cards:
         numbers = {name: number for number, name in enumerate(self._page.run.panel, start=1)}
         for answer in report.answers:
             if answer.status == "ok" and answer.name in numbers:
-                texts[f"prose-{numbers[answer.name]}"] = _prose(answer.content, cites)
+                texts[f"prose-{numbers[answer.name]}"] = raised(answer.content, cites)
         if report.answer:
             claimed = self._page.verdicts.in_answer()
-            texts["prose-answer"] = _prose(report.answer, cites, claimed)
+            texts["prose-answer"] = raised(report.answer, cites, claimed)
         return texts
 
     def _numbered(self) -> list[tuple[int, Worker]]:
@@ -188,15 +187,16 @@ class Cards:
             panelists=Markup().join(panelists),
             judge=self._macros.judge(self._page, Cites(), kept=True),
             answer=self._macros.answer(self._page, kept=True),
+            thread=self._thread.kept,
         )
         return Markup(self._macros.article(self._page, cards, kept=kept))  # noqa: S704
 
     def _article(self, panelists: list[Markup], judge: Markup, answer: Markup) -> Piece:
-        cards = SimpleNamespace(panelists=Markup().join(panelists), judge=judge, answer=answer)
+        cards = SimpleNamespace(
+            panelists=Markup().join(panelists),
+            judge=judge,
+            answer=answer,
+            thread=self._thread.whole,
+        )
         html = str(self._macros.article(self._page, cards))
         return {"id": ARTICLE, "html": readable(html)}
-
-
-def _prose(text: str, cites: Cites, claimed: Claimed = NO_CLAIMS) -> Markup:
-    html = markdown(text, cites, known=cites.known, below=BELOW, claimed=claimed, breaks=True)
-    return Markup(_RAISED.sub("", html))  # noqa: S704  # it was escaped where it was made

@@ -9,6 +9,9 @@ export class AskForm {
   constructor(started) {
     this.started = started;
     this.presets = [];
+    this.thread = {};
+    this.drafts = new Map();
+    this.section = byId("ask");
     this.form = byId("form");
     this.question = byId("question");
     this.preset = byId("preset");
@@ -29,6 +32,10 @@ export class AskForm {
     });
     this.question.addEventListener("input", () => this._complain(""));
     this.preset.addEventListener("change", () => this._choose());
+    byId("rather").addEventListener("click", () => {
+      this.follow(this.run);
+      this.question.focus();
+    });
     byId("add").addEventListener("click", () => this._member("").focus());
     byId("reset").addEventListener("click", () => this._choose());
     byId("models").addEventListener("input", () => this._count());
@@ -51,11 +58,60 @@ export class AskForm {
       ...group("Something is missing", this.presets.filter((preset) => !preset.usable)),
     );
     this._choose();
+    if (this.run) this._prefer(this.run);
   }
 
-  /** Fill in a question asked before. */
-  fill(run) {
+  /** Ask a new question: the form is what the page shows. */
+  begin() {
+    byId("main").prepend(this.section);
+    this._stand({}, "", "What do you want to know?");
+  }
+
+  /** Ask what follows a run's answer: the form stands below it. */
+  follow(run) {
+    byId("main").append(this.section);
+    this._stand({ follows: run.id }, "Ask a follow-up", "The panel is given everything above.");
+    this._prefer(run);
+    byId("rather").hidden = true;
+  }
+
+  /** Ask a run's question once more, in its place in its thread; without one as a new question. */
+  again(run) {
+    byId("rather").hidden = !this.thread.follows;
+    if (run.thread.length) {
+      byId("main").append(this.section);
+      this._stand({ instead_of: run.id }, "Ask again", "The panel is given everything before this question.");
+    }
     this.question.value = run.question;
+    this._prefer(run);
+    this.question.focus();
+  }
+
+  hide() {
+    this.section.hidden = true;
+  }
+
+  /** What is being written stays with the place where it was. */
+  _stand(thread, title, placeholder) {
+    const anew = !Object.keys(thread).length;
+    if (anew) byId("rather").hidden = true;
+    this.drafts.set(JSON.stringify(this.thread), this.question.value);
+    this.question.value = this.drafts.get(JSON.stringify(thread)) ?? "";
+    this.thread = thread;
+    this._complain("");
+    say(byId("follow-title"), title);
+    byId("follow-title").hidden = anew;
+    byId("ask-title").hidden = !anew;
+    this.section.setAttribute("aria-labelledby", anew ? "ask-title" : "follow-title");
+    this.question.placeholder = placeholder;
+    byId("lead").hidden = byId("example").hidden = !anew;
+    this.section.classList.toggle("follows", !anew);
+    this.section.hidden = false;
+  }
+
+  /** Choose the preset of a run, if there still is one of that name. */
+  _prefer(run) {
+    this.run = run;
     const name = run.model.replace(/^fusion\//, "");
     if (this.presets.some((preset) => preset.name === name) && this.preset.value !== name) {
       this.preset.value = name;
@@ -164,7 +220,7 @@ export class AskForm {
     if (this.send.disabled) return;
     this.send.disabled = true;
     try {
-      const run = await call("POST", "api/runs", { question, fusion: this._own() });
+      const run = await call("POST", "api/runs", { question, ...this.thread, fusion: this._own() });
       this._complain("");
       this.question.value = "";
       this.started(run);

@@ -61,9 +61,14 @@ export async function deleteRun(button) {
 
 function confirmed(button) {
   const dialog = byId("delete-dialog");
-  const running = button.dataset.running !== undefined;
+  const { running, followed } = button.dataset;
   say(byId("delete-what"), button.previousElementSibling.querySelector(".asked").textContent);
-  say(byId("delete-note"), `${running ? "It is still at work and will be stopped. " : ""}This cannot be undone.`);
+  const notes = [
+    running === undefined ? "" : "It is still at work and will be stopped.",
+    followed === undefined ? "" : "The follow-ups to it still hold it in their threads: delete those too.",
+    "This cannot be undone.",
+  ];
+  say(byId("delete-note"), notes.filter(Boolean).join(" "));
   dialog.returnValue = "";
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "delete"), { once: true });
@@ -72,7 +77,8 @@ function confirmed(button) {
 }
 
 function item(run, current, deletable) {
-  const about = `${status(run.status)} · ${run.model.replace(/^fusion\//, "")} · ${ago(run.started)}`;
+  const place = run.thread.length ? "follow-up · " : "";
+  const about = `${place}${status(run.status)} · ${run.model.replace(/^fusion\//, "")} · ${ago(run.started)}`;
   const asked = short(run.question, 140);
   return el(
     "li",
@@ -95,6 +101,7 @@ function remove(run, asked) {
     "aria-label": `Delete “${asked}”`,
     "data-delete": run.id,
     "data-running": run.status === "running",
+    "data-followed": run.followed,
   };
   return el("button", attributes, "✕");
 }

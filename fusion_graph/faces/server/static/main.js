@@ -31,20 +31,21 @@ async function show() {
   shown = id;
   view?.close();
   view = null;
-  byId("ask").hidden = id !== null;
+  form.hide();
   byId("new").hidden = id === null;
   byId("run").hidden = id === null;
   byId("run").replaceChildren();
   showHistory(id);
   if (id === null) {
     document.title = TITLE;
+    form.begin();
     byId("question").focus();
     return;
   }
   try {
     const run = await call("GET", `api/runs/${encodeURIComponent(id)}`);
     if (named() !== id) return;
-    view = new RunView(run, byId("run"), { changed: () => showHistory(id), again });
+    view = new RunView(run, byId("run"), { ended, again });
   } catch (error) {
     if (named() === id) byId("run").replaceChildren(missing(error));
   }
@@ -56,9 +57,15 @@ function missing(error) {
   return alarm("This run is not on this server any more", error.message, todo);
 }
 
+/** A run stands on the page as it has ended: what was answered can be followed. */
+function ended(run, news) {
+  if (news) showHistory(run.id);
+  if (run.origin === "page" && ["ok", "degraded"].includes(run.status)) form.follow(run);
+}
+
 async function again(run) {
-  form.fill(run);
-  await go(null);
+  if (!run.thread.length) await go(null);
+  form.again(run);
 }
 
 /** Ask for the server's key. It gives the key, or null if there is none to give. */

@@ -20,8 +20,9 @@ export class RunView {
   /**
    * @param {object} run as `GET /api/runs/{id}` tells it
    * @param {HTMLElement} place where it is shown
-   * @param {{ changed: () => void, again: (run: object) => void }} on told when the run has ended,
-   *     and when its question is to be asked again
+   * @param {{ ended: (run: object, news: boolean) => void, again: (run: object) => void }} on told
+   *     when the run's end is on the page, and whether it has just ended; and when its question is
+   *     to be asked again
    */
   constructor(run, place, on) {
     this.run = run;
@@ -51,7 +52,7 @@ export class RunView {
       const onConnection = (lost) => this._say(".lost", lost ? LOST : "");
       for await (const piece of pieces(this.run.id, signal, onConnection)) {
         if (signal.aborted) return;
-        if ("ended" in piece) this._end();
+        if ("ended" in piece) this._end(piece.ended);
         else this._put(piece);
       }
     } catch (error) {
@@ -79,14 +80,16 @@ export class RunView {
     const preset = this.run.model.replace(/^fusion\//, "preset ");
     this._say(".about", `${preset} · ${ago(this.run.started)}`);
     byId("run-title").focus();
+    if (byId("thread")) article.querySelector(".run-head").scrollIntoView({ block: "start" });
   }
 
-  _end() {
+  _end(status) {
     clearInterval(this.clock);
-    if (!this.running) return;
+    const news = this.running;
     this.running = false;
+    this.run = { ...this.run, status };
     this._title();
-    this.on.changed();
+    this.on.ended(this.run, news);
   }
 
   /** Close the cards that leave their space to the answer, each once, but not where somebody reads. */

@@ -1,0 +1,83 @@
+"""Turns of a thread: questions asked one after the other, each with all that went before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from fusion_graph.text.phrases import clean
+
+
+class Cited(TypedDict):
+    """A source that an earlier answer cites: the number it cites it by, its address and title."""
+
+    id: int
+    url: str
+    title: str
+
+
+class Turn(TypedDict):
+    """A question that was answered, as plain data.
+
+    run: The id of its run, which may be forgotten by now.
+    question: What was asked.
+    answer: The answer, as the report has it.
+    sources: Those that the answer cites.
+    """
+
+    run: str
+    question: str
+    answer: str
+    sources: list[Cited]
+
+
+def turn_of(run: str, question: str, report: Mapping[str, Any]) -> Turn:
+    """A run that was answered as a turn of a thread.
+
+    Args:
+        run: Its id.
+        question: What was asked.
+        report: Its report, as plain data.
+    """
+    answer = report["answer"]
+    cited = _cited(answer, {source["id"] for source in report["sources"]})
+    return {
+        "run": run,
+        "question": question,
+        "answer": answer,
+        "sources": [
+            {"id": source["id"], "url": source["url"], "title": source["title"]}
+            for source in report["sources"]
+            if source["id"] in cited
+        ],
+    }
+
+
+def conversation(turns: Sequence[Turn], question: str) -> list[dict[str, Any]]:
+    """The messages of a thread that ends with a question.
+
+    Args:
+        turns: What was asked and answered before, the oldest first.
+        question: What is asked now.
+    """
+    messages = []
+    for turn in turns:
+        messages += [
+            {"role": "user", "content": turn["question"]},
+            {"role": "assistant", "content": _told(turn)},
+        ]
+    return [*messages, {"role": "user", "content": question}]
+
+
+def _told(turn: Turn) -> str:
+    """An answer with a list of its sources: by themselves its numbers mean nothing to a reader."""
+    if not turn["sources"]:
+        return turn["answer"]
+    lines = [f"[{one['id']}] {clean(one['title'])} {one['url']}" for one in turn["sources"]]
+    return "\n".join([turn["answer"].rstrip(), "", "Sources:", *lines])
+
+
+def _cited(answer: str, known: set[int]) -> set[int]:
+    from fusion_graph.evidence import cited
+
+    return set(cited(answer, known))
