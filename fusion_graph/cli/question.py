@@ -42,6 +42,8 @@ def read_question(words: str | Sequence[str], attached: Sequence[str] = ()) -> H
     """
     from langchain_core.messages import HumanMessage
 
+    from fusion_graph.state.files import question_content
+
     # Bytes that are no text arrive as lone surrogates, which no API takes.
     written = whole_characters(words if isinstance(words, str) else " ".join(words)).strip()
     alone = written == FROM_STDIN or not words
@@ -63,17 +65,7 @@ def read_question(words: str | Sequence[str], attached: Sequence[str] = ()) -> H
         )
     if not alone and FROM_STDIN not in attached and (piped := _decoded(_beside()).strip()):
         blocks.insert(0, {"type": "text", "text": _told(piped, "standard input")})
-    return HumanMessage(_content(question, blocks))
-
-
-def _content(question: str, blocks: list[dict[str, Any]]) -> Any:
-    """The content of the message: where there is nothing but text one text, as all models take."""
-    texts = [question, *(block["text"] for block in blocks if block["type"] == "text")]
-    text = "\n\n".join(part for part in texts if part)
-    others = [block for block in blocks if block["type"] != "text"]
-    if not others:
-        return text
-    return [*([{"type": "text", "text": text}] if text else []), *others]
+    return HumanMessage(question_content(question, blocks))
 
 
 def _attachment(path: str) -> dict[str, Any]:

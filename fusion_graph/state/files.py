@@ -68,6 +68,23 @@ def file_block(content: bytes, name: str) -> dict[str, Any] | None:
     return None if "\0" in text else {"type": "text", "text": text_of_file(text, name)}
 
 
+def question_content(
+    question: str, blocks: list[dict[str, Any]]
+) -> str | list[str | dict[str, Any]]:
+    """The content of a message: where there is nothing but text one text, as all models take.
+
+    Args:
+        question: What is asked.
+        blocks: Its files, by `file_block`.
+    """
+    texts = [question, *(block["text"] for block in blocks if block["type"] == "text")]
+    text = "\n\n".join(part for part in texts if part)
+    others = [block for block in blocks if block["type"] != "text"]
+    if not others:
+        return text
+    return [*([{"type": "text", "text": text}] if text else []), *others]
+
+
 def file_name(name: object, otherwise: str) -> str:
     """A file's name as it is told to models: one line without brackets.
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fusion_graph.errors import ApiError
+from fusion_graph.faces.server._attached import MOST_BYTES, Attached, attached
 from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import presets
 from fusion_graph.faces.server._playground_thread import earlier_turns
@@ -24,6 +25,9 @@ from fusion_graph.faces.server.settings import ServerSettings
 
 HEARTBEAT_SECONDS = 5
 """A stream sends a comment as often as this, well under the patience of any proxy."""
+
+SEE_FILES = "(see the attachment)"
+"""The question of who asks nothing beside a file, as the graph has it."""
 
 LISTED_CHARACTERS = 300
 """How much of a question the list of runs shows."""
@@ -48,31 +52,38 @@ class Playground:
         return json_response(
             {
                 "presets": await asyncio.to_thread(presets, self._offer),
-                "limits": {"models": limits.models != (), "max_panel": limits.max_panel},
+                "limits": {
+                    "models": limits.models != (),
+                    "max_panel": limits.max_panel,
+                    "file_bytes": MOST_BYTES,
+                },
             }
         )
 
     async def start(self, request: Request) -> Response:
-        """Start a run on `{question, fusion}`; what cannot work is refused before it begins.
+        """Start a run on `{question, files, fusion}`; what cannot work is refused before it begins.
 
         With `follows` or `instead_of`, the id of a run, it goes on with that run's thread.
         """
         body = await read_json(request)
-        question = _question(body)
-        turns = earlier_turns(_runs(request), body)
+        runs = _runs(request)
+        files = await asyncio.to_thread(attached, body.get("files"), _files_of(runs))
+        question = _question(body, files)
+        turns = earlier_turns(runs, body)
         fusion = _fusion(body)
         name = fusion.pop("preset", None)
         name = None if name is None else str(name)
         asked = await asyncio.to_thread(
             run_request, question, name, fusion, self._offer, self._limits
         )
-        run = _runs(request).start(
-            conversation(turns, question),
+        run = runs.start(
+            conversation(turns, question, files),
             asked.context,
             model=asked.model,
             question=question,
             origin="page",
             turns=turns,
+            files=files,
         )
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
@@ -137,6 +148,7 @@ class Playground:
         address = None if run.report is None else self._report_address(run)
         return {
             **_summary(run),
+            "files": [{"name": file["name"], "kind": file["kind"]} for file in run.files],
             "error": run.error,
             "report": run.report,
             "report_url": address,
@@ -163,8 +175,18 @@ def _forgets(request: Request) -> bool:
     return forget == "true"
 
 
-def _question(body: dict[str, Any]) -> str:
+def _files_of(runs: Runs) -> Callable[[str], list[Attached] | None]:
+    def files(id: str) -> list[Attached] | None:
+        run = runs.get(id)
+        return None if run is None else run.files
+
+    return files
+
+
+def _question(body: dict[str, Any], files: Sequence[Attached]) -> str:
     question = body.get("question")
+    if isinstance(question, str) and not question.strip() and files:
+        return SEE_FILES
     if not isinstance(question, str) or not question.strip():
         said = "There is no question: send one as the text `question`."
         raise ApiError(400, said, "empty_question", param="question")

@@ -34,7 +34,7 @@ async def drawn(
     from fusion_graph.report.html.cards import Cards
     from fusion_graph.report.html.thread import thread
 
-    cards = Cards(run.question, await asyncio.to_thread(thread, turns))
+    cards = Cards(run.question, await asyncio.to_thread(thread, turns), run.files)
     if run.running and not run.events:
         for piece in cards.whole():
             yield piece

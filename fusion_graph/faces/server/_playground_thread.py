@@ -57,4 +57,4 @@ def _answered(run: Run) -> Turn:
     if run.report is None or not run.report["answer"].strip():
         said = "The question before has no answer that one could follow: ask it again first."
         raise ApiError(409, said, "no_answer", param="follows")
-    return turn_of(run.id, run.question, run.report)
+    return turn_of(run.id, run.question, run.files, run.report)

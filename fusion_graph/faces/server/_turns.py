@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from fusion_graph.faces.server._attached import Attached
+from fusion_graph.state.files import question_content
 from fusion_graph.text.phrases import clean
 
 
@@ -21,22 +23,25 @@ class Turn(TypedDict):
 
     run: The id of its run, which may be forgotten by now.
     question: What was asked.
+    files: What was attached to it.
     answer: The answer, as the report has it.
     sources: Those that the answer cites.
     """
 
     run: str
     question: str
+    files: list[Attached]
     answer: str
     sources: list[Cited]
 
 
-def turn_of(run: str, question: str, report: Mapping[str, Any]) -> Turn:
+def turn_of(run: str, question: str, files: Sequence[Attached], report: Mapping[str, Any]) -> Turn:
     """A run that was answered as a turn of a thread.
 
     Args:
         run: Its id.
         question: What was asked.
+        files: What was attached to it.
         report: Its report, as plain data.
     """
     answer = report["answer"]
@@ -44,6 +49,7 @@ def turn_of(run: str, question: str, report: Mapping[str, Any]) -> Turn:
     return {
         "run": run,
         "question": question,
+        "files": list(files),
         "answer": answer,
         "sources": [
             {"id": source["id"], "url": source["url"], "title": source["title"]}
@@ -53,20 +59,28 @@ def turn_of(run: str, question: str, report: Mapping[str, Any]) -> Turn:
     }
 
 
-def conversation(turns: Sequence[Turn], question: str) -> list[dict[str, Any]]:
+def conversation(
+    turns: Sequence[Turn], question: str, files: Sequence[Attached] = ()
+) -> list[dict[str, Any]]:
     """The messages of a thread that ends with a question.
 
     Args:
         turns: What was asked and answered before, the oldest first.
         question: What is asked now.
+        files: What is attached to it.
     """
     messages = []
     for turn in turns:
         messages += [
-            {"role": "user", "content": turn["question"]},
+            _asked(turn["question"], turn["files"]),
             {"role": "assistant", "content": _told(turn)},
         ]
-    return [*messages, {"role": "user", "content": question}]
+    return [*messages, _asked(question, files)]
+
+
+def _asked(question: str, files: Sequence[Attached]) -> dict[str, Any]:
+    content = question_content(question, [file["block"] for file in files])
+    return {"role": "user", "content": content}
 
 
 def _told(turn: Turn) -> str:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
 from fusion_graph.faces.server._api_errors import api_error
+from fusion_graph.faces.server._attached import Attached
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 from fusion_graph.faces.server._turns import Turn
@@ -62,6 +63,7 @@ class Run:
         failure: What the run raised.
         origin: Who started it: the `page`, or a program over an `api`.
         turns: What was asked and answered before it in its thread, the oldest first.
+        files: What is attached to the question.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Run:
     failure: ApiError | None = None
     origin: Origin = "api"
     turns: list[Turn] = field(default_factory=list)
+    files: list[Attached] = field(default_factory=list)
     _numbers: list[int] = field(default_factory=list, repr=False)
     _next: int = field(default=0, repr=False)
     _followers: int = field(default=0, repr=False)
@@ -203,6 +206,7 @@ class Runs:
         question: str,
         origin: Origin = "api",
         turns: Sequence[Turn] = (),
+        files: Sequence[Attached] = (),
     ) -> Run:
         """Start a run in the running event loop; it needs no reader.
 
@@ -213,13 +217,22 @@ class Runs:
             question: What is asked, for lists.
             origin: Who starts it.
             turns: What was asked and answered before it in its thread.
+            files: What is attached to the question.
 
         Raises:
             TooManyRuns: No more may be at work.
         """
         if self.at_work >= self._at_once:
             raise TooManyRuns(self._at_once)
-        run = Run(uuid4().hex, question, model, time.time(), origin=origin, turns=list(turns))
+        run = Run(
+            uuid4().hex,
+            question,
+            model,
+            time.time(),
+            origin=origin,
+            turns=list(turns),
+            files=list(files),
+        )
         self._runs[run.id] = run
         run._task = asyncio.create_task(self._work(run, messages, context), name=f"run {run.id}")
         run._task.add_done_callback(partial(self._settle, run))
@@ -313,7 +326,9 @@ class Runs:
 
     def _forget(self, ended: Run) -> None:
         """Drop the oldest finished runs past what is kept, of the page's or of programs'."""
-        self._sizes[ended.id] = len(json.dumps([ended.events, ended.turns], default=str))
+        self._sizes[ended.id] = len(
+            json.dumps([ended.events, ended.turns, ended.files], default=str)
+        )
         finished = [
             run.id
             for run in self._runs.values()

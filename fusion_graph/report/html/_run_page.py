@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -30,6 +30,7 @@ class RunPage:
     Attributes:
         run: The state, from the run's events.
         question: What was asked.
+        files: What is attached to it: name and kind of each.
         status: How the run stands, or how it ended.
         error: What it ended with, if it failed.
         report: Its report, once it has one.
@@ -39,6 +40,7 @@ class RunPage:
 
     run: LiveRun
     question: str
+    files: Sequence[Mapping[str, Any]] = ()
     status: RunStatus = "running"
     error: str = ""
     report: RunReport | None = None

@@ -7,7 +7,7 @@ pages and users wrote is escaped throughout, and styles are the page's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,16 @@ class Cards:
     Args:
         question: What was asked.
         thread: What was asked and answered before, drawn by `thread.thread`.
+        files: What is attached to the question: name and kind of each.
     """
 
-    def __init__(self, question: str, thread: Thread = NO_THREAD) -> None:
-        self._page = RunPage(LiveRun(), question)
+    def __init__(
+        self,
+        question: str,
+        thread: Thread = NO_THREAD,
+        files: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self._page = RunPage(LiveRun(), question, files)
         self._thread = thread
         self._macros: Any = template("cards.html").module
         self._texts: dict[str, GrowingText] = {}

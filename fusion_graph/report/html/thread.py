@@ -26,8 +26,8 @@ def thread(turns: Sequence[Mapping[str, Any]]) -> Thread:
     """Draw the earlier turns of a thread.
 
     Args:
-        turns: Each with question, answer, sources (id, url, title), run (its id) and kept (whether
-            that run can be opened), the oldest first.
+        turns: Each with question, files (name, kind), answer, sources (id, url, title), run (its
+            id) and kept (whether that run can be opened), the oldest first.
     """
     if not turns:
         return NO_THREAD

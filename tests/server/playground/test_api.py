@@ -91,7 +91,7 @@ def test_every_preset_is_listed_with_its_models_and_whether_it_works(server: Ser
     assert len(quality["panel"]) == 3
     assert by_name["local"]["panel"] is None
     assert "Ollama" in by_name["local"]["problem"]
-    assert listed["limits"] == {"models": True, "max_panel": 16}
+    assert listed["limits"] == {"models": True, "max_panel": 16, "file_bytes": 7_000_000}
 
 
 def test_a_preset_that_cannot_be_read_spoils_no_other(server: Server):

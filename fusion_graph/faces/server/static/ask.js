@@ -1,6 +1,7 @@
 // The question's form: what to ask, which preset, which models, and how many calls that will be.
 
 import { call } from "./api.js";
+import { Attachments } from "./attach.js";
 import { byId, el, say } from "./elements.js";
 import { counted } from "./words.js";
 
@@ -11,6 +12,7 @@ export class AskForm {
     this.presets = [];
     this.thread = {};
     this.drafts = new Map();
+    this.attachments = new Attachments((words) => this._complain(words));
     this.section = byId("ask");
     this.form = byId("form");
     this.question = byId("question");
@@ -50,6 +52,7 @@ export class AskForm {
       return;
     }
     byId("models").hidden = !this.limits.models;
+    this.attachments.most = this.limits.file_bytes;
     const option = (preset) => el("option", { value: preset.name, selected: preset.chosen }, preset.name);
     const group = (label, presets) =>
       presets.length ? [el("optgroup", { label }, ...presets.map(option))] : [];
@@ -83,6 +86,7 @@ export class AskForm {
       this._stand({ instead_of: run.id }, "Ask again", "The panel is given everything before this question.");
     }
     this.question.value = run.question;
+    this.attachments.set(run.files.map((file, n) => ({ ...file, run: run.id, file: n })));
     this._prefer(run);
     this.question.focus();
   }
@@ -95,8 +99,10 @@ export class AskForm {
   _stand(thread, title, placeholder) {
     const anew = !Object.keys(thread).length;
     if (anew) byId("rather").hidden = true;
-    this.drafts.set(JSON.stringify(this.thread), this.question.value);
-    this.question.value = this.drafts.get(JSON.stringify(thread)) ?? "";
+    this.drafts.set(JSON.stringify(this.thread), { words: this.question.value, files: this.attachments.files });
+    const { words, files } = this.drafts.get(JSON.stringify(thread)) ?? { words: "", files: [] };
+    this.question.value = words;
+    this.attachments.set(files);
     this.thread = thread;
     this._complain("");
     say(byId("follow-title"), title);
@@ -212,17 +218,19 @@ export class AskForm {
 
   async _ask() {
     const question = this.question.value.trim();
-    if (!question) {
-      this._complain("Write a question first.");
-      this.question.focus();
-      return;
-    }
     if (this.send.disabled) return;
     this.send.disabled = true;
     try {
-      const run = await call("POST", "api/runs", { question, ...this.thread, fusion: this._own() });
+      const files = await this.attachments.sent();
+      if (!question && !files.length) {
+        this._complain("Write a question first.");
+        this.question.focus();
+        return;
+      }
+      const run = await call("POST", "api/runs", { question, files, ...this.thread, fusion: this._own() });
       this._complain("");
       this.question.value = "";
+      this.attachments.set([]);
       this.started(run);
     } catch (error) {
       this._complain(error.message);
