@@ -16,6 +16,7 @@ import typer
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain, leave
 from fusion_graph.cli.options import (
+    KeepRunsOption,
     MostCostOption,
     MostRunsOption,
     MostTokensOption,
@@ -36,11 +37,13 @@ class Address:
         host: Name or address.
         port: TCP port; 0 takes a free one.
         without_key: Whether an open address without a key is meant.
+        keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
     """
 
     host: str
     port: int
     without_key: bool
+    keep_runs: str | None = None
 
 
 def serve_streams(options: Mapping[str, Any]) -> int:
@@ -96,6 +99,7 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
             or everyone on the network would be let in without a key.
     """
     _need_packages()
+    from fusion_graph.cli.keeping import keeping_told, opened_store
     from fusion_graph.cli.listening import (
         access_told,
         http_server,
@@ -116,11 +120,13 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
         from fusion_graph.faces.server.runs import Runs
 
         import_graph()  # before the event loop runs: there everybody would wait for it
-        runs = Runs(at_once=settings.limits.max_runs)
-        server = http_server(create_mcp_app(settings, runs), runs)
         log_to_stderr()
+        store = opened_store(address.keep_runs, "mcp")
+        runs = Runs(at_once=settings.limits.max_runs, store=store)
+        server = http_server(create_mcp_app(settings, runs), runs)
         complain(f"fusion-graph listens on {url_of(listener)}{PATH} (MCP, streamable HTTP)")
         complain(f"  access: {access_told(listener, settings.key)}")
+        complain(f"  runs: {keeping_told(store)}")
         complain("  Ctrl-C stops it")
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
             asyncio.Runner().run(server.serve(sockets=[listener]))
@@ -220,6 +226,7 @@ def _mcp(
     max_tokens: MostTokensOption = None,
     max_cost: MostCostOption = None,
     max_runs: MostRunsOption = None,
+    keep_runs: KeepRunsOption = None,
 ) -> Work:
     """Serve the panel as tools to coding agents and chat programs, over MCP.
 
@@ -246,5 +253,7 @@ def _mcp(
         raise typer.BadParameter("--print and --yes go with --install")
     options = {"presets": split(preset), "models": (), **numbers}
     if http:
-        return lambda: serve_http(Address(host, port, without_key), options)
+        return lambda: serve_http(Address(host, port, without_key, keep_runs), options)
+    if keep_runs is not None:
+        raise typer.BadParameter("--keep-runs goes with --http")
     return lambda: serve_streams(options)

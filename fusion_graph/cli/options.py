@@ -13,6 +13,9 @@ STACK, RUN, OUTPUT = "Who answers", "How", "Output"
 ALLOWED = "What requests may ask for"
 """Where the owner of a server says what those who ask may ask for."""
 
+KEEPING = "What is kept"
+"""Where the owner of a server says what outlives it."""
+
 QuestionArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -165,6 +168,16 @@ MostCostOption = Annotated[
         min=0.0,
         rich_help_panel=ALLOWED,
         help="Most dollars of one run, also of a preset's. Unset: no cap.",
+    ),
+]
+KeepRunsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--keep-runs",
+        metavar="DIR|none",
+        rich_help_panel=KEEPING,
+        help="Folder of runs, which survive a restart there; none keeps them in memory only. "
+        "Unset: in your data folder.",
     ),
 ]
 MostRunsOption = Annotated[

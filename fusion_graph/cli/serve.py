@@ -14,6 +14,7 @@ import typer
 
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain, leave
+from fusion_graph.cli.keeping import keeping_told, opened_store
 from fusion_graph.cli.listening import (
     access_told,
     http_server,
@@ -24,6 +25,7 @@ from fusion_graph.cli.listening import (
 )
 from fusion_graph.cli.options import (
     ALLOWED,
+    KeepRunsOption,
     MostCostOption,
     MostRunsOption,
     MostTokensOption,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from fusion_graph.faces.server.limits import Limits
+    from fusion_graph.faces.server.run_store import RunStore
     from fusion_graph.faces.server.settings import ServerSettings
 
 PACKAGES = ("starlette", "uvicorn", "sse_starlette")
@@ -52,6 +55,7 @@ class Service:
         limits: Fields of `Limits` by name; None where an option was not given.
         without_key: Whether an open address without a key is meant.
         allow_origins: Origins of web pages that are let in.
+        keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
     """
 
     host: str
@@ -59,6 +63,7 @@ class Service:
     limits: Mapping[str, Any]
     without_key: bool = False
     allow_origins: tuple[str, ...] = ()
+    keep_runs: str | None = None
 
 
 def serve(service: Service) -> int:
@@ -84,9 +89,10 @@ def serve(service: Service) -> int:
         if settings.key is None and not service.without_key:
             refuse_open(listener, service.host)
         working = _working(settings)
-        server = _server(settings)
         log_to_stderr()
-        _announce(listener, settings, working)
+        store = opened_store(service.keep_runs, "serve")
+        server = _server(settings, store)
+        _announce(listener, settings, working, store)
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
             asyncio.Runner().run(server.serve(sockets=[listener]))
     # Straight out: a thread may still be fetching a page for a run that has been given up.
@@ -137,11 +143,17 @@ def _working(settings: ServerSettings) -> list[str]:
     return working
 
 
-def _announce(listener: socket.socket, settings: ServerSettings, working: list[str]) -> None:
+def _announce(
+    listener: socket.socket,
+    settings: ServerSettings,
+    working: list[str],
+    store: RunStore | None,
+) -> None:
     url = url_of(listener)
     complain(f"fusion-graph listens on {url}/v1 (page: {url}/)")
     complain(f"  access: {access_told(listener, settings.key)}")
     complain(f"  models: {', '.join(working)}")
+    complain(f"  runs: {keeping_told(store)}")
     key = '-H "Authorization: Bearer $FUSION_API_KEY" ' if settings.key is not None else ""
     body = (
         f'{{"model": "{working[0]}", '
@@ -152,7 +164,7 @@ def _announce(listener: socket.socket, settings: ServerSettings, working: list[s
     complain("  Ctrl-C stops it")
 
 
-def _server(settings: ServerSettings) -> uvicorn.Server:
+def _server(settings: ServerSettings, store: RunStore | None) -> uvicorn.Server:
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
     # everybody for the first request.
     import fusion_graph.models.openai_protocol  # noqa: F401
@@ -160,7 +172,7 @@ def _server(settings: ServerSettings) -> uvicorn.Server:
     from fusion_graph.faces.server.runs import Runs
     from fusion_graph.graph import create_fusion_graph
 
-    runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs)
+    runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs, store=store)
 
     return http_server(create_app(settings, runs), runs)
 
@@ -239,6 +251,7 @@ def _serve(
     max_tokens: MostTokensOption = None,
     max_cost: MostCostOption = None,
     max_runs: MostRunsOption = None,
+    keep_runs: KeepRunsOption = None,
 ) -> Work:
     """Serve the presets over OpenAI's and Anthropic's APIs, with a page to watch them at work.
 
@@ -266,4 +279,4 @@ def _serve(
         "max_runs": max_runs,
     }
     origins = split(allow_origin) or ()
-    return lambda: serve(Service(host, port, limits, without_key, origins))
+    return lambda: serve(Service(host, port, limits, without_key, origins, keep_runs))

@@ -27,7 +27,10 @@ def serving_other_major(config: Path, folder: str) -> Iterator[str]:
     """A server on the other major of the SDK, which wants an interpreter of its own."""
     process = subprocess.Popen(
         [*COMMAND, "mcp", "--http", "--port", "0"],
-        env={**os.environ, **environment(config, FIRST_PATH=folder)},
+        env={
+            **os.environ,
+            **environment(config, FIRST_PATH=folder, FUSION_GRAPH_DATA_DIR=str(config)),
+        },
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -45,7 +48,8 @@ def serving_other_major(config: Path, folder: str) -> Iterator[str]:
 @contextmanager
 def serving(config: Path, **environment: str) -> Iterator[str]:
     """A server on a free port; yields its URL."""
-    variables = {"FUSION_GRAPH_CONFIG_DIR": str(config), **environment}
+    folders = ("FUSION_GRAPH_CONFIG_DIR", "FUSION_GRAPH_DATA_DIR")
+    variables = {**dict.fromkeys(folders, str(config)), **environment}
     process = start("mcp", "--http", "--port", "0", environment=variables)
     try:
         said = process.says("Ctrl-C stops it")
@@ -84,6 +88,13 @@ class Session:
     def fusion(self, id: int, **arguments: str) -> httpx2.Response:
         params = {"name": "fusion", "arguments": arguments, "_meta": {"progressToken": id}}
         return self.send({"id": id, "method": "tools/call", "params": params})
+
+    def data(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """What a tool gives back as data."""
+        params = {"name": tool, "arguments": arguments}
+        reply = message_in(self.send({"id": tool, "method": "tools/call", "params": params}))
+        found: dict[str, Any] = reply["result"]["structuredContent"]
+        return found
 
 
 @pytest.fixture
@@ -151,6 +162,36 @@ def test_a_cut_call_is_joined_from_another_session_and_a_cancelled_one_stops(
         session.send({"method": "notifications/cancelled", "params": {"requestId": 2}})
         assert models.calls("b", ended=2)[1].disconnected
         aborted.result()
+
+
+def test_tasks_are_found_after_a_restart_and_an_interrupted_one_goes_on(
+    tmp_path: Path, offer: Offer, models: Scope, http: httpx2.Client
+) -> None:
+    preset = offer(tmp_path)
+    with serving(tmp_path) as url:
+        session = Session(http, url)
+        done = session.data("fusion", question="How wet?", preset=preset)
+        models.script("j", {"hang": True})
+        cut = session.data("fusion_start", question="How dry?", preset=preset)
+        models.calls("j", arrived=2)
+        assert cut["status"] == "running"
+    calls = len(models.calls("a"))
+    models.script("j", "Nothing to compare.")
+    with serving(tmp_path) as url:
+        session = Session(http, url)
+        assert session.data("fusion_result", task=done["task"])["answer"] == done["answer"]
+        report = session.send(
+            {"id": 9, "method": "resources/read", "params": {"uri": done["resources"]["answer"]}}
+        )
+        assert message_in(report)["result"]["contents"][0]["text"] == done["answer"]
+        # Asked again it is joined, as any run at work.
+        joined = session.data("fusion", question="How dry?", preset=preset)
+        assert joined["task"] == cut["task"]
+        assert joined["answer"] == done["answer"]
+        # What was answered before the restart is asked anew.
+        anew = session.data("fusion", question="How wet?", preset=preset)
+        assert anew["task"] != done["task"]
+    assert len(models.calls("a")) == calls + 1
 
 
 def test_strangers_stay_outside(tmp_path: Path, http: httpx2.Client) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.errors import TooManyRuns
-from fusion_graph.faces.server import runs as module
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server import run as module
+from fusion_graph.faces.server.run import Run
+from fusion_graph.faces.server.runs import Runs
 
 
 @pytest.fixture

@@ -136,4 +136,4 @@ def test_a_signal_stops_the_runs_and_the_server(models, offer, tmp_path, stop, s
     assert all(call.disconnected for call in models.calls(ended=3))
     if not stream:
         assert replies[-1].status_code == 503
-        assert replies[-1].code == "cancelled"
+        assert replies[-1].code == "interrupted"

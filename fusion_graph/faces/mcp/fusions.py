@@ -122,6 +122,7 @@ class Fusions:
     async def _start(self, asked: RunRequest, _row: _Row) -> Told:
         task, joined = self._tasks.begin(asked)
         task.kept = True
+        await self._tasks.written()  # who has its name finds it after a restart too
         with suppress(TimeoutError):
             # A run that cannot begin says so at once.
             async with asyncio.timeout(LOOK_SECONDS):
@@ -131,6 +132,7 @@ class Fusions:
         return result.at_work(task, _line(task), joined)
 
     async def _fetch(self, task: Task, wait: float, row: _Row) -> Told:
+        self._tasks.go_on(task)
         if wait:
             with suppress(TimeoutError), task.attended():
                 async with asyncio.timeout(wait):
@@ -141,9 +143,7 @@ class Fusions:
         return result.finished(task)
 
     async def _cancel(self, task: Task) -> Told:
-        was_running = task.run.running
-        task.stop()
-        await task.run.ended()
+        was_running = await self._tasks.stop(task)
         return result.stopped(task, was_running)
 
     def _task(self, id: str) -> Task:

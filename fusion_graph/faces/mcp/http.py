@@ -43,6 +43,7 @@ def create_mcp_app(settings: ServerSettings, runs: Runs) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await runs.open()
         yield
         await runs.close()
 

@@ -66,8 +66,8 @@ def failed(error: ApiError, task: Task | None = None) -> dict[str, Any]:
     text = clean(error.message, ERROR_CHARACTERS)
     if task is not None:
         data["task"] = task.id
-        if task.run.status == "cancelled":
-            data["status"] = "cancelled"
+        if task.run.status in ("cancelled", "interrupted"):
+            data["status"] = task.run.status
         if task.run.report is not None:
             data["resources"] = addresses(task.id)
             text += f"\nThe report of what was tried: {data['resources']['report']}"

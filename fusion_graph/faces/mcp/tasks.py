@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fusion_graph.faces.mcp.cancellations import CallKey, Cancellations
+from fusion_graph.faces.server.run import Run
 from fusion_graph.faces.server.run_request import RunRequest
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.runs import Runs
 
 ID_CHARACTERS = 12
 """Of a run's id, what names its task: models copy it by hand, and nobody guesses 48 bits."""
@@ -35,6 +36,7 @@ class Task:
     request: RunRequest
     kept: bool = False
     stopped: bool = False
+    _read: bool = False
     _callers: int = 0
     _readers: set[CallKey] = field(default_factory=set)
 
@@ -63,7 +65,7 @@ class Task:
 
     def was_read(self, cancellations: Cancellations) -> bool:
         """Tell whether its result has reached somebody: a call cut meanwhile got nothing."""
-        return any(not cancellations.was_cut(call) for call in self._readers)
+        return self._read or any(not cancellations.was_cut(call) for call in self._readers)
 
 
 class Tasks:
@@ -81,13 +83,36 @@ class Tasks:
 
     def get(self, id: str) -> Task | None:
         """The task of that id, if its run is remembered."""
-        self._forget()
+        self._look_through()
         return self._tasks.get(id)
 
     def latest(self) -> list[Task]:
         """All tasks, the newest first."""
-        self._forget()
+        self._look_through()
         return list(reversed(self._tasks.values()))
+
+    def go_on(self, task: Task) -> None:
+        """Have a task go on that a restart of the server has interrupted; others are left alone.
+
+        Raises:
+            TooManyRuns: No more may be at work.
+        """
+        if task.run.status == "interrupted":
+            self._runs.resume(task.run)
+            task.kept = True
+
+    async def stop(self, task: Task) -> bool:
+        """Stop a task, and wait until it has stopped.
+
+        Returns:
+            Whether it was at work, or could have gone on.
+        """
+        task.stopped = True
+        return await self._runs.cancel(task.run.id)
+
+    async def written(self) -> None:
+        """Wait until the tasks would still be known after a restart."""
+        await self._runs.kept()
 
     def begin(self, request: RunRequest) -> tuple[Task, bool]:
         """Start a run, or join the one that does this already.
@@ -103,6 +128,7 @@ class Tasks:
         """
         for task in self.latest():
             if task.request == request and self._joinable(task):
+                self.go_on(task)
                 return task, True
         run = self._runs.start(
             [("user", request.question)],
@@ -117,10 +143,20 @@ class Tasks:
     def _joinable(self, task: Task) -> bool:
         if task.run.running:
             return not task.stopped
+        if task.run.status == "interrupted":
+            return True
         answered = task.run.status in ("ok", "degraded")
         return answered and not task.was_read(self._cancellations)
 
-    def _forget(self) -> None:
+    def _look_through(self) -> None:
+        """Take in the runs that a server before has kept, and forget those that are gone."""
+        for run in reversed(self._runs.latest()):
+            id = run.id[:ID_CHARACTERS]
+            if run.restored and id not in self._tasks:
+                request = RunRequest(run.question, run.model, run.context)
+                # Whether somebody has read it is not known any more: asked again, it is asked anew.
+                read = run.status != "interrupted"
+                self._tasks[id] = Task(id, run, request, kept=True, _read=read)
         gone = [id for id, task in self._tasks.items() if self._runs.get(task.run.id) is None]
         for id in gone:
             del self._tasks[id]

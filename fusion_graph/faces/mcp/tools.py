@@ -41,7 +41,7 @@ _TASK = {"type": "string", "description": "The task that fusion_start or a progr
 
 _STATUS = {
     "type": "string",
-    "enum": ["ok", "degraded", "running", "cancelled", "error"],
+    "enum": ["ok", "degraded", "running", "cancelled", "interrupted", "error"],
     "description": "degraded: answered, but something was lost (see degradations).",
 }
 

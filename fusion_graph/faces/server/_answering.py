@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage
 
 from fusion_graph.faces.server._failed_runs import FailedRuns, asked_key
 from fusion_graph.faces.server._signing import Signer
@@ -29,7 +29,8 @@ from fusion_graph.faces.server.protocols._reply import (
 )
 from fusion_graph.faces.server.protocols._side_calls import is_side_call
 from fusion_graph.faces.server.protocols._told import end_of, thoughts_of
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.run import Run
+from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 from fusion_graph.state.conversation import question_of
 
@@ -104,15 +105,26 @@ class Answering:
         question = question_of(before.messages)
         key = asked_key(model, asked.fusion, before.messages)
         if (run := self._failed.find(key)) is None:
-            run = self._runs.start(
-                before.messages, {**context, "preset": preset.ref}, model=model, question=question
-            )
+            run = self._run(before.messages, {**context, "preset": preset.ref}, model, question)
             self._failed.remember(key, run)
 
         def reply(ended: Run) -> Reply:
             return self._reply(ended, asked, before, call_prefix)
 
         return Begun(asked, run, invoked, before.found, reply)
+
+    def _run(
+        self, messages: Sequence[AnyMessage], context: Mapping[str, Any], model: str, question: str
+    ) -> Run:
+        """Start a run, or go on with the same one that a restart has interrupted.
+
+        OpenAI's and Anthropic's clients ask again by themselves when a connection breaks.
+        """
+        asked = asked_key(model, context, messages)
+        if (run := self._runs.interrupted(asked)) is not None:
+            self._runs.resume(run)
+            return run
+        return self._runs.start(messages, context, model=model, question=question, asked=asked)
 
     def _reply(self, run: Run, asked: Asked, before: Continued, call_prefix: str) -> Reply:
         if run.failure is not None:

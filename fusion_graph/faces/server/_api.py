@@ -22,7 +22,8 @@ from fusion_graph.faces.server.protocols import CHAT, COMPLETIONS, MESSAGES, RES
 from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
 from fusion_graph.faces.server.protocols._protocol import Frame, Wire
 from fusion_graph.faces.server.protocols._told import told
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.run import Run
+from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 from fusion_graph.models.clients import DEPTH_HEADER
 

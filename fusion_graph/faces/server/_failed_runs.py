@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage

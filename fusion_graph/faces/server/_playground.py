@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._playground_api import Playground
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 from fusion_graph.faces.server.settings import ServerSettings
 
 KINDS = {
@@ -72,6 +72,7 @@ def playground_routes(settings: ServerSettings) -> list[BaseRoute]:
         Route("/api/runs", api.list),
         Route("/api/runs/{id}", api.cancel, methods=["DELETE"]),
         Route("/api/runs/{id}", api.tell),
+        Route("/api/runs/{id}/resume", api.resume, methods=["POST"]),
         Route("/api/runs/{id}/events", api.events),
         Route("/api/runs/{id}/cards", api.cards),
         Route("/api/runs/{id}/report", report_with_key),

@@ -19,8 +19,9 @@ from fusion_graph.faces.server._playground_thread import earlier_turns
 from fusion_graph.faces.server._turns import conversation
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.offer import Offer
+from fusion_graph.faces.server.run import Run
 from fusion_graph.faces.server.run_request import run_request
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 
 HEARTBEAT_SECONDS = 5
@@ -85,7 +86,14 @@ class Playground:
             turns=turns,
             files=files,
         )
+        await runs.kept()  # what has an address is still there after a restart
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
+
+    async def resume(self, request: Request) -> Response:
+        """Have a run that a restart has interrupted go on; nothing is paid twice."""
+        run = self.run(request)
+        _runs(request).resume(run)
+        return json_response(self._told(run))
 
     async def list(self, request: Request) -> Response:
         """The page's runs that this server remembers, and programs' apart; the newest first.

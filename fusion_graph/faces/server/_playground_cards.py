@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 if TYPE_CHECKING:
     from fusion_graph.report.html.cards import Cards, Piece

@@ -7,7 +7,8 @@ from typing import Any
 
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.server._turns import Turn, turn_of
-from fusion_graph.faces.server.runs import Run, Runs
+from fusion_graph.faces.server.run import Run
+from fusion_graph.faces.server.runs import Runs
 
 
 def earlier_turns(runs: Runs, body: Mapping[str, Any]) -> list[Turn]:

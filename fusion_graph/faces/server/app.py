@@ -45,6 +45,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await runs.open()
         yield
         await runs.close()
 

@@ -7,175 +7,36 @@ import json
 import logging
 import time
 import traceback
-from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
 from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server._attached import Attached
+from fusion_graph.faces.server._checkpoints import Checkpoints
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
+from fusion_graph.faces.server._run_records import interrupt
 from fusion_graph.faces.server._turns import Turn
+from fusion_graph.faces.server.run import Origin, Run, Status
+from fusion_graph.faces.server.run_store import RunStore
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-
+    from fusion_graph.faces.follow import Event
     from fusion_graph.graph import FusionGraph
 
 KEEP_CHARACTERS = 64_000_000
-"""Finished runs are forgotten, the oldest first, once they hold more than this (as JSON)."""
+"""Finished runs are forgotten, the oldest of the longest list first, once all hold more than this
+(as JSON)."""
 
-LIVE_EVENTS = 20_000
-"""Past so many events of one run its panelists' pieces are no longer kept: 16 panelists at 10 a
-second get there in two minutes, and what they wrote comes whole with `panel.completed`."""
-
-PROVISIONAL = frozenset({"panel.delta", "answer.delta", "fusion.waiting"})
-"""Events that a finished run does not keep: the whole texts stand in other events."""
-
-Status = Literal["running", "ok", "degraded", "error", "cancelled"]
-
-Origin = Literal["page", "api"]
+KEEP_DAYS = 30
+"""Finished runs are forgotten when they are older."""
 
 _log = logging.getLogger("fusion_graph.server")
-
-
-@dataclass
-class Run:
-    """One fusion, running or finished.
-
-    Attributes:
-        id: Names it in URLs.
-        question: What was asked, for lists.
-        model: `fusion/NAME`.
-        started: Unix time, seconds.
-        status: How it stands: `running`, or how it ended.
-        events: What happened so far, as JSON-able data: the events of `follow`, where the last,
-            `fusion.result`, holds content, tool_calls, finish_reason, usage and report. Pieces of
-            text are dropped when the run is over and nobody follows it any more.
-        report: The finished run's report, also of one whose panelists all failed.
-        error: `{code, message}` of a run that failed.
-        message: The finished run's answer.
-        failure: What the run raised.
-        origin: Who started it: the `page`, or a program over an `api`.
-        turns: What was asked and answered before it in its thread, the oldest first.
-        files: What is attached to the question.
-    """
-
-    id: str
-    question: str
-    model: str
-    started: float
-    status: Status = "running"
-    events: list[dict[str, Any]] = field(default_factory=list)
-    report: dict[str, Any] | None = None
-    error: dict[str, str] | None = None
-    message: AIMessage | None = None
-    failure: ApiError | None = None
-    origin: Origin = "api"
-    turns: list[Turn] = field(default_factory=list)
-    files: list[Attached] = field(default_factory=list)
-    _numbers: list[int] = field(default_factory=list, repr=False)
-    _next: int = field(default=0, repr=False)
-    _followers: int = field(default=0, repr=False)
-    _news: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    _task: asyncio.Task[Status] | None = field(default=None, repr=False)
-
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended yet."""
-        return self.status == "running"
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been at work, or was."""
-        if self.running:
-            return max(0.0, time.time() - self.started)
-        return float(next((event["at"] for event in reversed(self.events) if "at" in event), 0.0))
-
-    async def follow(self, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-        """Its events from the one numbered `after` on, then those to come, to its end.
-
-        Args:
-            after: Where to begin: 0, or one more than the last number seen.
-
-        Yields:
-            Number and event. Numbers rise, and have gaps once a finished run was cut down.
-        """
-        async with aclosing(self.gathered(after)) as all_news:  # type: ignore[type-var]
-            async for news in all_news:
-                for numbered in news:
-                    yield numbered
-
-    async def gathered(self, after: int = 0) -> AsyncIterator[list[tuple[int, dict[str, Any]]]]:
-        """Its events as `follow` has them, all that have come since the last look together.
-
-        Args:
-            after: Where to begin: 0, or one more than the last number seen.
-        """
-        self._followers += 1
-        try:
-            while True:
-                news, running = self._news, self.running
-                place = bisect_left(self._numbers, after)
-                if place < len(self.events):
-                    after = self._numbers[-1] + 1
-                    yield list(zip(self._numbers[place:], self.events[place:], strict=True))
-                if not running:
-                    return
-                await news.wait()  # set already if more came while the reader was at work
-        finally:
-            self._followers -= 1
-            self._cut_down()
-
-    async def begun(self) -> None:
-        """Wait until something has happened: its first event, or its end."""
-        while self.running and not self.events:
-            await self._news.wait()
-
-    async def ended(self) -> None:
-        """Wait for its end."""
-        while self.running:
-            await self._news.wait()
-
-    def stop(self) -> None:
-        """Have it stop, if it is running; waits for nothing."""
-        if self._task is not None:
-            self._task.cancel()
-
-    def _add(self, event: dict[str, Any]) -> None:
-        if len(self.events) >= LIVE_EVENTS and event["type"] == "panel.delta":
-            return
-        self.events.append(event)
-        self._numbers.append(self._next)
-        self._next += 1
-        self._tell()
-
-    def _end(self, status: Status) -> None:
-        self.status = status
-        self._task = None
-        self._cut_down()
-        self._tell()
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
-
-    def _cut_down(self) -> None:
-        """Drop the pieces of text, unless somebody is in the middle of them."""
-        if self.running or self._followers:
-            return
-        kept = [
-            (number, event)
-            for number, event in zip(self._numbers, self.events, strict=True)
-            if event["type"] not in PROVISIONAL
-        ]
-        self._numbers = [number for number, _ in kept]
-        self.events = [event for _, event in kept]
 
 
 class Runs:
@@ -183,19 +44,50 @@ class Runs:
 
     Args:
         graph: From `create_fusion_graph`; by default one of its own, made when first needed.
-        keep: How many finished runs of the page are remembered, and how many of programs.
+        keep: How many finished runs of the page are remembered, and how many of programs, of each
+            key.
         at_once: How many may be at work.
+        store: Keeps them for the next server, opened; None to have them in memory only.
     """
 
     def __init__(
-        self, graph: FusionGraph | None = None, *, keep: int = 100, at_once: int = 64
+        self,
+        graph: FusionGraph | None = None,
+        *,
+        keep: int = 100,
+        at_once: int = 64,
+        store: RunStore | None = None,
     ) -> None:
         self._graph = graph
         self._keep = keep
         self._at_once = at_once
         self._runs: dict[str, Run] = {}
         self._sizes: dict[str, int] = {}
+        self._store = store
+        self._checkpoints: Checkpoints | None = None
+        self._tidying: set[asyncio.Task[None]] = set()
+        self._closing = False
         self.tally = Tally()
+        for run in () if store is None else store.found():
+            self._runs[run.id] = run
+            self._sizes[run.id] = _size(run)
+        self._forget_some()
+
+    async def open(self) -> None:
+        """Make ready to keep what runs have done so far, so that they can go on; once."""
+        if self._store is None or self._store.lost or self._checkpoints is not None:
+            return
+        checkpoints = Checkpoints(self._store.checkpoints_file)
+        await checkpoints.open([run.id for run in self._runs.values() if _may_go_on(run)])
+        if checkpoints.lost:
+            _log.warning(
+                "checkpoints in %s cannot be used: %s. Runs that were interrupted cannot go on, "
+                "and those to come are not resumed after the end of this server: move the file "
+                "away.",
+                self._store.checkpoints_file,
+                checkpoints.lost,
+            )
+        self._checkpoints = checkpoints
 
     def start(
         self,
@@ -207,6 +99,7 @@ class Runs:
         origin: Origin = "api",
         turns: Sequence[Turn] = (),
         files: Sequence[Attached] = (),
+        asked: str = "",
     ) -> Run:
         """Start a run in the running event loop; it needs no reader.
 
@@ -218,12 +111,12 @@ class Runs:
             origin: Who starts it.
             turns: What was asked and answered before it in its thread.
             files: What is attached to the question.
+            asked: What is asked, as a digest, for `interrupted`.
 
         Raises:
             TooManyRuns: No more may be at work.
         """
-        if self.at_work >= self._at_once:
-            raise TooManyRuns(self._at_once)
+        self._make_room()
         run = Run(
             uuid4().hex,
             question,
@@ -232,11 +125,40 @@ class Runs:
             origin=origin,
             turns=list(turns),
             files=list(files),
+            context=context,
+            messages=messages,
+            asked=asked,
         )
         self._runs[run.id] = run
-        run._task = asyncio.create_task(self._work(run, messages, context), name=f"run {run.id}")
-        run._task.add_done_callback(partial(self._settle, run))
+        self._set_to_work(run, self._begun(run))
         return run
+
+    def resume(self, run: Run) -> None:
+        """Have an interrupted run go on; what its models had answered is not asked again.
+
+        Args:
+            run: One of these.
+
+        Raises:
+            ApiError: 409, it is not interrupted.
+            TooManyRuns: No more may be at work.
+        """
+        if run.status != "interrupted" or self._checkpoints is None:
+            said = f"This run is not interrupted ({run.status}): there is nothing to go on with."
+            raise ApiError(409, said, "run_not_interrupted", retry=False)
+        self._make_room()
+        run.resumed = time.time()
+        self._sizes.pop(run.id, None)
+        self._set_to_work(run, self._checkpoints.resume(run))
+
+    def interrupted(self, asked: str) -> Run | None:
+        """Find the interrupted run of a request.
+
+        Args:
+            asked: What is asked, as a digest.
+        """
+        same = (run for run in self.latest() if asked and run.asked == asked and _may_go_on(run))
+        return next(same, None)
 
     def get(self, id: str) -> Run | None:
         """The run of that id, if it is remembered."""
@@ -251,14 +173,21 @@ class Runs:
         """All runs that are remembered, the newest first."""
         return list(reversed(self._runs.values()))
 
+    async def kept(self) -> None:
+        """Wait until what has happened so far is on the disk, if it is to be there."""
+        if self._store is not None:
+            await self._store.settled()
+
     async def cancel(self, id: str) -> bool:
-        """Stop a run and wait until it has stopped.
+        """Stop a run and wait until it has stopped; an interrupted one is given up.
 
         Returns:
-            Whether it was running.
+            Whether it was running, or could have gone on.
         """
         run = self._runs.get(id)
-        if run is None or run._task is None:
+        if run is None or run.status == "interrupted":
+            return run is not None and self._give_up(run)
+        if run._task is None:
             return False
         run.stop()
         await run.ended()
@@ -267,23 +196,56 @@ class Runs:
     async def forget(self, id: str) -> None:
         """Drop a run; one at work is stopped first."""
         await self.cancel(id)
-        self._runs.pop(id, None)
+        if self._runs.pop(id, None) is None:
+            return
         self._sizes.pop(id, None)
+        if self._store is not None:
+            self._store.drop(id, wipe=True)
+            if self._checkpoints is not None:
+                await self._checkpoints.drop(id, wipe=True)
+            await self._store.settled()
 
     async def close(self) -> None:
-        """Stop all runs and wait until they have stopped."""
+        """Stop all runs and wait until they have stopped; what is kept of them is written down."""
+        self._closing = True
         running = [run for run in self._runs.values() if run.running]
         for run in running:
             run.stop()
         for run in running:
             await run.ended()
+        while self._tidying:
+            await asyncio.wait(self._tidying)
+        if self._store is not None:
+            await self._store.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
+            self._checkpoints = None
+
+    def _make_room(self) -> None:
+        if self._closing:
+            said = "This server is being stopped. Ask again when it is back."
+            headers = {"retry-after": "5"}
+            raise ApiError(503, said, "stopping", type="server_error", retry=True, headers=headers)
+        if self.at_work >= self._at_once:
+            raise TooManyRuns(self._at_once)
+
+    def _set_to_work(self, run: Run, events: AsyncIterator[Event]) -> None:
+        task = asyncio.create_task(self._work(run, events), name=f"run {run.id}")
+        run.begin(task)
+        if self._store is not None:
+            self._store.write(run)
+        task.add_done_callback(partial(self._settle, run))
 
     def _settle(self, run: Run, task: asyncio.Task[Status]) -> None:
         """Note how a run ended; called for its task, which may have been stopped unbegun."""
         error = None if task.cancelled() else task.exception()
+        if task.cancelled() and self._closing and self._is_kept:
+            interrupt(run)
+            run.end("interrupted")
+            self._write(run)
+            return
         if task.cancelled():
-            said = "The run was cancelled."
-            run.failure = ApiError(503, said, "cancelled", type="server_error", retry=False)
+            _cancelled(run)
         elif error is not None:
             run.failure = api_error(error)
             if isinstance(error, AllPanelistsFailed) and error.report is not None:
@@ -292,30 +254,74 @@ class Runs:
                 _log.error("run %s: %s", run.id, type(error).__name__)
                 _log.debug("%s", "".join(traceback.format_exception(error)))
         if run.failure is None:
-            run._end(task.result())
+            run.end(task.result())
         else:
             run.error = {"code": run.failure.code, "message": run.failure.message}
-            run._end("cancelled" if task.cancelled() else "error")
+            run.end("cancelled" if task.cancelled() else "error")
         outcome = run.failure.code if run.failure is not None else run.status
-        self.tally.add(run.model, outcome, time.time() - run.started, run.report)
-        self._forget(run)
+        self.tally.add(run.model, outcome, run.worked, run.report)
+        self._finish(run)
 
-    async def _work(self, run: Run, messages: Sequence[Any], context: Mapping[str, Any]) -> Status:
-        from fusion_graph.faces.follow import follow
+    @property
+    def _is_kept(self) -> bool:
+        """Whether runs at work can be gone on with by the next server."""
+        return self._checkpoints is not None and not self._checkpoints.lost
 
-        stream = follow(self._the_graph(), messages, context=dict(context))
+    def _give_up(self, run: Run) -> bool:
+        _cancelled(run)
+        assert run.failure is not None
+        run.error = {"code": run.failure.code, "message": run.failure.message}
+        run.end("cancelled")
+        self._finish(run)
+        return True
+
+    def _finish(self, run: Run) -> None:
+        """Keep a run that has ended as it is, and nothing to go on from."""
+        run.messages = ()
+        self._write(run)
+        if self._checkpoints is not None:
+            tidying = asyncio.create_task(self._tidy(run.id))
+            self._tidying.add(tidying)
+            tidying.add_done_callback(self._tidying.discard)
+        self._sizes[run.id] = _size(run)
+        self._forget_some()
+
+    def _write(self, run: Run) -> None:
+        if self._store is not None:
+            self._store.write(run)
+
+    async def _tidy(self, id: str) -> None:
+        """Remove the checkpoints of a run whose end is written down, and not before."""
+        assert self._store is not None
+        assert self._checkpoints is not None
+        if await self._store.settled():
+            await self._checkpoints.drop(id)
+
+    async def _work(self, run: Run, stream: AsyncIterator[Event]) -> Status:
         async with aclosing(stream) as events:  # type: ignore[type-var]
             async for event in events:
                 if event["type"] == "fusion.result":
                     run.message = event["message"]
                     run.report = public_report(event["report"])
-                    run._add(result_event(event["message"], run.report))
+                    self._add(run, result_event(event["message"], run.report))
                 elif event["type"] == "fusion.started" and event["preset"]:
-                    run._add({**event, "preset": preset_name(event["preset"])})
+                    self._add(run, {**event, "preset": preset_name(event["preset"])})
                 else:
-                    run._add(event)
+                    self._add(run, event)
         assert run.report is not None
         return "ok" if run.report["status"] == "ok" else "degraded"
+
+    def _add(self, run: Run, event: dict[str, Any]) -> None:
+        number = run.add(event)
+        if self._store is not None:
+            self._store.add(run, number, event)
+
+    def _begun(self, run: Run) -> AsyncIterator[Event]:
+        from fusion_graph.faces.follow import follow
+
+        if self._checkpoints is not None:
+            return self._checkpoints.begin(run)
+        return follow(self._the_graph(), run.messages, context=dict(run.context))
 
     def _the_graph(self) -> FusionGraph:
         if self._graph is None:
@@ -324,19 +330,36 @@ class Runs:
             self._graph = create_fusion_graph()
         return self._graph
 
-    def _forget(self, ended: Run) -> None:
-        """Drop the oldest finished runs past what is kept, of the page's or of programs'."""
-        self._sizes[ended.id] = len(
-            json.dumps([ended.events, ended.turns, ended.files], default=str)
-        )
-        finished = [
-            run.id
-            for run in self._runs.values()
-            if run.origin == ended.origin and not run.running and run.id in self._sizes
-        ]
-        size = sum(self._sizes[id] for id in finished)
-        for place, id in enumerate(finished[:-1]):
-            if len(finished) - place <= self._keep and size <= KEEP_CHARACTERS:
-                return
-            size -= self._sizes.pop(id)
-            del self._runs[id]
+    def _forget_some(self) -> None:
+        """Drop finished runs: old ones, the oldest of each list, and what is too much in all."""
+        lists: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for run in self._runs.values():
+            if not run.running and run.id in self._sizes:
+                lists[run.owner, run.origin].append(run.id)
+        before = time.time() - KEEP_DAYS * 86_400
+        for ids in lists.values():
+            while len(ids) > self._keep or (ids and self._runs[ids[0]].started < before):
+                self._drop(ids.pop(0))
+        while sum(self._sizes.values()) > KEEP_CHARACTERS:
+            longest = max(lists.values(), key=lambda ids: sum(self._sizes[id] for id in ids))
+            if len(longest) < 2:
+                return  # the last one stays, whatever it holds
+            self._drop(longest.pop(0))
+
+    def _drop(self, id: str) -> None:
+        del self._runs[id], self._sizes[id]
+        if self._store is not None:
+            self._store.drop(id)
+
+
+def _size(run: Run) -> int:
+    return len(json.dumps([run.events, run.turns, run.files], default=str))
+
+
+def _may_go_on(run: Run) -> bool:
+    return run.status == "interrupted"
+
+
+def _cancelled(run: Run) -> None:
+    said = "The run was cancelled."
+    run.failure = ApiError(503, said, "cancelled", type="server_error", retry=False)

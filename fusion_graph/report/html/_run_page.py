@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fusion_graph.report.html.live import LiveRun
     from fusion_graph.report.model import ReportedSource, ReportedTotals, RunReport
 
-RunStatus = Literal["running", "ok", "degraded", "error", "cancelled"]
+RunStatus = Literal["running", "ok", "degraded", "error", "cancelled", "interrupted"]
 
 
 @dataclass
@@ -117,6 +117,8 @@ class RunPage:
         """Why there is no answer."""
         if self.status == "cancelled":
             return "cancelled"
+        if self.status == "interrupted":
+            return "interrupted"
         if self.report is not None and self.status != "error":
             return "none: the writer called tools of the application that asked"
         return "was not written"

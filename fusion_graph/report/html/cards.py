@@ -134,7 +134,8 @@ class Cards:
         page.report, page.report_address = report, report_address
         for member in page.run.panel.values():
             if not member.ended:
-                member.end("stopped", "cancelled" if status == "cancelled" else "stopped")
+                cut = status in ("cancelled", "interrupted")
+                member.end("stopped", status if cut else "stopped")
         for answer in report.answers if report else ():
             if answer.name in page.run.panel and answer.usage.calls:
                 cost = self._macros.spent(answer.cost_usd, answer.usage)

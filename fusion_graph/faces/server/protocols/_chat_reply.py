@@ -19,7 +19,7 @@ from fusion_graph.faces.server.protocols._told import (
     Text,
     Told,
 )
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 FORMAT = "fusion-graph-v1"
 """Whose item of `reasoning_details` it is."""

@@ -22,7 +22,7 @@ from fusion_graph.faces.server.protocols._told import (
     Text,
     Told,
 )
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 HARMLESS: Mapping[str, Any] = {
     "top_p": 1,

@@ -18,7 +18,7 @@ from fusion_graph.faces.server.protocols._told import (
     Text,
     Told,
 )
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 STOP_REASONS = {
     "stop": "end_turn",

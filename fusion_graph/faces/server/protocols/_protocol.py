@@ -10,7 +10,7 @@ from fusion_graph.errors import ApiError
 from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._reply import Reply
 from fusion_graph.faces.server.protocols._told import Told
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 
 @dataclass(frozen=True)

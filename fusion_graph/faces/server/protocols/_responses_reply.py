@@ -19,7 +19,7 @@ from fusion_graph.faces.server.protocols._told import (
     Text,
     Told,
 )
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 
 FAILURES = {
     "rate_limited": "rate_limit_exceeded",

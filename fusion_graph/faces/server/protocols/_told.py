@@ -12,7 +12,7 @@ from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.server.protocols._asked import Asked
 from fusion_graph.faces.server.protocols._reply import Reply
-from fusion_graph.faces.server.runs import Run
+from fusion_graph.faces.server.run import Run
 from fusion_graph.nodes.fan_out import CONTINUED
 from fusion_graph.text.markdown import as_text
 from fusion_graph.text.phrases import tell

@@ -45,7 +45,7 @@ async function show() {
   try {
     const run = await call("GET", `api/runs/${encodeURIComponent(id)}`);
     if (named() !== id) return;
-    view = new RunView(run, byId("run"), { ended, again });
+    view = new RunView(run, byId("run"), { ended, again, resumed });
   } catch (error) {
     if (named() === id) byId("run").replaceChildren(missing(error));
   }
@@ -53,7 +53,7 @@ async function show() {
 
 function missing(error) {
   if (error.status !== 404) return alarm("This run cannot be shown", error.message);
-  const todo = "Runs are kept until the server ends, the newest ones only. Ask again with “New question”.";
+  const todo = "The newest runs are kept, for a month. Ask again with “New question”.";
   return alarm("This run is not on this server any more", error.message, todo);
 }
 
@@ -61,6 +61,12 @@ function missing(error) {
 function ended(run, news) {
   if (news) showHistory(run.id);
   if (run.origin === "page" && ["ok", "degraded"].includes(run.status)) form.follow(run);
+}
+
+/** Follow the run that is shown anew: it is at work again. */
+function resumed() {
+  shown = undefined;
+  return show();
 }
 
 async function again(run) {

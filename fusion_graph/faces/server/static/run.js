@@ -20,9 +20,9 @@ export class RunView {
   /**
    * @param {object} run as `GET /api/runs/{id}` tells it
    * @param {HTMLElement} place where it is shown
-   * @param {{ ended: (run: object, news: boolean) => void, again: (run: object) => void }} on told
-   *     when the run's end is on the page, and whether it has just ended; and when its question is
-   *     to be asked again
+   * @param {{ ended: (run: object, news: boolean) => void, again: (run: object) => void,
+   *     resumed: () => void }} on told when the run's end is on the page, and whether it has just
+   *     ended; when its question is to be asked again; and when it is at work again
    */
   constructor(run, place, on) {
     this.run = run;
@@ -130,6 +130,7 @@ export class RunView {
     if (event.target.closest("summary")) this.touched.add(event.target.closest(".card"));
     const button = event.target.closest("[data-do]");
     if (button?.dataset.do === "cancel") this._cancel(button);
+    else if (button?.dataset.do === "resume") this._resume(button);
     else if (button?.dataset.do === "again") this.on.again(this.run);
     else if (button?.dataset.do === "report") this._report(button);
     else if (button?.dataset.do === "copy") this._take(button, "copied", () => this._copy());
@@ -167,6 +168,20 @@ export class RunView {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this._trouble("The run could not be cancelled", error.message);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /** Have a run go on that a restart of the server has interrupted. */
+  async _resume(button) {
+    button.disabled = true;
+    try {
+      await call("POST", `${this.address}/resume`);
+      this.on.resumed();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this._trouble("The run could not go on", error.message);
     } finally {
       button.disabled = false;
     }

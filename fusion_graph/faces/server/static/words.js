@@ -28,6 +28,7 @@ export function status(code) {
     degraded: "answered, with losses",
     error: "failed",
     cancelled: "cancelled",
+    interrupted: "interrupted",
   };
   return words[code] ?? code;
 }
