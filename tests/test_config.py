@@ -441,7 +441,8 @@ async def test_a_run_asks_for_robots_txt_where_the_configuration_says_so(respect
     settings = resolved(search="ddgs", respect_robots=respects)
     url = "http://nowhere.invalid/"
 
-    _, fetch = Toolbox.open(settings).tools(url, "nonce", SourceBook())
+    toolbox = Toolbox.open(settings)
+    _, fetch = toolbox.tools(toolbox.ledger(url), "nonce", SourceBook())
 
     said = str(await fetch.ainvoke({"url": url}))
     assert ("robots.txt of nowhere.invalid" in said) is respects

@@ -18,6 +18,7 @@ from langchain_core.tools import BaseTool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from fusion_graph import EmptyQuestion, create_fusion_graph
+from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.baseline import WEB_TOOLS_BYTES, single_call_cost, times
 from fusion_graph.cost.prices import price_of
 from fusion_graph.cost.tokens import CASES, message_tokens, text_tokens
@@ -648,3 +649,19 @@ def test_a_chat_model_of_unknown_price_is_named():
 
     assert found["unknown"] == ["FakeListChatModel"]
     assert found["total"]["likely"]["cost_usd"] is None
+
+
+def test_a_providers_own_search_adds_its_fee_for_members_that_have_it():
+    panel = ["openai:gpt-5.5", "openai:gpt-5.5-mini-of-nobody"]
+    fields = {"panel": panel[:1], "judge": panel[0], "synthesizer": panel[0]}
+
+    def cost(case: Any, **more: Any) -> float:
+        made = ResolvedConfig(**(fields | {"search": "ddgs"} | more))
+        return float(estimate(made, [HumanMessage("How wet is water?")])["total"][case]["cost_usd"])
+
+    # A cent a search; the few words more of the instructions cost less than a tenth of one.
+    for case, searches in (("low", 0), ("likely", 1), ("high", 8)):
+        more = cost(case, search="provider") - cost(case)
+        assert 0 <= more - searches * 0.01 < 0.02 * (1 + searches)
+    free = cost("likely", search="provider", max_tool_calls=0) - cost("likely", max_tool_calls=0)
+    assert free == 0

@@ -208,7 +208,9 @@ def _say_sandbox() -> None:
 def _say_search(settings: ResolvedConfig | None) -> bool:
     """Try the search engines, or the preset's own search. Returns whether a try still hangs."""
     name = settings.search if settings else None
-    if name in (None, "corpus", "none"):
+    if name == "provider" and settings is not None and not _say_own_searches(settings):
+        return False
+    if name in (None, "provider", "corpus", "none"):
         name = "ddgs"
     began = time.monotonic()
     runner = asyncio.Runner()
@@ -224,6 +226,25 @@ def _say_search(settings: ResolvedConfig | None) -> bool:
         _say(str(name), f"answers: {counted(len(hits), 'hit')} in {took}")
     runner.close()
     return False
+
+
+def _say_own_searches(settings: ResolvedConfig) -> bool:
+    """Which members search with their provider. Returns whether others search the web."""
+    from fusion_graph.models.provider_search import searching_provider
+    from fusion_graph.run.toolbox import search_name
+
+    instead = search_name(settings)
+    others = False
+    for number, (name, member) in enumerate(zip(settings.names, settings.panel, strict=True)):
+        found = searching_provider(member.model) if member.tools else None
+        if found is not None:
+            said = f"{found[0]}'s own search (not tried: it is billed)"
+        elif member.tools:
+            said, others = f"its provider has none that is known here; {instead}", True
+        else:
+            said = "no tools"
+        _say("" if number else "search", f"{name}: {said}")
+    return others and instead == "ddgs"
 
 
 async def _try_search(name: str) -> list[Any]:

@@ -88,7 +88,8 @@ SearchOption = Annotated[
         "--search",
         metavar="NAME",
         rich_help_panel=RUN,
-        help="Where to search: ddgs, corpus, exa, tavily, searxng, brave, wikipedia or none.",
+        help="Where to search: ddgs, provider (its own), corpus, exa, tavily, searxng, brave, "
+        "wikipedia or none.",
     ),
 ]
 MaxToolCallsOption = Annotated[

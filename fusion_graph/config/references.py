@@ -37,7 +37,7 @@ ModelRef = Annotated[
 """`provider:model`, or a LangChain chat model."""
 
 
-SEARCHES = ("ddgs", "corpus", "exa", "tavily", "searxng", "brave", "wikipedia", "none")
+SEARCHES = ("ddgs", "provider", "corpus", "exa", "tavily", "searxng", "brave", "wikipedia", "none")
 """What `search` may be called, besides being a tool."""
 
 

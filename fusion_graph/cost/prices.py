@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,11 @@ FREE = Price(input=0, output=0)
 
 FREE_SUFFIX = ":free"
 """How OpenRouter marks a model that it bills nobody for; such a model has no price on the list."""
+
+
+OPENROUTER_SEARCH_USD = 0.02
+"""Most that a search of OpenRouter's costs: its five results at $4 a thousand (openrouter.ai's
+announcement of web search; Exa's were $0.007 in recordings of August 2026, native ones a cent)."""
 
 
 def price_of(ref: Any, given: Mapping[str, Provider], prompt_tokens: int = 0) -> Price | None:
@@ -38,6 +44,20 @@ def price_of(ref: Any, given: Mapping[str, Provider], prompt_tokens: int = 0) ->
         return FREE
     own = given[provider].prices.get(name) if isinstance(ref, str) and provider in given else None
     return own if own is not None else _listed(provider, name, prompt_tokens)
+
+
+def search_price(provider: str, name: str) -> float | None:
+    """US dollars of one search that a provider makes for its model, or None when nobody knows.
+
+    Args:
+        provider: The provider's name here.
+        name: The model's name there.
+    """
+    found = listed(provider, name, {"input_tokens": 1, "output_tokens": 1})
+    price = found[0].model_price.web_searches_kcount if found else None
+    if isinstance(price, Decimal):
+        return float(price) / 1000
+    return OPENROUTER_SEARCH_USD if provider == "openrouter" else None
 
 
 def _identity(ref: Any) -> tuple[str, str]:

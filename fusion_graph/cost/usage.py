@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from fusion_graph.config import Price
 from fusion_graph.cost._price_list import listed
 from fusion_graph.cost.counts import TokenCounts
+from fusion_graph.cost.prices import search_price
 from fusion_graph.state import CallRecord
 
 DEAREST_CALL_USD = 1_000_000.0
@@ -72,7 +73,7 @@ def priced_cost(price: Price, tokens: TokenCounts) -> float:
     return (spent + price.output * tokens.written) / 1_000_000
 
 
-def listed_cost(provider: str, model: str, tokens: TokenCounts) -> float | None:
+def listed_cost(provider: str, model: str, tokens: TokenCounts, searches: int = 0) -> float | None:
     """US dollars by the price list of `genai-prices`, or None for a model it does not know.
 
     Args:
@@ -80,8 +81,12 @@ def listed_cost(provider: str, model: str, tokens: TokenCounts) -> float | None:
         model: The concrete model, as the reply names it. Moving aliases (`~…-latest`) have no
             price of their own.
         tokens: What the call took; cached tokens have their own price where the list has one.
+        searches: How many searches its provider made for it and bills apart.
     """
     if model.startswith("~"):
+        return None
+    fee = search_price(provider, model) if searches else 0.0
+    if fee is None:
         return None
     found = listed(
         provider,
@@ -94,7 +99,7 @@ def listed_cost(provider: str, model: str, tokens: TokenCounts) -> float | None:
             "cache_write_1h_tokens": tokens.cache_write_hour,
         },
     )
-    return float(found[0].total_price) if found else None
+    return float(found[0].total_price) + fee * searches if found else None
 
 
 def total(calls: Iterable[CallRecord]) -> Totals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
 from langchain_core.tools import BaseTool
@@ -23,6 +23,7 @@ from fusion_graph.cost.tokens import (
     text_tokens,
     unseen_tokens,
 )
+from fusion_graph.models.provider_search import searching_provider
 from fusion_graph.nodes.judge import CONVERSATION_CHARACTERS
 from fusion_graph.nodes.material import MATERIAL_CHARACTERS
 from fusion_graph.nodes.recheck import MOST_PASSAGES, MOST_SOURCES, PASSAGE_CHARACTERS
@@ -119,6 +120,7 @@ class ExpectedCall:
         reads: Tokens of the prompt.
         writes: Tokens of the reply, thinking included.
         usd: US dollars, where such calls were measured; None where its price is to be looked up.
+        searches: Searches that its provider makes and bills beside the tokens.
     """
 
     stage: StageName
@@ -126,6 +128,7 @@ class ExpectedCall:
     reads: int
     writes: int
     usd: float | None = None
+    searches: int = 0
 
 
 def as_measured(calls: Sequence[ExpectedCall], measured: Standing) -> list[ExpectedCall]:
@@ -244,9 +247,16 @@ class Expectation:
 
     def _panelist(self, stage: StageName, member: Panelist) -> list[ExpectedCall]:
         cap = self._cap if member.tools else 0
-        system = panel_system(cap > 0, cap, ANY_DAY, member.instructions)
+        by_provider = self._settings.search == "provider" and not self._own_tools
+        own = bool(cap) and by_provider and searching_provider(member.model) is not None
+        citing: Literal["links"] | None = "links" if own else None
+        system = panel_system(cap > 0, cap, ANY_DAY, member.instructions, citing)
         reads = self._said(system) + message_tokens(self._told, self._case)
         calls = self._researched(stage, member.model, reads, cap, LIKELY_ANSWER)
+        if own:
+            # All in the last one: which of them a provider makes at which call changes no sum.
+            searches = {"low": 0, "likely": 1, "high": cap}[self._case]
+            calls[-1] = replace(calls[-1], searches=searches)
         measured = self.measured(member)
         return calls if measured is None else as_measured(calls, measured)
 

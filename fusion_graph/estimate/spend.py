@@ -14,13 +14,14 @@ from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.config.providers import is_program
 from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
 from fusion_graph.cost.counts import TokenCounts
-from fusion_graph.cost.prices import price_of
+from fusion_graph.cost.prices import price_of, search_price
 from fusion_graph.cost.standings import ENOUGH, Standing, panel_standing, standings
 from fusion_graph.cost.tokens import CASES, Case, message_tokens
 from fusion_graph.cost.track_record import Entry, own_record
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.errors import ConfigurationError
 from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
+from fusion_graph.models.provider_search import searching_provider
 from fusion_graph.nodes.scouting import has_scouts
 from fusion_graph.state import Spared
 from fusion_graph.state.conversation import attachments, question_of
@@ -317,4 +318,14 @@ def _cost(call: ExpectedCall, settings: ResolvedConfig) -> _Cost:
     if call.usd is not None:
         return call.usd
     price = price_of(call.model, settings.providers, call.reads)
-    return None if price is None else priced_cost(price, TokenCounts(call.reads, call.writes))
+    fee = _search_fee(call)
+    if price is None or fee is None:
+        return None
+    return priced_cost(price, TokenCounts(call.reads, call.writes)) + fee
+
+
+def _search_fee(call: ExpectedCall) -> float | None:
+    """US dollars of the searches that a provider makes for a call; None where nobody knows."""
+    asked = searching_provider(call.model) if call.searches else None
+    each = 0.0 if asked is None else search_price(*asked)
+    return None if each is None else each * call.searches

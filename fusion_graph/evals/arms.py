@@ -51,7 +51,7 @@ from fusion_graph.graph import Course
 from fusion_graph.nodes.fan_out import check
 from fusion_graph.nodes.scouting import own_standings, scouts_of
 from fusion_graph.run.settings import GraphConfig
-from fusion_graph.run.toolbox import bundled_corpus
+from fusion_graph.run.toolbox import bundled_corpus, search_name
 
 Kind = Literal[
     "panel",
@@ -349,7 +349,7 @@ def _ready(arm: Arm, draco: bool) -> Arm:
     except ConfigurationError as error:
         raise type(error)(f"--arms: {arm.name}: {error.problem}", error.remedy) from None
     corpus = None
-    if settings.search == "corpus":
+    if search_name(settings) == "corpus":
         corpus = folder_digest(Path(settings.corpus or bundled_corpus()).expanduser())
     return replace(ready, corpus=corpus)
 

@@ -13,6 +13,17 @@ from fusion_graph.text.thinking import without_thinking
 from fusion_graph.text.written_calls import WEB_TOOLS, TextWithCalls, only_announces, written_calls
 
 
+def read_text(text: str, nonce: str) -> str:
+    """A text without thinking, calls and what only repeats the prompts.
+
+    Args:
+        text: What a model wrote.
+        nonce: The run's delimiter secret.
+    """
+    rest = written_calls(without_thinking(text), WEB_TOOLS).rest
+    return without_echoes(rest, nonce)[0]
+
+
 def read_reply(
     message: AIMessage,
     messages: Sequence[BaseMessage],

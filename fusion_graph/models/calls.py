@@ -50,6 +50,7 @@ from fusion_graph.models.failures import (
 from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens, too_long_detail
 from fusion_graph.models.model import Model
 from fusion_graph.models.model_reply import ModelReply
+from fusion_graph.models.provider_search import can_search
 from fusion_graph.models.recording import Asked, call_content, current_recording
 from fusion_graph.models.request import Options, send
 from fusion_graph.models.window import tokens_of, tools_tokens
@@ -256,6 +257,8 @@ class Caller:
         attempt = 1
         while True:
             asked = model.api
+            if options.search is not None and not can_search(model):
+                options = options.without("search")
             sent, fitted = self._fitted(model, messages, options)
             try:
                 message = await self._once(model, sent, fitted, sink)

@@ -26,6 +26,7 @@ PARAMETERS = {
     "max_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
     "tools": ("tools",),
     "cache_control": ("cache_control",),
+    "search": ("web_search",),
 }
 """Parameters a call can do without, and what requests call them."""
 
@@ -263,11 +264,14 @@ def refused_parameter(error: BaseException, sent: Collection[str]) -> str | None
     complaint = complaint_of(error)
     if "max_tokens" in sent and _fits_without_limit(complaint.words):
         return "max_tokens"
+    if "search" in sent and _refuses_search(complaint):
+        return "search"
     for row in fitting(complaint):
         if row.means != "parameter_refused":
             return None
         if row.parameter in sent:
-            return row.parameter
+            # Tools of one's own may still be taken: they are what is offered next.
+            return "search" if row.parameter == "tools" and "search" in sent else row.parameter
     # An integration that knows a model may refuse for it, before anything is sent
     # (langchain-anthropic, a temperature for claude-fable-5).
     by_client = complaint.status is None and isinstance(error, ValueError)
@@ -315,6 +319,15 @@ def _names(complaint: Complaint, name: str) -> bool:
     )
     # `tools` is named for a schema that is wrong as well as for tools that are not taken.
     return named and (name != "tools" or bool(complaint.codes & _UNSUPPORTED))
+
+
+def _refuses_search(complaint: Complaint) -> bool:
+    """Tell whether a provider refuses its own search: for this model, organization or endpoint."""
+    return complaint.status in (400, 403, 404, 422) and bool(_OWN_SEARCH.search(complaint.words))
+
+
+_OWN_SEARCH = re.compile(r"web[ _-]?search|server[ _-]tool|hosted tool", re.IGNORECASE)
+"""How Anthropic, OpenAI and OpenRouter name it where they refuse it."""
 
 
 def _told_apart(words: str, name: str) -> bool:

@@ -11,12 +11,13 @@ from langchain_core.messages import AIMessage
 
 from fusion_graph.config import Price
 from fusion_graph.cost.counts import TokenCounts, counted
-from fusion_graph.cost.prices import FREE_PROVIDERS, price_of
+from fusion_graph.cost.prices import FREE_PROVIDERS, price_of, search_price
 from fusion_graph.cost.usage import listed_cost, priced_cost, reported_cost
 from fusion_graph.models._foreign import is_anthropic
 from fusion_graph.models.apis import API_LOSSES, API_REFUSALS, REASONING_WITH_TOOLS, Api, Endpoint
 from fusion_graph.models.fitting import Window
 from fusion_graph.models.own_server import Served
+from fusion_graph.models.provider_search_reply import searches_billed
 
 SETTINGS = {
     "temperature": ("temperature",),
@@ -179,10 +180,12 @@ class Model:
         said = bool(message.content or message.tool_calls)
         if not tokens.read or (said and not tokens.written):
             return None  # nobody reads nothing, or writes something of nothing: it was not counted
-        if self.price is not None:
-            return priced_cost(self.price, tokens)
         name = str(metadata.get("model_name") or self.ref.partition(":")[2])
-        return listed_cost(_VENDORS.get(self.provider, self.provider), name, tokens)
+        provider, searches = _VENDORS.get(self.provider, self.provider), searches_billed(message)
+        if self.price is None:
+            return listed_cost(provider, name, tokens, searches)
+        fee = search_price(provider, name) if searches else 0.0
+        return None if fee is None else priced_cost(self.price, tokens) + fee * searches
 
     def likely_cost(self, input_tokens: int, output_tokens: int) -> float | None:
         """Price a call of about so many tokens, in US dollars; None if nobody knows."""

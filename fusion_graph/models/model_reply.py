@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from fusion_graph.errors import Failure
+from fusion_graph.models._reading import read_text
 from fusion_graph.models.failures import DETAIL_CHARACTERS, failed_once
 from fusion_graph.models.fitting import CONTEXT
 from fusion_graph.models.reply import without_turn
@@ -68,6 +69,20 @@ class ModelReply:
         metadata = self.message.response_metadata
         names = ("finish_reason", "native_finish_reason", "stop_reason")
         return any(str(metadata.get(name) or "").lower() in _MALFORMED for name in names)
+
+    @property
+    def paused(self) -> bool:
+        """Whether its provider stopped in the midst of searching, and goes on when asked to."""
+        return self.message.response_metadata.get("stop_reason") == "pause_turn"
+
+    def reading(self, text: str, nonce: str) -> ModelReply:
+        """Give it another text, read as its own was; its own where nothing is left of that.
+
+        Args:
+            text: The text.
+            nonce: The run's delimiter secret.
+        """
+        return replace(self, text=read_text(text, nonce) or self.text)
 
     def without_calls(self) -> ModelReply:
         """Drop its calls of tools, and so the provider's turn, which holds them."""

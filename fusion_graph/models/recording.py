@@ -124,7 +124,13 @@ def call_content(messages: Sequence[BaseMessage], options: Options) -> list[Any]
         messages: The conversation.
         options: What is asked for.
     """
-    return [[_message(message) for message in messages], asdict(options)]
+    asked = asdict(options)
+    if options.search is None:  # as recordings of versions without it have it
+        asked = {name: value for name, value in asked.items() if name not in _OF_OWN_SEARCH}
+    return [[_message(message) for message in messages], asked]
+
+
+_OF_OWN_SEARCH = ("search", "most_searches", "search_instead")
 
 
 def _message(message: BaseMessage) -> list[Any]:

@@ -19,6 +19,7 @@ from fusion_graph.langgraph_seams.surroundings import has_watchers
 from fusion_graph.models._foreign import tool_choice_for, with_cache_marks
 from fusion_graph.models.apis import API_REFUSALS, ENCRYPTED_REASONING, REASONING_WITH_TOOLS
 from fusion_graph.models.model import Model
+from fusion_graph.models.provider_search import OPENAI_SOURCES
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class Options:
         response_formats: Ways to ask for JSON, strongest first; a refused one gives way to the
             next, and after the last the call goes without.
         cache_control: Whether what a provider is to keep in its cache is marked.
+        search: Its provider's own search, as that wants it listed.
+        most_searches: Most calls of it.
+        search_instead: Tools offered where the search is refused, as OpenAI-format dicts.
     """
 
     tools: Sequence[dict[str, Any]] = ()
@@ -43,6 +47,14 @@ class Options:
     max_tokens: int | None = None
     response_formats: tuple[dict[str, Any], ...] = ()
     cache_control: bool | None = None
+    search: dict[str, Any] | None = None
+    most_searches: int | None = None
+    search_instead: Sequence[dict[str, Any]] = ()
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether there is anything that the model may call, or have called."""
+        return bool(self.tools or self.search)
 
     def without(self, name: str) -> Options:
         """Drop what was refused, of `failures.PARAMETERS` or `apis.API_REFUSALS`."""
@@ -53,7 +65,9 @@ class Options:
         if name == "response_format":
             return replace(self, response_formats=self.response_formats[1:])
         if name == "tools":
-            return replace(self, tools=(), tool_choice=None)
+            return replace(self, tools=(), tool_choice=None, search=None)
+        if name == "search":
+            return replace(self, search=None, tools=[*self.tools, *self.search_instead])
         cleared: dict[str, Any] = {name: None}
         return replace(self, **cleared)
 
@@ -62,11 +76,12 @@ class Options:
         sent: dict[str, Any] = {
             "temperature": self.temperature,
             "reasoning_effort": self.reasoning_effort,
-            "tool_choice": self.tool_choice if self.tools else None,
+            "tool_choice": self.tool_choice if self.calls_tools else None,
             "tools": list(self.tools) or None,
             "max_tokens": self.max_tokens,
             "response_format": self.response_formats[0] if self.response_formats else None,
             "cache_control": self.cache_control,
+            "search": self.search,
         }
         return {name: value for name, value in sent.items() if value is not None}
 
@@ -97,13 +112,15 @@ async def send(
     chat: Any = model.chat
     if model.ours:
         chat = chat.model_copy(update=model.settings(options.parameters()))
-    if options.tools:
+    if options.calls_tools:
         messages = with_cache_marks(chat, messages)
         choice = tool_choice_for(chat, options.tool_choice)
         if choice is None and options.tool_choice not in (None, "none"):
             model.note_refused(["tool_choice"])
-        chat = chat.bind_tools(list(options.tools), **({"tool_choice": choice} if choice else {}))
-    if sink is None or options.tools:
+        own = [options.search] if options.search else []
+        tools = [*options.tools, *own]
+        chat = chat.bind_tools(tools, **({"tool_choice": choice} if choice else {}))
+    if sink is None or options.calls_tools:
         # LangChain mends the arguments of a streamed call that breaks off, and they would be run.
         reply = _as_message(await chat.ainvoke(list(messages), config))
         if sink is not None:
@@ -156,6 +173,11 @@ async def _send_protocol(
     parameters = options.parameters()
     if model.api == "responses" and not model.has_refused(ENCRYPTED_REASONING):
         parameters["include"] = ["reasoning.encrypted_content"]
+    if search := parameters.pop("search", None):
+        parameters["tools"] = [*options.tools, search]
+        if model.api == "responses":
+            parameters["include"] = [*parameters.get("include", ()), OPENAI_SOURCES]
+            parameters["max_tool_calls"] = options.most_searches
     if model.provider == "openrouter":
         # Asks OpenRouter to put `cost` into the usage; elsewhere it would be refused.
         parameters["extra_body"] = {"usage": {"include": True}}

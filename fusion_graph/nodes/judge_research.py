@@ -67,7 +67,9 @@ class JudgeResearch:
             model=model,
             options=options,
             # Not what the answers say: models wrote them, maybe at a page's bidding.
-            tools=self._toolbox.tools(self._own_words, nonce, self._book, urls),
+            tools=self._toolbox.tools(
+                self._toolbox.ledger(self._own_words, urls), nonce, self._book
+            ),
             cap=self._stage.settings.max_tool_calls,
             nonce=nonce,
             book=self._book,

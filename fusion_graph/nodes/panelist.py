@@ -28,6 +28,7 @@ from fusion_graph.models.apis import describe_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import failed_once, with_remedy
 from fusion_graph.models.open import open_model
+from fusion_graph.models.provider_search import provider_search
 from fusion_graph.models.recording import fixed
 from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
@@ -35,8 +36,10 @@ from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.run.member import Member
 from fusion_graph.run.off_loop import is_long, off_loop
+from fusion_graph.run.own_search import OwnSearch, search_losses
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.tool_use import Researcher
+from fusion_graph.run.toolbox import search_name
 from fusion_graph.state import PanelAnswer, Replaced, ToolRecord, seconds_at_work
 from fusion_graph.state.conversation import attachments, own_words
 from fusion_graph.state.events import Deltas, Emit
@@ -161,7 +164,11 @@ async def _researcher(
                 f"The conversation holds {kind} input, which {model.ref} does not take."
             )
     cap = settings.max_tool_calls if asked.tools else 0
-    toolbox, said = member.panel.toolbox, own_words(conversation)
+    toolbox = member.panel.toolbox
+    ledger = toolbox.ledger(own_words(conversation))
+    allowed, blocked = settings.allowed_domains, settings.blocked_domains
+    wanted = cap and toolbox.by_providers
+    search = provider_search(model, allowed, blocked) if wanted else None
     return Researcher(
         caller=caller,
         model=model,
@@ -170,7 +177,8 @@ async def _researcher(
             reasoning_effort=asked.reasoning_effort or settings.reasoning_effort,
             max_tokens=settings.max_completion_tokens,
         ),
-        tools=toolbox.tools(said, nonce, work.book) if cap else [],
+        tools=toolbox.tools(ledger, nonce, work.book) if cap else [],
+        own=OwnSearch(search, ledger.add_results) if search is not None else None,
         cap=cap,
         nonce=nonce,
         # What the model before this one found stays found, under its numbers.
@@ -185,7 +193,9 @@ def _briefed(
 ) -> list[AnyMessage]:
     """Put the conversation under the panel's instructions and the application's own."""
     today = fixed("today", datetime.now(UTC).date().isoformat())
-    system = panel_system(bool(researcher.by_name), researcher.cap, today, asked.instructions)
+    citing = researcher.own.citing if researcher.own is not None else None
+    tools = bool(researcher.by_name)
+    system = panel_system(tools, researcher.cap, today, asked.instructions, citing)
     rest = list(conversation)
     if rest and isinstance(rest[0], SystemMessage):
         # One system message: several providers take no second one.
@@ -200,6 +210,8 @@ def _answer(
     if cut_by := outcome["cut_by"]:
         losses.append({"code": "answer_truncated", "detail": f"{name} was cut off by {cut_by}."})
     losses += _model_losses(name, work.researcher)
+    if (at_work := work.researcher) and at_work.by_name and member.panel.toolbox.by_providers:
+        losses += search_losses(name, at_work, search_name(member.settings))
     losses += member.fitting.losses
     losses += member.panel.tool_losses
     ledger = open_ledger(member.run["id"])
@@ -237,7 +249,7 @@ def _model_losses(name: str, researcher: Researcher | None) -> list[Degradation]
         detail = f"{name} worked without tools, so without sources: {why}"
         losses.append({"code": "tools_refused", "detail": detail})
     # What cannot be marked for a cache is paid for again; the answer is none the worse.
-    for detail in describe_refusals(name, refused - {"tools", "cache_control"}):
+    for detail in describe_refusals(name, refused - {"tools", "cache_control", "search"}):
         losses.append({"code": "parameter_refused", "detail": detail})
     return losses
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from langchain_core.messages import (
@@ -34,6 +33,7 @@ from fusion_graph.prompts import ANSWER_NOW, CALL_REFUSED, call_properly
 from fusion_graph.run._wanted_calls import WantedCall, wanted_calls
 from fusion_graph.run.first_search import search_first
 from fusion_graph.run.hosted_tools import HostedTools
+from fusion_graph.run.own_search import paused_parts, searches_itself
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
 from fusion_graph.run.tool_use import Researcher, answer_call, refuse_call, run_calls
 from fusion_graph.state.conversation import with_findings
@@ -89,8 +89,8 @@ class ResearchState(TypedDict):
 async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[str, Any]:
     """Ask the model, in the way its phase calls for, and decide what its reply means."""
     researcher = runtime.context
-    phase, asked = state["phase"], state["asked"] + 1
-    may_call = bool(researcher.by_name) and state["used"] < researcher.cap
+    phase, asked, used = state["phase"], state["asked"] + 1, state["used"]
+    may_call = bool(researcher.by_name) and used < researcher.cap
     reply: ModelReply | None = None
     try:
         reply = await _ask(researcher, *_request(researcher, state))
@@ -99,6 +99,14 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     except CallFailed as failed:
         failure, seen = failed.failure, _REFUSALS.get(failed.failure["reason"])
     else:
+        if researcher.own is not None:
+            used = min(researcher.cap, used + researcher.own.note(researcher, reply.message))
+            if reply.paused and asked < IN_A_ROW:
+                searched = used > state["used"]
+                return {"turns": [[reply.message]], "used": used, "asked": 0 if searched else asked}
+            said = [*paused_parts(state["turns"]), reply.message]
+            if reply.text:
+                reply = reply.reading(researcher.own.answer(researcher, said), researcher.nonce)
         failure, seen = reply.silence(), _seen(reply, phase, may_call)
     if seen is None:
         return _ended(failure)
@@ -117,8 +125,8 @@ async def ask_model(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
         return _ended({**failure, "attempts": max(asked, failure["attempts"])})
     if move == "run" and reply is not None:
         message, pending = wanted_calls(reply.message, state["turns"])
-        return {"turns": [[message]], "pending": pending, "asked": 0}
-    return {"asked": asked, **_moved(researcher, state, move, reply)}
+        return {"turns": [[message]], "pending": pending, "used": used, "asked": 0}
+    return {"asked": asked, "used": used, **_moved(researcher, state, move, reply)}
 
 
 def _ended(failure: Failure) -> dict[str, Any]:
@@ -136,11 +144,13 @@ def _request(researcher: Researcher, state: ResearchState) -> tuple[Sequence[Bas
         seeded = state["seeded"]
         conversation, turns = with_findings(conversation, turns[:seeded]), turns[seeded:]
     messages: list[BaseMessage] = [*conversation, *(m for turn in turns for m in turn)]
-    if not researcher.wire_tools:
+    if not researcher.by_name:
         return messages, researcher.options
-    by_choice = phase == "forbidden" or (phase == "told" and researcher.model.takes_choice)
-    choice = "none" if by_choice else None
-    return messages, replace(researcher.options, tools=researcher.wire_tools, tool_choice=choice)
+    own = searches_itself(researcher)
+    # A provider's search is held back by the choice alone: its model makes no call to refuse.
+    by_choice = phase == "forbidden" or (phase == "told" and (researcher.model.takes_choice or own))
+    choice = "none" if by_choice or (own and state["used"] >= researcher.cap) else None
+    return messages, researcher.asked(state["used"], choice)
 
 
 def _fitted(
@@ -222,7 +232,7 @@ async def use_tools(state: ResearchState, runtime: Runtime[Researcher]) -> dict[
     """Run as many of the wanted calls as the cap leaves, and answer every one."""
     researcher = runtime.context
     wanted = state["pending"]
-    left = researcher.cap - state["used"]
+    left = max(0, researcher.cap - state["used"])
     history = [*state["conversation"], *(m for turn in state["turns"] for m in turn)]
     results: list[BaseMessage] = [*await run_calls(researcher, wanted[:left], history=history)]
     results += [refuse_call(researcher, call) for call in wanted[left:]]

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from langchain_core.messages import BaseMessage, ToolCall, ToolMessage
@@ -24,6 +24,7 @@ from fusion_graph.models.secrets import scrub
 from fusion_graph.models.window import LEAST_TOKENS, Cut, text_tokens, tokens_of
 from fusion_graph.prompts import CALL_REFUSED
 from fusion_graph.run._wanted_calls import WantedCall
+from fusion_graph.run.own_search import SEARCH_TOOL, OwnSearch, searches_itself
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
 from fusion_tools.normalise import normalise
@@ -68,6 +69,7 @@ class Researcher:
         writing: Is told what the model writes, as it writes; None asks for replies in one piece.
         first: Whether code makes the first search, before the model is asked.
         hosted: Its tools as its program calls them, where its model is one.
+        own: Its provider's search, which its model is given in the place of `web_search`.
         node: Configuration of the graph's node that it works in, which its tools see as theirs.
     """
 
@@ -82,16 +84,40 @@ class Researcher:
     writing: Deltas | None = None
     first: bool = False
     hosted: CatchesUp | None = None
+    own: OwnSearch | None = None
     node: RunnableConfig | None = None
 
     def __post_init__(self) -> None:
         self.by_name = {tool.name: tool for tool in self.tools} if self.cap else {}
-        self.wire_tools = [convert_to_openai_tool(tool) for tool in self.by_name.values()]
+        self._wire = {n: convert_to_openai_tool(tool) for n, tool in self.by_name.items()}
+
+    @property
+    def wire_tools(self) -> list[dict[str, Any]]:
+        """The tools that its model is offered, in OpenAI's format."""
+        own = searches_itself(self)
+        return [tool for name, tool in self._wire.items() if not (own and name == SEARCH_TOOL)]
+
+    def asked(self, used: int, choice: str | None) -> Options:
+        """Its options for one call, with its tools and its provider's search.
+
+        Args:
+            used: Calls that count against the cap so far.
+            choice: As `tool_choice`.
+        """
+        options = replace(self.options, tools=self.wire_tools, tool_choice=choice)
+        if self.own is None or not self.cap or not searches_itself(self):
+            return options
+        # As few as are left, though another number in the list costs a cache its prefix: what a
+        # provider searches nobody else can count while it does.
+        most = max(1, self.cap - used)
+        instead = [tool for name, tool in self._wire.items() if name == SEARCH_TOOL]
+        search = self.own.search.tool(most)
+        return replace(options, search=search, most_searches=most, search_instead=instead)
 
     @property
     def takes_tools(self) -> bool:
         """Whether it has tools, and its model is not known to refuse them."""
-        return bool(self.wire_tools) and "tools" not in self.model.refused
+        return bool(self.by_name) and "tools" not in self.model.refused
 
 
 async def run_calls(

@@ -45,6 +45,7 @@ class Toolbox:
         follow_links: Which links of the pages that were read may be followed.
         followed: The run's count of them.
         servers: The run's MCP servers, whose tools come beside; None where there are none.
+        by_providers: Whether models search with what their providers have, where they have it.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Toolbox:
         follow_links: FollowLinks = "same_site",
         followed: Followed | None = None,
         servers: ToolServers | None = None,
+        by_providers: bool = False,
     ) -> None:
         self._follow_links = follow_links
         self._followed = followed if followed is not None else Followed()
@@ -62,6 +64,7 @@ class Toolbox:
         self._fetcher = SharedFetch(fetcher) if fetcher is not None else None
         self._own = own
         self.servers = servers
+        self.by_providers = by_providers
 
     @classmethod
     def open(
@@ -85,11 +88,16 @@ class Toolbox:
         if settings.search == "none":
             return cls(None, None)
         try:
-            if settings.search == "corpus":
+            name = search_name(settings)
+            if name == "corpus":
                 corpus = open_corpus(Path(settings.corpus or bundled_corpus()).expanduser())
-                return cls(*_kept(corpus, corpus, ["corpus"]), follow_links=settings.follow_links)
+                return cls(
+                    *_kept(corpus, corpus, ["corpus"]),
+                    follow_links=settings.follow_links,
+                    by_providers=settings.search == "provider",
+                )
             allowed, blocked = tuple(settings.allowed_domains), tuple(settings.blocked_domains)
-            search = _search(settings.search)
+            search = _search(name)
             if allowed or blocked:
                 search = _Filtered(search, DomainRules(allowed, blocked))
             fetcher = _web_fetcher(allowed, blocked, settings.respect_robots)
@@ -97,6 +105,7 @@ class Toolbox:
                 *_kept(search, fetcher, [allowed, blocked]),
                 follow_links=settings.follow_links,
                 followed=followed,
+                by_providers=settings.search == "provider",
             )
         except ValueError as error:  # of fusion_tools: one line that says what is missing
             raise ConfigurationError(str(error)) from None
@@ -104,21 +113,27 @@ class Toolbox:
     def __bool__(self) -> bool:
         return bool(self._own or self._search or self._fetcher or self.servers)
 
-    def tools(
-        self, said: str, nonce: str, book: SourceBook, urls: Iterable[str] = ()
-    ) -> list[BaseTool]:
-        """The tools for one researcher, with a ledger of the addresses it may fetch.
+    def ledger(self, said: str, urls: Iterable[str] = ()) -> UrlLedger:
+        """A ledger of the addresses that one researcher may fetch.
 
         Args:
             said: What the user and the application said; addresses in it may be fetched.
+            urls: Further addresses that it may fetch.
+        """
+        ledger = UrlLedger.from_text(said, follow_links=self._follow_links, followed=self._followed)
+        ledger.add_urls(urls)
+        return ledger
+
+    def tools(self, ledger: UrlLedger, nonce: str, book: SourceBook) -> list[BaseTool]:
+        """The tools for one researcher.
+
+        Args:
+            ledger: The addresses it may fetch.
             nonce: The run's delimiter secret.
             book: The researcher's sources, which it may fetch by number.
-            urls: Further addresses that it may fetch.
         """
         if self._own is not None:
             return [*self._own, *self._served(self._own, nonce, None)]
-        ledger = UrlLedger.from_text(said, follow_links=self._follow_links, followed=self._followed)
-        ledger.add_urls(urls)
         tools = []
         if self._search is not None:
             tools.append(web_search_tool(self._search, ledger=ledger, nonce=nonce))
@@ -133,6 +148,17 @@ class Toolbox:
             return []
         names = [tool.name for tool in beside]
         return mcp_tools(self.servers.tools(), names, nonce, ledger)
+
+
+def search_name(settings: ResolvedConfig) -> Any:
+    """The search that the tools have: for those whose provider has none, where it is theirs.
+
+    Args:
+        settings: The configuration.
+    """
+    if settings.search != "provider":
+        return settings.search
+    return "corpus" if settings.corpus else "ddgs"
 
 
 async def open_toolbox(

@@ -28,7 +28,8 @@ EVENTS: dict[str, str] = {
     "fusion.started": "run_id, question, preset, preset_reason, panel (names), invoked, reason",
     "fusion.waiting": "stage, name, seconds: still at it, and silent for 10 s",
     "panel.added": "name, model",
-    "panel.tool": "name, tool, args, by (model or code): a search or fetch begins",
+    "panel.tool": "name, tool, args, by (model or code): a search or fetch begins; by provider: it "
+    "was made while the model answered, and is over",
     "panel.tool.completed": "name, tool, status, seconds, found",
     "panel.delta": "name, turn, text: a piece of what it writes; a new turn begins a new text",
     "panel.completed": "name, model, served, content, characters, tool_calls, calls, "

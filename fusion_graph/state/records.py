@@ -113,7 +113,8 @@ class Run(TypedDict):
 class ToolRecord(TypedDict):
     """One tool call of a panelist. `status` is `ok` or the tool's failure code; seconds.
 
-    `by` says who made it: the model, or the code that searches before the model is asked.
+    `by` says who made it: the model, the code that searches before the model is asked, or the
+    model's provider while it answered.
     """
 
     name: str
@@ -122,7 +123,7 @@ class ToolRecord(TypedDict):
     start: float
     seconds: float
     source_ids: list[int]
-    by: NotRequired[Literal["model", "code"]]
+    by: NotRequired[Literal["model", "code", "provider"]]
 
 
 class Replaced(TypedDict):

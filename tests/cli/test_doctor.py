@@ -162,3 +162,18 @@ def test_the_search_of_a_preset_is_tried_and_says_what_it_lacks(tmp_path, monkey
         doctor(str(mine))
         assert "exa           no answer: " in (said := capsys.readouterr().out)
         assert "EXA_API_KEY is not accepted" in said
+
+
+def test_whose_own_search_each_member_has_is_told_and_none_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        'panel = ["openrouter:openai/gpt-5.5", "offline:keyword"]\njudge = "offline:judge"\n'
+        'search = "provider"\n'
+    )
+    assert doctor(str(mine)) == 0
+
+    said = capsys.readouterr().out
+    assert "gpt-5.5: openrouter's own search (not tried: it is billed)" in said
+    assert "keyword: its provider has none that is known here; ddgs" in said
+    assert "ddgs          no answer: " in said

@@ -7,7 +7,7 @@ from typing import Any
 from tests.scripted_models.protocol import Reply, Request, chunked, head, json_reply, to_json
 from tests.scripted_models.server import main
 
-from . import anthropic, chat, errors, gemini, ollama
+from . import anthropic, chat, errors, gemini, ollama, searching
 from .dialogue import Asked, Refused, Scope
 
 _scopes: defaultdict[str, Scope] = defaultdict(Scope)
@@ -53,6 +53,8 @@ def _whole(status: int, body: Any, headers: dict[str, str]) -> Reply:
 def _reply(provider: str, asked: Asked) -> tuple[Any, list[tuple[str, Any]] | None, Any]:
     if provider == "anthropic":
         return anthropic.answer(asked)
+    if provider == "searching":
+        return searching.answer(asked)
     if provider == "gemini":
         return gemini.answer(asked)
     if provider == "ollama":

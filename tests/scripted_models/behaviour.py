@@ -53,6 +53,10 @@ class Step:
     close_after: break off after so many chunks (streamed) or bytes of the body (not streamed).
     chunks: "word", or the number of characters in a streamed delta.
     malformed: the whole body, verbatim.
+    searches: calls of the provider's own search: objects with query and sources (addresses), or
+        with url for a page that was opened. Chat completions only count them, as OpenRouter does.
+    annotations: url_citation annotations of the text: objects with url, title, optionally content;
+        at is the part of the text that it is for (chat: none, as where OpenRouter searches).
     refusal: the Responses API's own part of a message that says no.
     served: the model that the reply names instead of the one asked (Responses API).
     tools_need_responses: chat completions refuse tools, unless reasoning_effort is "none", and
@@ -83,6 +87,8 @@ class Step:
     close_after: int | None = None
     chunks: str | int = "word"
     malformed: str | None = None
+    searches: list[dict[str, Any]] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
     refusal: str = ""
     served: str | None = None
     tools_need_responses: bool = False
@@ -236,6 +242,8 @@ def _completion(step: Step, chat: Chat, text: str) -> dict[str, Any]:
         message["reasoning"] = step.reasoning
     if calls:
         message["tool_calls"] = calls
+    if step.annotations:
+        message["annotations"] = [_cited(one, text) for one in step.annotations]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(step)}
     completion = _envelope(step, chat, "chat.completion") | {"choices": [choice]}
     if not step.no_usage:
@@ -262,6 +270,8 @@ def _chunks(step: Step, chat: Chat, text: str) -> tuple[list[dict[str, Any]], li
 
 
 def _deltas(step: Step, text: str) -> Iterator[dict[str, Any]]:
+    for one in step.annotations:  # OpenRouter's come before the text, one a chunk
+        yield {"content": "", "annotations": [_cited(one, text)]}
     for piece in chunk_text(step.reasoning, step.chunks):
         yield {"reasoning": piece}
     calls = _tool_calls(step)
@@ -273,6 +283,18 @@ def _deltas(step: Step, text: str) -> Iterator[dict[str, Any]]:
         yield {"tool_calls": [{"index": index} | opening]}
         for piece in chunk_text(arguments, max(1, math.ceil(len(arguments) / _ARGUMENT_DELTAS))):
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+
+
+def place(annotation: dict[str, Any], text: str) -> dict[str, Any]:
+    """An annotation's fields, with where its place is in a text; 0 to 0 where it has none."""
+    fields = {k: v for k, v in annotation.items() if k != "at"}
+    at = annotation.get("at")
+    start = text.index(at) if at else 0
+    return fields | {"start_index": start, "end_index": start + len(at or "")}
+
+
+def _cited(annotation: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"type": "url_citation", "url_citation": place(annotation, text)}
 
 
 def chunk_text(text: str, chunks: str | int) -> list[str]:
@@ -316,4 +338,6 @@ def _usage(step: Step, chat: Chat, text: str) -> dict[str, Any]:
         usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     if step.cost is not None:
         usage["cost"] = step.cost
+    if step.searches:
+        usage["server_tool_use_details"] = {"web_search_requests": len(step.searches)}
     return usage

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from .behaviour import Chat, Step, chunk_text, filled_text, own_headers
+from .behaviour import Chat, Step, chunk_text, filled_text, own_headers, place
 from .protocol import Reply, chunked, head, json_reply, to_json
 
 _ids = count(1)
@@ -39,7 +39,7 @@ def refusal_of(body: dict[str, Any]) -> Reply | None:
                 "unsupported_parameter",
             )
     for n, tool in enumerate(body.get("tools") or ()):
-        if not tool.get("name"):
+        if not tool.get("name") and tool.get("type") != "web_search":
             return _refused(f"Missing required parameter: 'tools[{n}].name'.", f"tools[{n}].name")
     items = body.get("input")
     if not isinstance(items, list):
@@ -66,6 +66,16 @@ def _items_refused(items: list[dict[str, Any]], *, stored: bool) -> Reply | None
                     "The encrypted content could not be verified.", code="invalid_encrypted_content"
                 )
             reasoned.add(name.removeprefix("rs_"))
+        elif kind == "web_search_call":
+            turn = name.removeprefix("ws_").partition("x")[0]
+            if turn != "0" and turn not in reasoned:
+                return _refused(
+                    f"Item '{name}' of type 'web_search_call' was provided without its required "
+                    f"'reasoning' item: 'rs_{turn}'.",
+                    "input",
+                )
+            if "action" not in item or "status" not in item:
+                return _refused(f"Missing required parameter: 'input[{n}].action'.", "input")
         elif kind == "function_call":
             turn = name.removeprefix("fc_").partition("x")[0]
             if turn != "0" and name and turn not in reasoned:
@@ -182,9 +192,13 @@ def _output(step: Step, chat: Chat, text: str, status: str) -> list[dict[str, An
         if "reasoning.encrypted_content" in (chat.body.get("include") or ()):
             item["encrypted_content"] = _sealed(item["id"])
         items.append(item)
+    for n, search in enumerate(step.searches):
+        item = {"id": f"ws_{turn if step.reasoning else 0}x{n}", "type": "web_search_call"}
+        items.append(item | {"status": "completed", "action": _action(search, chat)})
     parts: list[dict[str, Any]] = []
     if text:
-        parts.append({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+        cited = [{"type": "url_citation"} | place(one, text) for one in step.annotations]
+        parts.append({"type": "output_text", "text": text, "annotations": cited, "logprobs": []})
     if step.refusal:
         parts.append({"type": "refusal", "refusal": step.refusal})
     if parts:
@@ -203,6 +217,15 @@ def _output(step: Step, chat: Chat, text: str, status: str) -> list[dict[str, An
             }
         )
     return items
+
+
+def _action(search: dict[str, Any], chat: Chat) -> dict[str, Any]:
+    if "url" in search:
+        return {"type": "open_page", "url": search["url"]}
+    action = {"type": "search", "query": search["query"], "queries": [search["query"]]}
+    if "web_search_call.action.sources" in (chat.body.get("include") or ()):
+        action["sources"] = [{"type": "url", "url": url} for url in search.get("sources", ())]
+    return action
 
 
 def _usage(step: Step, chat: Chat, text: str) -> dict[str, Any]:
@@ -227,6 +250,8 @@ def _events(step: Step, response: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if item["type"] == "reasoning":
             begins = {**item, "summary": []}
             inner = _reasoning_events(item)
+        elif item["type"] == "web_search_call":
+            inner = _search_events()
         elif item["type"] == "message":
             begins["content"] = []
             inner = _message_events(step, item)
@@ -261,7 +286,15 @@ def _message_events(step: Step, item: dict[str, Any]) -> Iterator[dict[str, Any]
         for piece in chunk_text(part[name], step.chunks):
             yield {"type": f"{kind}.delta", "delta": piece} | where | more
         yield {"type": f"{kind}.done", name: part[name]} | where | more
+        for at, one in enumerate(part.get("annotations", ())):
+            kind = "response.output_text.annotation.added"
+            yield {"type": kind, "annotation": one, "annotation_index": at} | where
         yield {"type": "response.content_part.done", "part": part} | where
+
+
+def _search_events() -> Iterator[dict[str, Any]]:
+    for state in ("in_progress", "searching", "completed"):
+        yield {"type": f"response.web_search_call.{state}"}
 
 
 def _call_events(item: dict[str, Any]) -> Iterator[dict[str, Any]]:

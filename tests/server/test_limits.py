@@ -166,7 +166,7 @@ def test_a_request_cannot_loosen_the_presets_domains():
 def test_searches_that_spend_a_key_are_the_presets_to_choose():
     for search in ("none", "ddgs", "wikipedia", "corpus"):
         allowed({"search": search})
-    for search in ("tavily", "exa"):
+    for search in ("tavily", "exa", "provider"):
         assert refusal({"search": search}).code == "search_not_allowed"
         allowed({"search": search}, of=preset(search=search))
 

@@ -73,6 +73,10 @@ class SourceBook:
             url = without_invisibles(result["url"])
             return self._add(key, url, title, f"{title}\n{snippet}".strip())
         entry = self._entries[known - 1]
+        title = without_invisibles(result["title"])
+        if entry["title"] == entry["url"] and not entry["fetched"] and title != result["url"]:
+            entry["text"] = title + entry["text"].removeprefix(entry["title"])
+            entry["title"] = title  # whoever found it first did not tell
         if not entry["fetched"] and snippet not in entry["text"]:
             entry["text"] += f"\n{snippet}"  # the model saw both, and may quote either
         return known
