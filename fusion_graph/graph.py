@@ -9,7 +9,7 @@ Who needs only a part of it (`Course`) has it built of these same nodes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -109,7 +109,7 @@ _ENDINGS = {"written": "synthesis", "chosen": "choice", "run": "selection", "non
 def create_fusion_graph(
     config: FusionConfig | Mapping[str, Any] | str | None = None,
     *,
-    tools: Sequence[BaseTool] | None = None,
+    tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     name: str = DEFAULT_NAME,
     run_code: Literal["off", "sandbox", "unconfined"] = "off",
@@ -119,7 +119,8 @@ def create_fusion_graph(
     Args:
         config: A preset's name or path, a `FusionConfig`, or a dict of its fields. A run's own
             context goes before it. Without a preset one is chosen from the keys found.
-        tools: The panelists' tools, in place of web_search and web_fetch.
+        tools: The panelists' tools, in place of web_search and web_fetch; a function with a
+            docstring is one too.
         checkpointer: As for any LangGraph graph; a subgraph takes its parent's by default.
         name: The graph's name, in drawings and traces; one of your own is also the name of its
             messages, by which a supervisor knows them.
@@ -153,7 +154,7 @@ def build_graph(
     config: FusionConfig | Mapping[str, Any] | str | None,
     course: Course,
     *,
-    tools: Sequence[BaseTool] | None = None,
+    tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
     checkpointer: BaseCheckpointSaver[Any] | bool | None = None,
     name: str = DEFAULT_NAME,
 ) -> FusionGraph:
@@ -169,7 +170,7 @@ def build_graph(
     Raises:
         ConfigurationError: As for `create_fusion_graph`.
     """
-    given = GraphConfig(config, list(tools) if tools is not None else None)
+    given = GraphConfig(config, tools)
     runs_code = course.answer == "run"
     if runs_code:
         given.given.setdefault("criteria", "code")

@@ -446,3 +446,29 @@ async def test_a_run_asks_for_robots_txt_where_the_configuration_says_so(respect
 
     said = str(await fetch.ainvoke({"url": url}))
     assert ("robots.txt of nowhere.invalid" in said) is respects
+
+
+async def test_a_function_is_a_tool_of_the_panelists(models, panel_config):
+    def tide_table(port: str) -> str:
+        """When the water is high in a port today."""
+        return f"{port}: 04:10, says https://tides.example/{port}"
+
+    call = {"tool_calls": [{"name": "tide_table", "args": {"port": "Emden"}}]}
+    config = panel_config()
+    for name in "abc":
+        models.script(name, call, "At 04:10 [1].")
+
+    graph = create_fusion_graph(config, tools=[tide_table])
+    end = await graph.ainvoke({"messages": [("user", "When is high water in Emden?")]})
+
+    assert [source["url"] for source in end["fusion"]["sources"]] == ["https://tides.example/Emden"]
+
+
+def test_what_is_no_tool_is_refused_by_name_where_the_graph_is_made():
+    def silent(port):
+        return port
+
+    with pytest.raises(ConfigurationError, match="'silent' cannot be made a tool: "):
+        create_fusion_graph("offline", tools=[silent])
+    with pytest.raises(ConfigurationError, match="'str' is no tool"):
+        create_fusion_graph("offline", tools=["web_search"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage, convert_to_messages
@@ -59,7 +59,7 @@ class Consultation(BaseModel):
 def create_fusion_tool(
     config: FusionConfig | Mapping[str, Any] | str | None = None,
     *,
-    tools: Sequence[BaseTool] | None = None,
+    tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
     name: str = "fusion",
     description: str = DESCRIPTION,
     max_characters: int = 24_000,

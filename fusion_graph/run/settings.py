@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, tool
 
 from fusion_graph.config import (
     FusionConfig,
@@ -25,16 +25,19 @@ class GraphConfig:
 
     Args:
         config: The caller's configuration.
-        tools: The caller's tools in place of the web tools.
+        tools: The caller's tools in place of the web tools; functions may stand for tools.
+
+    Raises:
+        ConfigurationError: A field is wrong, or something is no tool.
     """
 
     def __init__(
         self,
         config: FusionConfig | Mapping[str, Any] | str | None,
-        tools: list[BaseTool] | None = None,
+        tools: Sequence[BaseTool | Callable[..., Any]] | None = None,
     ) -> None:
         self.given = coerce(config)
-        self.tools = tools
+        self.tools = None if tools is None else [_as_tool(given) for given in tools]
         self._settled: tuple[list[Mapping[str, Any]], ResolvedConfig] | None = None
         if name := self.given.get("preset"):
             load(name)  # a wrong name should fail where it is written, not at the first question
@@ -108,6 +111,26 @@ class GraphConfig:
         if settled is None or not _are_same(settled[0], layers):
             settled = self._settled = (list(layers), combine(*layers))
         return settled[1]
+
+
+def _as_tool(given: Any) -> BaseTool:
+    """Make a tool of a function, as LangChain's agents do.
+
+    Raises:
+        ConfigurationError: It cannot be made one.
+    """
+    if isinstance(given, BaseTool):
+        return given
+    name = getattr(given, "__name__", type(given).__name__)
+    if not callable(given):
+        raise ConfigurationError(
+            f"'{name}' is no tool.", "Give LangChain tools, or functions with a docstring."
+        )
+    try:
+        made: BaseTool = tool(given)
+    except (TypeError, ValueError) as error:  # no docstring, or arguments without types
+        raise ConfigurationError(f"'{name}' cannot be made a tool: {error}") from None
+    return made
 
 
 def _are_same(some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
