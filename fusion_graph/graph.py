@@ -9,7 +9,7 @@ Who needs only a part of it (`Course`) has it built of these same nodes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -49,6 +49,7 @@ from fusion_graph.nodes.verify import verify
 from fusion_graph.report.ending import answered, finish, need_an_answer, report_alone
 from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
+from fusion_graph.run.kept_replies import keeping_replies
 from fusion_graph.run.member import open_member
 from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.panel import Wave, close_panel
@@ -402,35 +403,41 @@ def build_graph(
         asked = state.get("scouting"), state.get("recheck"), state.get("trials")
         return await finish(run, joined, judgement, verified, settings, speaker, *asked)
 
+    # Without a checkpointer of its own there is no checkpoint of its nodes to keep replies beside.
+    keeps = checkpointer is not False
+
+    def node(work: Callable[[Any], Awaitable[Any]]) -> Node:
+        return Node(keeping_replies(work) if keeps else work)
+
     graph = StoppableBuilder(
         FusionState,
         context_schema=FusionConfig,
         input_schema=FusionInput,
         output_schema=FusionOutput,
     )
-    graph.add_node("fan_out", Node(start), destinations=("panelist", "direct", ending))
-    graph.add_node("panelist", Node(ask_panelist))
-    graph.add_node("join", Node(bring_together), defer=True)
+    graph.add_node("fan_out", node(start), destinations=("panelist", "direct", ending))
+    graph.add_node("panelist", node(ask_panelist))
+    graph.add_node("join", node(bring_together), defer=True)
     if course.judge:
-        graph.add_node("judge", Node(compare))
-        graph.add_node("second_wave", Node(ask_the_rest))
-        graph.add_node("recheck", Node(ask_again))
-        graph.add_node("settle", Node(settle))
+        graph.add_node("judge", node(compare))
+        graph.add_node("second_wave", node(ask_the_rest))
+        graph.add_node("recheck", node(ask_again))
+        graph.add_node("settle", node(settle))
     endings = {
         "written": write_answer,
         "chosen": choose,
         "run": choose_by_running,
         "none": report,
     }
-    graph.add_node(ending, Node(endings[course.answer]))
-    graph.add_node("direct", Node(answer_alone))
-    graph.add_node("verify", Node(check_answer))
+    graph.add_node(ending, node(endings[course.answer]))
+    graph.add_node("direct", node(answer_alone))
+    graph.add_node("verify", node(check_answer))
     graph.add_edge(START, "fan_out")
     graph.add_edge("panelist", "join")
     if course.judge:
         graph.add_edge("second_wave", "join")
         if runs_code:
-            graph.add_node("trials", Node(try_code))
+            graph.add_node("trials", node(try_code))
             graph.add_edge("join", "trials")
             graph.add_edge("trials", "judge")
         else:

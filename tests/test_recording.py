@@ -15,6 +15,8 @@ from tests.test_graph import ANSWER, QUESTION
 
 
 class Place:
+    same_run = False
+
     def __init__(self, steps: dict[str, Any], key: str) -> None:
         self._steps, self._key = steps, key
         self.kept = steps.get(key)

@@ -179,7 +179,10 @@ class _Step:
     Attributes:
         kept: What it brought before.
         paid: Records of the calls that were made for it now.
+        same_run: Never: what is kept may have been paid by another arm, at another time.
     """
+
+    same_run = False
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ for each that says which module to mend. Where a name is missing at a user's, th
 | module | library | names |
 |---|---|---|
 | `state_reads` | langgraph | `__pregel_read`, `__pregel_durability` |
+| `node_checkpoint` | langgraph | `__pregel_checkpointer`, `checkpoint_map`, `__pregel_durability` |
 | `sync` | langgraph | `compiled.__class__`, `PregelNode.subgraphs` |
 | `unfinished` | langgraph | `compiled.__class__`; `__pregel_read`, which only a node's call has |
 | `checkpoint_order` | langgraph-checkpoint | `_last_v6_timestamp` |

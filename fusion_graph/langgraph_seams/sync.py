@@ -12,6 +12,7 @@ from langgraph.pregel import Pregel
 from langgraph.typing import ContextT, InputT, OutputT, StateT
 
 from fusion_graph.langgraph_seams.loops import leaving_stops, run_blocking
+from fusion_graph.langgraph_seams.node_checkpoint import synchronously
 from fusion_graph.langgraph_seams.unfinished import ResumableGraph
 
 
@@ -33,7 +34,8 @@ class Node(Runnable[Any, Any]):
         """Run the node from synchronous code."""
 
         async def work() -> Any:
-            return await self._run(input)
+            with synchronously():
+                return await self._run(input)
 
         return run_blocking(work())
 

@@ -51,7 +51,7 @@ from fusion_graph.models.fitting import CONTEXT, Fitting, ended_by, read_tokens,
 from fusion_graph.models.model import Model
 from fusion_graph.models.model_reply import ModelReply
 from fusion_graph.models.provider_search import can_search
-from fusion_graph.models.recording import Asked, call_content, current_recording
+from fusion_graph.models.recording import Asked, Step, call_content, current_recording
 from fusion_graph.models.request import Options, send
 from fusion_graph.models.window import tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
@@ -171,7 +171,7 @@ class Caller:
             with self.resting():  # another run may be asking the same, and this one is not silent
                 step = await place.enter_async_context(recording.step(asked))
             if step.kept is not None:
-                return self._again(model, step.kept, messages, options, sink)
+                return self._again(model, step, messages, options, sink)
             try:
                 reply = await self._ask(model, messages, options, sink, restart)
             except CallFailed as failed:
@@ -189,7 +189,7 @@ class Caller:
     def _again(
         self,
         model: Model,
-        kept: dict[str, Any],
+        step: Step,
         messages: Sequence[BaseMessage],
         options: Options,
         sink: Callable[[str], None] | None,
@@ -200,9 +200,12 @@ class Caller:
             CallFailed: It failed before, or the run may spend no more.
             CutBefore: A deadline had cut it off.
         """
+        kept = step.kept
         begun = min((record["start"] for record in kept["calls"]), default=0.0)
-        later = time.time() - self.started - begun
+        later = 0.0 if step.same_run else time.time() - self.started - begun
         for record in kept["calls"]:
+            if step.same_run and record in self.calls:
+                continue  # a member that was asked something goes on in the process it began in
             attempt = Attempt(self.budget, self.started, model)
             most = options.max_tokens
             mine = attempt.repeat(self.stage, self.name, messages, most, record, later)

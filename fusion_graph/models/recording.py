@@ -1,10 +1,11 @@
 """Where finished steps of a run are kept and found again: one seam for all that costs or changes.
 
 Whoever runs the graph may say, around the run, that what its model calls and web tools bring is to
-be kept (`fusion-graph eval` does). `Caller` and `Toolbox` ask here; nothing between them knows. A
-step is found again by its content, by all that decides what it brings, so whoever asks the same
-gets the same: a process that goes on after another died, and another configuration that shares a
-panelist. For that, what a run draws by itself and sends to models (`fixed`) is kept as well.
+be kept (`fusion-graph eval` does, and a run with a checkpointer). `Caller` and `Toolbox` ask here;
+nothing between them knows. A step is found again by its content, by all that decides what it
+brings, so whoever asks the same gets the same: a process that goes on after another died, and
+another configuration that shares a panelist. For that, what a run draws by itself and sends to
+models (`fixed`) is kept as well.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class Step(Protocol):
     @property
     def kept(self) -> Any:
         """What it brought before, as plain data; None if it is to be made."""
+
+    @property
+    def same_run(self) -> bool:
+        """Whether it was this very run that it brought it to, before it was interrupted."""
 
     def keep(self, value: dict[str, Any]) -> None:
         """Keep what it brought, as plain data. `calls` in it are the records of model calls."""

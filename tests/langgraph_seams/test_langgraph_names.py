@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 import pytest
 from langchain_core.runnables.config import set_config_context
@@ -15,6 +17,7 @@ from typing_extensions import TypedDict
 
 from fusion_graph.errors import IncompatibleLibrary
 from fusion_graph.langgraph_seams.checkpoint_order import come_after
+from fusion_graph.langgraph_seams.node_checkpoint import checkpoint_of_node
 from fusion_graph.langgraph_seams.state_reads import DURABILITY, read_state, without_checkpoints
 from fusion_graph.langgraph_seams.sync import (
     Node,
@@ -96,6 +99,38 @@ def test___pregel_durability_is_handed_down_and_sync_fails_without_the_seam():
         pytest.raises(AttributeError),
     ):
         run(mended=False)
+
+
+@pytest.mark.parametrize("face", ["invoke", "ainvoke"])
+async def test___pregel_checkpointer_gives_a_node_the_place_its_work_is_kept_in(face):
+    seen: list[dict[str, Any]] = []
+
+    async def work(_: Shared) -> dict[str, Any]:
+        checkpoint = checkpoint_of_node()
+        assert checkpoint is not None
+        seen.append(await checkpoint.read("kind"))
+        await checkpoint.write("kind", str(UUID(int=len(seen))), len(seen))
+        if len(seen) == 1:
+            raise OSError("the first time it fails")
+        return {"seen": ["done"]}
+
+    graph = one_step(Node(work), checkpointer=InMemorySaver())
+    outer = one_step(graph, checkpointer=InMemorySaver())
+    how = "see what `PregelLoop.put_writes` saves under, and what a node's config has of it."
+    with langgraph("__pregel_checkpointer, checkpoint_map", "node_checkpoint", how):
+        for compiled in (graph, outer):
+            seen.clear()
+            config: Any = {"configurable": {"thread_id": "t"}}
+            given: Any = {"question": "", "seen": []}
+            for _ in range(2):
+                with suppress(OSError):
+                    if face == "invoke":
+                        result = compiled.invoke(given, config)
+                    else:
+                        result = await compiled.ainvoke(given, config)
+                given = None
+            assert seen == [{}, {str(UUID(int=1)): 1}]
+            assert result["seen"][-1] == "done"
 
 
 async def say(_: Shared) -> dict[str, Any]:
