@@ -15,6 +15,7 @@ from fusion_graph.evidence.claims import Claim, ClaimVerdict, check_claims, pass
 from fusion_graph.evidence.counting import Miscount, miscounted, unfounded
 from fusion_graph.evidence.independence import independent, with_origins
 from fusion_graph.evidence.ledger import Ledger, Pages, close_ledger, no_pages, open_ledger
+from fusion_graph.evidence.matching import matched
 from fusion_graph.evidence.quotes import check_quote
 from fusion_graph.evidence.sources import (
     QuoteRecord,
@@ -45,6 +46,7 @@ __all__ = [
     "cited",
     "close_ledger",
     "independent",
+    "matched",
     "merge_sources",
     "miscounted",
     "no_pages",

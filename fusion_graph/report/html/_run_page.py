@@ -13,6 +13,7 @@ from fusion_graph.judgement import Analysis
 from fusion_graph.report.html._environment import template
 from fusion_graph.report.html._verdicts import Verdicts
 from fusion_graph.report.html._workers import Condition
+from fusion_graph.report.html.matrix import Matrix, matrix
 from fusion_graph.report.html.panel import Panel
 from fusion_graph.text.claims import Told, beside_claims
 
@@ -77,6 +78,13 @@ class RunPage:
     def verdicts(self) -> Verdicts:
         """What the check said of the answer's claims."""
         return Verdicts(self.report.claims if self.report else (), "cards.html")
+
+    @cached_property
+    def matrix(self) -> Matrix | None:
+        """Who said what, once a report says so."""
+        if self.report is None:
+            return None
+        return matrix(self.report, self.panel, self.verdicts.listed)
 
     @property
     def lost(self) -> list[Told]:

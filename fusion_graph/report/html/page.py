@@ -74,6 +74,7 @@ def _render(report: RunReport, *, framed: bool) -> str:
     from fusion_graph.report.html._markdown import markdown
     from fusion_graph.report.html._timeline import lay_out
     from fusion_graph.report.html._verdicts import Verdicts
+    from fusion_graph.report.html.matrix import matrix
     from fusion_graph.report.html.panel import Panel
     from fusion_graph.report.html.strangers import readable
     from fusion_graph.text.claims import beside_claims
@@ -91,6 +92,7 @@ def _render(report: RunReport, *, framed: bool) -> str:
         timeline=lay_out(report.timeline, panel.members, frozenset(report.usage.models)),
         cite=citations.with_cards,
         verdicts=verdicts,
+        matrix=matrix(report, panel, verdicts.listed),
         lost=beside_claims(lost, [claim.model_dump() for claim in report.claims]),
         link=citations.with_links,
         prose=partial(prose, claimed=verdicts.in_answer()),

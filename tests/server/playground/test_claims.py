@@ -135,3 +135,34 @@ async def test_no_answer_takes_long(seen: Visit):
     claims = [claim(f"{sentence}.", [1], "supported")] * 300
     await show(seen.page, report(f"{sentence} [1]. " * 5000, claims))
     await expect(seen.answer.locator(".sign")).to_have_count(300)
+
+
+async def test_who_said_what_stands_below_the_answer(seen: Visit):
+    answers = [
+        {
+            "name": name,
+            "model": f"scripted:{name}",
+            "label": None,
+            "status": "ok",
+            "content": "",
+            "failure": None,
+            "tool_calls": [],
+            "usage": {"calls": 0, "input_tokens": 0, "output_tokens": 0},
+            "cost_usd": None,
+            "seconds": 1,
+        }
+        for name in "ab"
+    ]
+    point = {"point": "Judges never see any names", "models": ["b"], "sources": []}
+    analysis = {"consensus": [point]}
+    told = {**report(), "answers": answers, "analysis": analysis}
+    await show(seen.page, told)
+    region = seen.page.get_by_role("region", name="Table of who said what")
+    row = region.get_by_role("row").filter(has_text="Judges never see any names")
+    await expect(row.locator("td").nth(0)).to_have_text("says nothing of it")
+    await expect(row.locator("td").nth(1)).to_contain_text("●")
+    only = region.get_by_role("rowheader", name="Only in the answer")
+    await expect(only).to_be_visible()
+    await region.get_by_role("link", name="contradicted").click()
+    assert await seen.page.locator("#claim-3").evaluate("e => e.matches(':target')")
+    seen.assert_quiet()
