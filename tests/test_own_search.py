@@ -8,6 +8,8 @@ import pytest
 from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
+from fusion_graph.models.recording import recorded
+from tests.test_recording import InMemory
 
 QUESTION = {"messages": [("user", "How deep is the deepest lake?")]}
 BAIKAL = "https://lakes.example/baikal"
@@ -247,23 +249,70 @@ async def test_a_number_that_a_model_made_up_points_at_nothing(models, config):
     report = await ask(config("openrouter"))
 
     assert report.answers[0].content.startswith("It is cold [?]. Lake Baikal is 1,642 m deep [1].")
+    told = [loss.detail for loss in report.degradations if loss.code == "unknown_citation"]
+    assert told == [f"{name} cited sources that no tool gave: [2] (shown as [?])." for name in "ab"]
 
 
-async def test_the_excerpt_that_a_provider_gives_is_what_quotes_are_checked_in(models, config):
-    words = 'Lake Baikal ("Baikal is the deepest: 1,642 m.") is deep'
+async def test_words_quoted_before_a_citation_are_checked_in_what_the_provider_gave(models, config):
+    held, other = "Baikal is the deepest: 1,642 m.", "Nothing is deeper than this lake."
     quoting = {
         **OPENROUTER,
-        "text": f'{words} ([lakes.example]({BAIKAL})), [1: "Baikal is deepest: 1,700 m."]',
+        "text": f'"{held}" ([lakes.example]({BAIKAL})) and “{other}” [lakes.example]({BAIKAL}).',
     }
-    fetch = {"tool_calls": [{"name": "web_fetch", "args": {"url": BAIKAL}}]}
-    models.script("a", {**OPENROUTER, "text": ""} | fetch, quoting)
-    models.script("b", OPENROUTER)
+    for name in "ab":
+        models.script(name, quoting)
 
     report = await ask(config("openrouter"))
 
+    assert report.answers[0].content == f'[1: "{held}"] and [1: "{other}"].'
     # Nobody read the page: words that the excerpt does not hold are unchecked, not wrong.
-    verdicts = {q.text: q.verdict for q in report.sources[0].quotes}
-    assert set(verdicts.values()) <= {"unchecked"}
+    assert {q.text: q.verdict for q in report.sources[0].quotes} == {
+        held: "verified",
+        other: "unchecked",
+    }
+    assert not report.sources[0].fetched
+
+
+async def test_searches_are_told_as_events_once_the_reply_is_there(models, config):
+    for name in "ab":
+        models.script(name, OPENAI)
+    graph = create_fusion_graph(config("openai"))
+    events = [
+        event
+        async for event in graph.astream(QUESTION, stream_mode="custom")
+        if event.get("name") == "a" and event["type"].startswith("panel.tool")
+    ]
+    assert [(e["type"], e["tool"], e.get("by"), e.get("found")) for e in events] == [
+        ("panel.tool", "web_search", "provider", None),
+        ("panel.tool.completed", "web_search", None, 2),
+        ("panel.tool", "web_fetch", "provider", None),
+        ("panel.tool.completed", "web_fetch", None, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"annotations": [{"url": "javascript:alert(1)", "title": "x"}]},
+        {"annotations": [{"url": "https://[::1", "title": ["x"]}, {"url": 3, "title": None}]},
+        {"annotations": [{"url": f"https://a.example/{n}", "title": "x"} for n in range(500)]},
+        {"usage": {"server_tool_use_details": {"web_search_requests": -3}}},
+        {"usage": {"server_tool_use_details": {"web_search_requests": 10**9}}},
+        {"usage": {"server_tool_use": "often"}},
+    ],
+    ids=["script", "shapes", "many", "negative", "huge", "words"],
+)
+async def test_odd_replies_cost_neither_the_answer_nor_the_run(models, config, odd):
+    for name in "ab":
+        models.script(name, {"text": "It is [deep](javascript:alert(1)).", **odd})
+
+    report = await ask(config("openrouter"))
+
+    assert [answer.content for answer in report.answers] == [
+        "It is [deep](javascript:alert(1))."
+    ] * 2
+    assert report.sources == []
+    assert len(report.answers[0].tool_calls) <= 1
 
 
 async def test_graphs_with_tools_of_their_own_keep_to_them(models, config):
@@ -287,3 +336,35 @@ async def test_no_key_is_in_the_report(models, config):
 
     assert [answer.content for answer in report.answers] == ["So.", "So."]
     assert KEY not in report.model_dump_json()
+
+
+async def test_a_recorded_run_has_its_searches_and_sources_again_without_a_call(models, config):
+    fetch = {"tool_calls": [{"name": "web_fetch", "args": {"url": "https://no.example/"}}]}
+    for name in "ab":
+        models.script(name, {**OPENAI, "text": "", "annotations": []} | fetch, OPENAI)
+    graph, recording = create_fusion_graph(config("openai")), InMemory()
+
+    reports = []
+    for _ in range(2):
+        with recorded(recording):
+            reports.append(FusionReport.from_state(await graph.ainvoke(QUESTION)))
+
+    assert len(models.calls("a")) == 2
+    first, second = reports
+    assert first.sources == second.sources
+    assert [a.content for a in first.answers] == [a.content for a in second.answers]
+    calls = [[(c.name, c.args, c.status, c.by) for c in r.answers[0].tool_calls] for r in reports]
+    assert calls[0] == calls[1]
+    assert len(calls[0]) == 5
+
+
+async def test_one_model_alone_searches_with_its_provider_too(models, config):
+    models.script("w", OPENROUTER)
+    alone = config("openrouter", invocation="never", synthesizer="openrouter:w", research="first")
+
+    report = await ask(alone)
+
+    assert report.answer.startswith("Lake Baikal is 1,642 m deep [1].")
+    assert [source.url for source in report.sources] == [BAIKAL, DEPTHS]
+    assert {call.by for call in report.answers[0].tool_calls} == {"provider"}
+    assert len(models.calls()) == 1

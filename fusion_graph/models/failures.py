@@ -326,7 +326,9 @@ def _refuses_search(complaint: Complaint) -> bool:
     return complaint.status in (400, 403, 404, 422) and bool(_OWN_SEARCH.search(complaint.words))
 
 
-_OWN_SEARCH = re.compile(r"web[ _-]?search|server[ _-]tool|hosted tool", re.IGNORECASE)
+_OWN_SEARCH = re.compile(
+    r"web[ _-]?search|server[ _-]tool|hosted tool|max_(?:uses|tool_calls)", re.IGNORECASE
+)
 """How Anthropic, OpenAI and OpenRouter name it where they refuse it."""
 
 

@@ -224,7 +224,7 @@ def _counted(message: AIMessage) -> int | None:
     for usage in (metadata.get("usage"), metadata.get("token_usage")):
         for name in ("server_tool_use", "server_tool_use_details"):
             count = _mapping(_mapping(usage).get(name)).get("web_search_requests")
-            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 1000:
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= 100:
                 return count
     return None
 

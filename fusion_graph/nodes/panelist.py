@@ -184,7 +184,8 @@ async def _researcher(
         # What the model before this one found stays found, under its numbers.
         book=work.book,
         done=work.done,
-        first=settings.research == "first",
+        # Code cannot search with a provider, and models that can need no such help.
+        first=settings.research == "first" and search is None,
     )
 
 
@@ -212,6 +213,7 @@ def _answer(
     losses += _model_losses(name, work.researcher)
     if (at_work := work.researcher) and at_work.by_name and member.panel.toolbox.by_providers:
         losses += search_losses(name, at_work, search_name(member.settings))
+        losses += at_work.own.losses(name) if at_work.own is not None else []
     losses += member.fitting.losses
     losses += member.panel.tool_losses
     ledger = open_ledger(member.run["id"])

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 from fusion_graph.errors import Degradation
-from fusion_graph.evidence import read_citations
+from fusion_graph.evidence import check_quote, read_citations
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.citation_places import Annotation
 from fusion_graph.models.model import Model
@@ -37,6 +37,9 @@ from fusion_tools.sources import SourceBook
 SEARCH_TOOL = "web_search"
 """The tool that a provider's own search stands in for."""
 
+LEAST_QUOTED_WORDS = 4
+"""Fewer in quotation marks are a name or a title as likely as somebody's words."""
+
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Around a source's number until the text is read: nobody writes these (Unicode's private use)."""
 
@@ -44,6 +47,10 @@ _ONE = rf"{_OPEN}\d+{_CLOSE}"
 _MARKS = re.compile(rf"[ \t]*(?P<marks>{_ONE}(?:[ \t]*{_ONE})*)")
 _WRAPPED = re.compile(rf"\((?P<marks>{_ONE}(?:\s*[,;]?\s*(?:and\s+)?{_ONE})*)\)")
 _AFTER_STOP = re.compile(rf"(?P<stop>[.!?。！？])(?P<marks>(?:[ \t]*{_ONE})+)")
+_QUOTED = re.compile(
+    rf"[\"“](?P<words>[^\"“”\n{_OPEN}]{{12,600}})[\"”](?P<stop>[.!?,;]?)[ \t]*"
+    rf"(?P<marks>{_ONE}(?:[ \t]*{_ONE})*)"
+)
 _ID = re.compile(rf"{_OPEN}(\d+){_CLOSE}")
 _PRIVATE = re.compile(f"[{_OPEN}{_CLOSE}]")
 
@@ -72,6 +79,7 @@ class OwnSearch:
         self.search = search
         self._learn = learn
         self._begun = Begun()
+        self._made_up: list[int] = []
         self._rules = DomainRules(search.allowed_domains, search.blocked_domains)
 
     @property
@@ -114,8 +122,24 @@ class OwnSearch:
             (number,) = researcher.book.note_results([hit])
             return f"{_OPEN}{number}{_CLOSE}"
 
-        plain = [_without_private(message) for message in messages]
-        return _numbered(cited_text(plain, mark), _shown(researcher.done), researcher.book)
+        text = cited_text([_without_private(message) for message in messages], mark)
+        everything, shown = [e["id"] for e in researcher.book.entries()], _shown(researcher.done)
+        own = read_citations(text, everything)
+        self._made_up = [n for n in own.numbers if n not in shown]
+        if own.marks:
+            text = own.renumbered({n: n for n in shown}, everything)
+        return _numbered(text, researcher.book)
+
+    def losses(self, name: str) -> list[Degradation]:
+        """Report numbers in the answer that its model wrote itself and nobody had shown it.
+
+        Args:
+            name: The member.
+        """
+        if not self._made_up:
+            return []
+        detail = f"{name} cited sources that no tool gave: {self._made_up} (shown as [?])."
+        return [{"code": "unknown_citation", "detail": detail}]
 
     def _allows(self, url: str) -> bool:
         try:
@@ -187,12 +211,11 @@ def _shown(done: Sequence[ToolRecord]) -> set[int]:
     return {n for call in done if call.get("by") != "provider" for n in call["source_ids"]}
 
 
-def _numbered(text: str, shown: Collection[int], book: SourceBook) -> str:
-    everything = [entry["id"] for entry in book.entries()]
-    own = read_citations(text, everything)
-    text = own.renumbered({n: n for n in shown}, everything) if own.marks else text
+def _numbered(text: str, book: SourceBook) -> str:
     text = _WRAPPED.sub(lambda found: _only_marks(found["marks"]), text)
     text = _AFTER_STOP.sub(lambda found: _only_marks(found["marks"]) + found["stop"], text)
+    texts = {entry["id"]: entry["text"] for entry in book.entries()}
+    text = _QUOTED.sub(lambda found: _quoting(found, texts), text)
     return _MARKS.sub(_written, text)
 
 
@@ -200,10 +223,22 @@ def _only_marks(text: str) -> str:
     return "".join(found[0] for found in _ID.finditer(text))
 
 
+def _quoting(found: re.Match[str], texts: Mapping[int, str]) -> str:
+    """Words in quotation marks right before a citation, as a quote that is checked (`[n: "…"]`)."""
+    words = found["words"]
+    numbers = [int(n) for n in dict.fromkeys(_ID.findall(found["marks"]))]
+    holding = [n for n in numbers if check_quote(words, texts[n]) in ("verified", "near")]
+    if len(words.split()) < LEAST_QUOTED_WORDS or not (holding or len(numbers) == 1):
+        return found[0]
+    whose = (holding or numbers)[0]
+    others = "".join(f"{_OPEN}{n}{_CLOSE}" for n in numbers if n != whose)
+    return f'[{whose}: "{words}"]{others}{found["stop"]}'
+
+
 def _written(found: re.Match[str]) -> str:
     numbers = "".join(f"[{n}]" for n in dict.fromkeys(_ID.findall(found["marks"])))
     before = found.string[: found.start()]
-    return f" {numbers}" if before and not before.endswith(("\n", "(")) else numbers
+    return f" {numbers}" if before and not before.endswith(("\n", "(", "]")) else numbers
 
 
 def _without_private(message: AIMessage) -> AIMessage:

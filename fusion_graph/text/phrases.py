@@ -256,7 +256,9 @@ def _tool_completed(event: Mapping[str, Any]) -> list[str]:
         outcome = f"{event['found']} found"
     else:
         outcome = "read" if event["tool"] == "web_fetch" else "done"
-    return [f"{clean(event['name'])}: {what}: {outcome}, {seconds(event['seconds'])}"]
+    # What a provider did while its model answered is told afterwards, without how long it took.
+    took = f", {seconds(event['seconds'])}" if event["seconds"] else ""
+    return [f"{clean(event['name'])}: {what}: {outcome}{took}"]
 
 
 def _completed(event: Mapping[str, Any]) -> list[str]:
