@@ -368,3 +368,16 @@ async def test_one_model_alone_searches_with_its_provider_too(models, config):
     assert [source.url for source in report.sources] == [BAIKAL, DEPTHS]
     assert {call.by for call in report.answers[0].tool_calls} == {"provider"}
     assert len(models.calls()) == 1
+
+
+async def test_where_nobody_tells_what_was_found_what_is_cited_stands_with_the_search(
+    models, config
+):
+    untold = {**OPENAI, "searches": [{"query": "deepest lake"}]}
+    for name in "ab":
+        models.script(name, untold)
+
+    report = await ask(config("openai"))
+
+    (search,) = report.answers[0].tool_calls
+    assert search.source_ids == [1]

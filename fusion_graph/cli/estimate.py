@@ -182,9 +182,29 @@ def _notes(found: Estimate, settings: ResolvedConfig) -> list[str]:
             f"This panel in your own evaluations, {asked}: {dollars(recorded['usd_each'])}, "
             f"{recorded['tokens_each']:,.0f} tokens and {recorded['seconds_each']:.1f} s an answer."
         )
+    lines.append(_search_note(settings))
     if settings.max_cost_usd is not None:
         lines.append(f"No call begins after max_cost_usd: {dollars(settings.max_cost_usd)}.")
     return lines
+
+
+def _search_note(settings: ResolvedConfig) -> str:
+    """What the estimate leaves out of searches; empty where it leaves nothing out."""
+    from fusion_graph.cost.prices import SEARCH_BILLS_USD
+
+    if settings.search == "provider" and settings.max_tool_calls:
+        return (
+            "What a provider's own search gives a model to read is billed as its tokens, and "
+            "nobody can bound it: high may be exceeded."
+        )
+    each = SEARCH_BILLS_USD.get(settings.search) if isinstance(settings.search, str) else None
+    most = sum(member.tools for member in settings.panel) * settings.max_tool_calls
+    if each is None or not most:
+        return ""
+    return (
+        f"Searches come on a bill of their own ({settings.search}): at most {most} of the panel's, "
+        f"{dollars(most * each)}."
+    )
 
 
 def _spent(spend: Spend) -> str:

@@ -21,6 +21,10 @@ FREE_SUFFIX = ":free"
 """How OpenRouter marks a model that it bills nobody for; such a model has no price on the list."""
 
 
+SEARCH_BILLS_USD = {"exa": 0.007}
+"""US dollars of a search that comes on a bill of its own, where its maker says what it is (Exa's
+list of November 2026: $7 a thousand, passages included)."""
+
 OPENROUTER_SEARCH_USD = 0.02
 """Most that a search of OpenRouter's costs: its five results at $4 a thousand (openrouter.ai's
 announcement of web search; Exa's were $0.007 in recordings of August 2026, native ones a cent)."""

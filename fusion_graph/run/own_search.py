@@ -79,6 +79,7 @@ class OwnSearch:
         self.search = search
         self._learn = learn
         self._begun = Begun()
+        self._made: list[ToolRecord] = []
         self._made_up: list[int] = []
         self._rules = DomainRules(search.allowed_domains, search.blocked_domains)
 
@@ -98,6 +99,7 @@ class OwnSearch:
             How many calls there were.
         """
         calls = searches_in(message, self._begun)
+        self._made = []
         for call in calls:
             hits = [hit for hit in call.hits if self._allows(hit["url"])]
             self._learn(hits)
@@ -114,15 +116,20 @@ class OwnSearch:
             messages: The reply; more than one where its provider paused in it.
         """
 
+        cited: dict[int, None] = {}
+
         def mark(annotation: Annotation) -> str:
             hit = hit_of(annotation)
             if not self._allows(hit["url"]):
                 return ""
             self._learn([hit])
             (number,) = researcher.book.note_results([hit])
+            cited[number] = None
             return f"{_OPEN}{number}{_CLOSE}"
 
         text = cited_text([_without_private(message) for message in messages], mark)
+        if self._made and not any(record["source_ids"] for record in self._made):
+            self._made[0]["source_ids"] = list(cited)  # nobody told what else was found
         everything, shown = [e["id"] for e in researcher.book.entries()], _shown(researcher.done)
         own = read_citations(text, everything)
         self._made_up = [n for n in own.numbers if n not in shown]
@@ -161,6 +168,7 @@ class OwnSearch:
             "by": "provider",
         }
         researcher.done.append(record)
+        self._made.append(record)
         caller.emit(
             "panel.tool.completed",
             name=caller.name,

@@ -148,3 +148,19 @@ def test_wrong_usage_ends_with_2_and_one_line(args, said):
     assert ended.out == ""
     assert said in ended.err
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("exa", "Searches come on a bill of their own (exa): at most 16 of the panel's, $0.1120."),
+        ("provider", "nobody can bound it: high may be exceeded."),
+        ("ddgs", None),
+    ],
+)
+def test_what_is_left_out_of_searches_is_said(capsys, search, said):
+    assert estimate_question(QUESTION, {"preset": "frontier", "search": search}, as_json=False) == 0
+
+    printed = " ".join(capsys.readouterr().out.split())
+    assert said is None or said in printed
+    assert ("bill" in printed) is (said is not None)
