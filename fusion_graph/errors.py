@@ -452,12 +452,14 @@ class TooManyRuns(ApiError):
 
     Args:
         limit: How many may be.
+        key: The name of the key whose limit it is; empty for the server's.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, key: str = "") -> None:
+        whose = f"the limit of the key '{key}'" if key else "this server's limit (--max-runs)"
         super().__init__(
             429,
-            f"{limit} runs are at work, which is this server's limit (--max-runs). Try again soon.",
+            f"{limit} runs are at work, which is {whose}. Try again soon.",
             "too_many_runs",
             type="rate_limit_error",
             headers={"retry-after": "2"},

@@ -17,7 +17,7 @@ Work = Callable[[], int]
 
 COMMANDS = (
     *("ask", "code", "resume", "log", "eval", "report", "presets", "stacks", "doctor"),
-    *("estimate", "serve", "mcp"),
+    *("estimate", "serve", "key", "mcp"),
 )
 """In the order of the help; each in the module of its name, which puts it on `app`."""
 

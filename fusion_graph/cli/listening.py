@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fusion_graph.faces.server.connections import Bounds
     from fusion_graph.faces.server.runs import Runs
+    from fusion_graph.faces.server.settings import ServerSettings
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -60,9 +61,14 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
-def access_told(listener: socket.socket, key: str | None) -> str:
+def access_told(listener: socket.socket, settings: ServerSettings) -> str:
     """Word who is let in."""
-    if key is not None:
+    if settings.keys is not None:
+        names = settings.keys.names
+        told = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        own = "$FUSION_API_KEY, which sees all, or " if settings.key is not None else ""
+        return f"callers give {own}a key of {settings.keys.path} ({told})"
+    if settings.key is not None:
         return "callers give the key: Authorization: Bearer $FUSION_API_KEY"
     if not ip_address(listener.getsockname()[0]).is_loopback:
         return "NO KEY IS WANTED: everyone who reaches this address can spend your keys"

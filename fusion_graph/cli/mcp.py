@@ -17,6 +17,7 @@ from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain, leave
 from fusion_graph.cli.options import (
     KeepRunsOption,
+    KeysOption,
     MostCostOption,
     MostRunsOption,
     MostTokensOption,
@@ -38,12 +39,14 @@ class Address:
         port: TCP port; 0 takes a free one.
         without_key: Whether an open address without a key is meant.
         keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
+        keys: The file of further keys; None for none.
     """
 
     host: str
     port: int
     without_key: bool
     keep_runs: str | None = None
+    keys: str | None = None
 
 
 def serve_streams(options: Mapping[str, Any]) -> int:
@@ -111,9 +114,11 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
     from fusion_graph.cli.serve import limits_of
     from fusion_graph.faces.server.settings import ServerSettings
 
-    settings = ServerSettings.from_environment(limits_of(options), access_log=True)
+    settings = ServerSettings.from_environment(
+        limits_of(options), access_log=True, keys=address.keys
+    )
     with listen(address.host, address.port) as listener:
-        if settings.key is None and not address.without_key:
+        if not settings.has_keys and not address.without_key:
             refuse_open(listener, address.host)
         from fusion_graph.faces.mcp.fusions import import_graph
         from fusion_graph.faces.mcp.http import PATH, create_mcp_app
@@ -125,7 +130,7 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
         runs = Runs(at_once=settings.limits.max_runs, store=store)
         server = http_server(create_mcp_app(settings, runs), runs)
         complain(f"fusion-graph listens on {url_of(listener)}{PATH} (MCP, streamable HTTP)")
-        complain(f"  access: {access_told(listener, settings.key)}")
+        complain(f"  access: {access_told(listener, settings)}")
         complain(f"  runs: {keeping_told(store)}")
         complain("  Ctrl-C stops it")
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
@@ -227,6 +232,7 @@ def _mcp(
     max_cost: MostCostOption = None,
     max_runs: MostRunsOption = None,
     keep_runs: KeepRunsOption = None,
+    keys: KeysOption = None,
 ) -> Work:
     """Serve the panel as tools to coding agents and chat programs, over MCP.
 
@@ -253,7 +259,7 @@ def _mcp(
         raise typer.BadParameter("--print and --yes go with --install")
     options = {"presets": split(preset), "models": (), **numbers}
     if http:
-        return lambda: serve_http(Address(host, port, without_key, keep_runs), options)
-    if keep_runs is not None:
-        raise typer.BadParameter("--keep-runs goes with --http")
+        return lambda: serve_http(Address(host, port, without_key, keep_runs, keys), options)
+    if keep_runs is not None or keys is not None:
+        raise typer.BadParameter("--keep-runs and --keys go with --http")
     return lambda: serve_streams(options)

@@ -171,6 +171,16 @@ MostCostOption = Annotated[
         help="Most dollars of one run, also of a preset's. Unset: no cap.",
     ),
 ]
+KeysOption = Annotated[
+    str | None,
+    typer.Option(
+        "--keys",
+        metavar="FILE",
+        rich_help_panel=ALLOWED,
+        help="Keys of others, each with limits and runs of its own: `fusion-graph key NAME` makes "
+        "one. FUSION_API_KEY stays yours, and sees all.",
+    ),
+]
 KeepRunsOption = Annotated[
     str | None,
     typer.Option(

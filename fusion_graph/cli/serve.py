@@ -26,6 +26,7 @@ from fusion_graph.cli.listening import (
 from fusion_graph.cli.options import (
     ALLOWED,
     KeepRunsOption,
+    KeysOption,
     MostCostOption,
     MostRunsOption,
     MostTokensOption,
@@ -56,6 +57,7 @@ class Service:
         without_key: Whether an open address without a key is meant.
         allow_origins: Origins of web pages that are let in.
         keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
+        keys: The file of further keys; None for none.
     """
 
     host: str
@@ -64,6 +66,7 @@ class Service:
     without_key: bool = False
     allow_origins: tuple[str, ...] = ()
     keep_runs: str | None = None
+    keys: str | None = None
 
 
 def serve(service: Service) -> int:
@@ -82,11 +85,14 @@ def serve(service: Service) -> int:
     from fusion_graph.faces.server.settings import ServerSettings
 
     settings = ServerSettings.from_environment(
-        limits_of(service.limits), access_log=True, allow_origins=service.allow_origins
+        limits_of(service.limits),
+        access_log=True,
+        allow_origins=service.allow_origins,
+        keys=service.keys,
     )
     listener = listen(service.host, service.port)
     with listener:
-        if settings.key is None and not service.without_key:
+        if not settings.has_keys and not service.without_key:
             refuse_open(listener, service.host)
         working = _working(settings)
         log_to_stderr()
@@ -151,10 +157,11 @@ def _announce(
 ) -> None:
     url = url_of(listener)
     complain(f"fusion-graph listens on {url}/v1 (page: {url}/)")
-    complain(f"  access: {access_told(listener, settings.key)}")
+    complain(f"  access: {access_told(listener, settings)}")
     complain(f"  models: {', '.join(working)}")
     complain(f"  runs: {keeping_told(store)}")
-    key = '-H "Authorization: Bearer $FUSION_API_KEY" ' if settings.key is not None else ""
+    name = "FUSION_API_KEY" if settings.key is not None else "KEY"
+    key = f'-H "Authorization: Bearer ${name}" ' if settings.has_keys else ""
     body = (
         f'{{"model": "{working[0]}", '
         '"messages": [{"role": "user", "content": "What is self-fusion?"}]}'
@@ -252,6 +259,7 @@ def _serve(
     max_cost: MostCostOption = None,
     max_runs: MostRunsOption = None,
     keep_runs: KeepRunsOption = None,
+    keys: KeysOption = None,
 ) -> Work:
     """Serve the presets over OpenAI's and Anthropic's APIs, with a page to watch them at work.
 
@@ -279,4 +287,4 @@ def _serve(
         "max_runs": max_runs,
     }
     origins = split(allow_origin) or ()
-    return lambda: serve(Service(host, port, limits, without_key, origins, keep_runs))
+    return lambda: serve(Service(host, port, limits, without_key, origins, keep_runs, keys))

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from fusion_graph.faces.server.keys import entry, new_key
 from tests.commands import COMMAND, start
 from tests.mcp.client import HANDSHAKE, PATIENCE, TIMED_OUT, environment
 from tests.scripted_models.client import Scope
@@ -46,11 +47,11 @@ def serving_other_major(config: Path, folder: str) -> Iterator[str]:
 
 
 @contextmanager
-def serving(config: Path, **environment: str) -> Iterator[str]:
+def serving(config: Path, *options: str, **environment: str) -> Iterator[str]:
     """A server on a free port; yields its URL."""
     folders = ("FUSION_GRAPH_CONFIG_DIR", "FUSION_GRAPH_DATA_DIR")
     variables = {**dict.fromkeys(folders, str(config)), **environment}
-    process = start("mcp", "--http", "--port", "0", environment=variables)
+    process = start("mcp", "--http", "--port", "0", *options, environment=variables)
     try:
         said = process.says("Ctrl-C stops it")
         assert " listens on " in said, said
@@ -75,15 +76,15 @@ def message_in(response: httpx2.Response) -> Any:
 class Session:
     """A session, opened."""
 
-    def __init__(self, http: httpx2.Client, url: str) -> None:
+    def __init__(self, http: httpx2.Client, url: str, key: str = "") -> None:
         self._http, self._url = http, url
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
         opened = self.send({"id": 0, "method": "initialize", "params": HANDSHAKE})
-        self._headers = {"mcp-session-id": opened.headers["mcp-session-id"]}
+        self._headers |= {"mcp-session-id": opened.headers["mcp-session-id"]}
         self.send({"method": "notifications/initialized"})
 
     def send(self, message: dict[str, Any]) -> httpx2.Response:
-        headers = getattr(self, "_headers", {})
-        return post(self._http, self._url, {"jsonrpc": "2.0", **message}, **headers)
+        return post(self._http, self._url, {"jsonrpc": "2.0", **message}, **self._headers)
 
     def fusion(self, id: int, **arguments: str) -> httpx2.Response:
         params = {"name": "fusion", "arguments": arguments, "_meta": {"progressToken": id}}
@@ -192,6 +193,37 @@ def test_tasks_are_found_after_a_restart_and_an_interrupted_one_goes_on(
         anew = session.data("fusion", question="How wet?", preset=preset)
         assert anew["task"] != done["task"]
     assert len(models.calls("a")) == calls + 1
+
+
+@pytest.mark.slow
+def test_each_key_has_tasks_and_presets_of_its_own(
+    tmp_path: Path, offer: Offer, models: Scope, http: httpx2.Client
+) -> None:
+    preset = offer(tmp_path)
+    keys = {name: new_key() for name in ("alice", "bob", "carol")}
+    limits = {"carol": {"presets": ("offline",)}}
+    told = (entry(name, key, limits.get(name, {})) for name, key in keys.items())
+    (tmp_path / "keys.toml").write_text("\n".join(told))
+    with serving(tmp_path, "--keys", str(tmp_path / "keys.toml")) as url:
+        alice, bob, carol = (Session(http, url, key) for key in keys.values())
+        asked = {"question": "How wet?", "preset": preset}
+        started = alice.data("fusion_start", **asked)
+        done = alice.data("fusion_result", task=started["task"])
+        assert bob.data("fusion_result", task=started["task"])["error"]
+        assert bob.data("fusion_cancel", task=started["task"])["error"]
+        own = bob.data("fusion", **asked)  # not joined, though the same was asked
+        assert own["task"] != done["task"]
+        listing = {"id": 5, "method": "resources/list", "params": {}}
+        listed = [message_in(one.send(listing))["result"]["resources"] for one in (alice, bob)]
+        assert {own["task"] in str(mine) for mine in listed} == {False, True}
+        reading = {"id": 6, "method": "resources/read"}
+        reading |= {"params": {"uri": done["resources"]["answer"]}}
+        assert "error" in message_in(bob.send(reading))
+        refused = carol.data("fusion", **asked)
+        assert "offline" in refused["error"]
+        tools = message_in(carol.send({"id": 7, "method": "tools/list", "params": {}}))
+        properties = tools["result"]["tools"][0]["inputSchema"]["properties"]
+        assert properties["preset"]["enum"] == ["offline"]
 
 
 def test_strangers_stay_outside(tmp_path: Path, http: httpx2.Client) -> None:

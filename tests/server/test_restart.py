@@ -7,8 +7,6 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,23 +34,6 @@ def watched(server: Server, id: str) -> list[dict[str, Any]]:
     return [event for event in events if event["type"] not in PROVISIONAL]
 
 
-def written(data: Path, id: str, answers: int) -> None:
-    """Return when so many panelists' answers of a run are on the disk."""
-    query = (
-        "SELECT COUNT(*) FROM writes "
-        "WHERE thread_id = ? AND checkpoint_ns = '' AND channel = 'answers'"
-    )
-    rows = sqlite3.connect(data / "serve" / "checkpoints.sqlite")
-    try:
-        for _ in range(PATIENCE * 100):
-            if rows.execute(query, (id,)).fetchone()[0] >= answers:
-                return
-            time.sleep(0.01)
-    finally:
-        rows.close()
-    raise TimeoutError
-
-
 def told(server: Server, id: str) -> dict[str, Any]:
     return server.request("GET", f"/api/runs/{id}").json()
 
@@ -71,7 +52,6 @@ def test_runs_are_there_after_a_restart_and_an_interrupted_one_pays_nobody_twice
         models.script("c", {"hang": True}, "The answer of c.")
         cut = ask_page(server, model, "And ice?")
         models.calls("c", arrived=3)
-        written(tmp_path, cut, 2)
         server.stop(end)
 
     with running(tmp_path) as server:
@@ -90,11 +70,13 @@ def test_runs_are_there_after_a_restart_and_an_interrupted_one_pays_nobody_twice
         assert server.request("POST", f"/api/runs/{done}/resume").status_code == 409
         resumed = server.request("POST", f"/api/runs/{cut}/resume").json()
         assert (resumed["status"], resumed["error"]) == ("running", None)
-        types = [event["type"] for event in watched(server, cut)]
+        events = watched(server, cut)
 
         assert told(server, cut)["report"]["answer"] == ANSWER
-        assert types.count("panel.completed") == 3
-        assert types[-1] == "run.ended"
+        # One that had answered as the server died may say so again.
+        completed = {event["name"] for event in events if event["type"] == "panel.completed"}
+        assert completed == set("abc")
+        assert events[-1]["type"] == "run.ended"
         follows = ask_page(server, model, "And salt water?", follows=done)
         assert watched(server, follows)[-1]["status"] == "ok"
     assert ANSWER in json.dumps(models.calls("a")[-1].body["messages"])
@@ -110,8 +92,6 @@ def test_the_same_request_after_a_restart_goes_on_with_the_run(models, offer, tm
         asking = threading.Thread(target=_asked_in_vain, args=(server, body))
         asking.start()
         models.calls("c", arrived=1)
-        (cut,) = server.request("GET", "/api/runs").json()["others"]
-        written(tmp_path, cut["id"], 2)
         server.stop(signal.SIGKILL)
         asking.join(PATIENCE)
     with running(tmp_path) as server:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from fusion_graph.errors import ApiError
 from fusion_graph.faces.mcp.about import INSTRUCTIONS, NAME, TITLE
 from fusion_graph.faces.mcp.cancellations import CallKey
+from fusion_graph.faces.server.holders import OWNER, Holder, holder_of
 from fusion_graph.version import own_version
 
 CODES = {"unknown_tool": -32602, "resource_not_found": -32002}
@@ -38,16 +39,18 @@ class Caller:
     Attributes:
         key: The call.
         tell: Sends progress (a rising number, and words); does nothing if it is not wanted.
+        holder: Whose key came with it.
     """
 
     key: CallKey
     tell: Callable[[float, str], Awaitable[None]]
+    holder: Holder = OWNER
 
 
 class Handlers(Protocol):
     """Handlers answer a client's requests; all in and out is as it goes over the wire."""
 
-    async def tools(self) -> list[Told]:
+    async def tools(self, holder: Holder) -> list[Told]:
         """List the tools."""
 
     async def call(self, name: str, arguments: Told, caller: Caller) -> Told:
@@ -57,13 +60,13 @@ class Handlers(Protocol):
             ApiError: There is no such tool.
         """
 
-    async def resources(self) -> list[Told]:
+    async def resources(self, holder: Holder) -> list[Told]:
         """List the resources."""
 
     async def templates(self) -> list[Told]:
         """List the templates of resources' addresses."""
 
-    async def read(self, uri: str) -> Told:
+    async def read(self, uri: str, holder: Holder) -> Told:
         """Read a resource.
 
         Raises:
@@ -126,20 +129,21 @@ _REQUESTS = {
 def _answers(handlers: Handlers) -> dict[str, Make]:
     """Name the handler of each method."""
 
-    async def tools(_params: Any, _context: Any, _tell: Tell) -> Told:
-        return {"tools": await handlers.tools()}
+    async def tools(_params: Any, context: Any, _tell: Tell) -> Told:
+        return {"tools": await handlers.tools(_holder(context))}
 
     async def call(params: Any, context: Any, tell: Tell) -> Told:
-        return await handlers.call(params.name, params.arguments or {}, Caller(_key(context), tell))
+        caller = Caller(_key(context), tell, _holder(context))
+        return await handlers.call(params.name, params.arguments or {}, caller)
 
-    async def resources(_params: Any, _context: Any, _tell: Tell) -> Told:
-        return {"resources": await handlers.resources()}
+    async def resources(_params: Any, context: Any, _tell: Tell) -> Told:
+        return {"resources": await handlers.resources(_holder(context))}
 
     async def templates(_params: Any, _context: Any, _tell: Tell) -> Told:
         return {"resourceTemplates": await handlers.templates()}
 
-    async def read(params: Any, _context: Any, _tell: Tell) -> Told:
-        return {"contents": [await handlers.read(str(params.uri))]}
+    async def read(params: Any, context: Any, _tell: Tell) -> Told:
+        return {"contents": [await handlers.read(str(params.uri), _holder(context))]}
 
     return dict(zip(_REQUESTS, (tools, call, resources, templates, read), strict=True))
 
@@ -211,6 +215,12 @@ def _second(handlers: Handlers) -> Any:
 
 def _number(error: ApiError) -> int:
     return CODES.get(error.code, INTERNAL_ERROR)
+
+
+def _holder(context: Any) -> Holder:
+    """Whose key came with a request; on standard streams it is whoever started the server."""
+    request = getattr(context, "request", None)
+    return OWNER if request is None else holder_of(request)
 
 
 def _key(context: Any) -> CallKey:

@@ -16,6 +16,7 @@ from fusion_graph.faces.mcp.handshake import PREPARING
 from fusion_graph.faces.mcp.progress import Standing
 from fusion_graph.faces.mcp.tasks import Task, Tasks
 from fusion_graph.faces.server._api_errors import api_error
+from fusion_graph.faces.server.holders import Holder
 from fusion_graph.faces.server.limits import Limits
 from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.run_request import RunRequest, run_request
@@ -45,9 +46,9 @@ class Fusions:
         self._cancellations = cancellations
         self._tasks = Tasks(runs, cancellations)
 
-    async def tools(self) -> list[Told]:
+    async def tools(self, holder: Holder) -> list[Told]:
         """List the tools, with the presets that can work here."""
-        presets, chosen = await asyncio.to_thread(self._presets)
+        presets, chosen = await asyncio.to_thread(self._presets, holder)
         return tools.listed(presets, chosen)
 
     async def call(self, name: str, arguments: Mapping[str, Any], caller: Caller) -> Told:
@@ -66,7 +67,7 @@ class Fusions:
             if name in ("fusion", "fusion_start"):
                 asked = await self._prepared(given, row)
                 return await (self._ask if name == "fusion" else self._start)(asked, row)
-            task = self._task(given["task"])
+            task = self._task(given["task"], caller.holder)
             if name == "fusion_cancel":
                 return await self._cancel(task)
             return await self._fetch(task, given.get("wait_seconds", tools.WAIT_SECONDS), row)
@@ -77,15 +78,15 @@ class Fusions:
                 _log.debug("%s", name, exc_info=error)
             return result.failed(told)
 
-    async def resources(self) -> list[Told]:
+    async def resources(self, holder: Holder) -> list[Told]:
         """List the newest reports."""
-        return resources.listed(self._tasks.latest())
+        return resources.listed(self._tasks.latest(holder))
 
     async def templates(self) -> list[Told]:
         """List how reports' addresses are made."""
         return resources.templates()
 
-    async def read(self, uri: str) -> Told:
+    async def read(self, uri: str, holder: Holder) -> Told:
         """Read a report.
 
         Raises:
@@ -94,7 +95,7 @@ class Fusions:
         if (named := resources.parsed(uri)) is None:
             said = f"{uri[:200]!r} is no resource here. Reports are fusion://reports/TASK."
             raise ApiError(404, said, "resource_not_found")
-        task = self._tasks.get(named[0])
+        task = self._tasks.get(named[0], holder)
         if task is None or task.run.report is None:
             how = "no task of that id is remembered" if task is None else task.run.status
             raise ApiError(404, f"{uri} holds no report: {how}.", "resource_not_found")
@@ -102,13 +103,13 @@ class Fusions:
 
     async def _prepared(self, given: Mapping[str, Any], row: _Row) -> RunRequest:
         """Check what is asked for; the first time this waits for imports, and says so."""
-        checking = asyncio.create_task(asyncio.to_thread(self._request, given))
+        checking = asyncio.create_task(asyncio.to_thread(self._request, given, row.holder))
         while not (await asyncio.wait({checking}, timeout=TELL_SECONDS))[0]:
             await row.tell(0, PREPARING)
         return await checking
 
     async def _ask(self, asked: RunRequest, row: _Row) -> Told:
-        task, joined = self._tasks.begin(asked)
+        task, joined = self._tasks.begin(asked, row.holder)
         with task.attended():
             try:
                 await row.follow(task)
@@ -119,8 +120,8 @@ class Fusions:
         task.read_by(row.call)
         return result.finished(task, joined)
 
-    async def _start(self, asked: RunRequest, _row: _Row) -> Told:
-        task, joined = self._tasks.begin(asked)
+    async def _start(self, asked: RunRequest, row: _Row) -> Told:
+        task, joined = self._tasks.begin(asked, row.holder)
         task.kept = True
         await self._tasks.written()  # who has its name finds it after a restart too
         with suppress(TimeoutError):
@@ -132,7 +133,7 @@ class Fusions:
         return result.at_work(task, _line(task), joined)
 
     async def _fetch(self, task: Task, wait: float, row: _Row) -> Told:
-        self._tasks.go_on(task)
+        self._tasks.go_on(task, row.holder)
         if wait:
             with suppress(TimeoutError), task.attended():
                 async with asyncio.timeout(wait):
@@ -146,24 +147,26 @@ class Fusions:
         was_running = await self._tasks.stop(task)
         return result.stopped(task, was_running)
 
-    def _task(self, id: str) -> Task:
-        if (task := self._tasks.get(id)) is None:
+    def _task(self, id: str, holder: Holder) -> Task:
+        if (task := self._tasks.get(id, holder)) is None:
             said = f"No task {id[:60]!r} is remembered: it was never started, or is too old."
             raise ApiError(404, said, "task_not_found", param="task")
         return task
 
-    def _request(self, given: Mapping[str, Any]) -> RunRequest:
-        presets = self._offer.refs()
+    def _request(self, given: Mapping[str, Any], holder: Holder) -> RunRequest:
+        offer = self._offer.only(holder.presets)
+        presets = offer.refs()
         if (preset := given.get("preset")) is not None and preset not in presets:
             said = f"{preset[:60]!r} is no preset on offer here. Presets: {', '.join(presets)}."
             raise ApiError(404, said, "preset_not_found", param="preset")
         import_graph()  # here and not in the loop, which would wait for it
-        return run_request(given["question"], preset, {}, self._offer, self._limits)
+        return run_request(given["question"], preset, {}, offer, holder.narrowed(self._limits))
 
-    def _presets(self) -> tuple[dict[str, str], str]:
+    def _presets(self, holder: Holder) -> tuple[dict[str, str], str]:
         """Find the presets that can work here with their descriptions, and which is usual."""
-        presets = self._offer.likely() or dict.fromkeys(self._offer.refs(), "cannot work here now")
-        chosen = self._offer.chosen().name
+        offer = self._offer.only(holder.presets)
+        presets = offer.likely() or dict.fromkeys(offer.refs(), "cannot work here now")
+        chosen = offer.chosen().name
         return presets, chosen if chosen in presets else next(iter(presets), chosen)
 
 
@@ -175,7 +178,7 @@ class _Row:
     """
 
     def __init__(self, caller: Caller) -> None:
-        self.call = caller.key
+        self.call, self.holder = caller.key, caller.holder
         self._tell = caller.tell
         self._progress = 0.0
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fusion_graph.faces.mcp.cancellations import CallKey, Cancellations
+from fusion_graph.faces.server.holders import Holder
 from fusion_graph.faces.server.run import Run
 from fusion_graph.faces.server.run_request import RunRequest
 from fusion_graph.faces.server.runs import Runs
@@ -81,24 +82,25 @@ class Tasks:
         self._cancellations = cancellations
         self._tasks: dict[str, Task] = {}
 
-    def get(self, id: str) -> Task | None:
-        """The task of that id, if its run is remembered."""
+    def get(self, id: str, holder: Holder) -> Task | None:
+        """The task of that id, if its run is remembered, and seen by who asks."""
         self._look_through()
-        return self._tasks.get(id)
+        task = self._tasks.get(id)
+        return task if task is not None and holder.sees(task.run.owner) else None
 
-    def latest(self) -> list[Task]:
-        """All tasks, the newest first."""
+    def latest(self, holder: Holder) -> list[Task]:
+        """All tasks that somebody sees, the newest first."""
         self._look_through()
-        return list(reversed(self._tasks.values()))
+        return [task for task in reversed(self._tasks.values()) if holder.sees(task.run.owner)]
 
-    def go_on(self, task: Task) -> None:
+    def go_on(self, task: Task, holder: Holder) -> None:
         """Have a task go on that a restart of the server has interrupted; others are left alone.
 
         Raises:
             TooManyRuns: No more may be at work.
         """
         if task.run.status == "interrupted":
-            self._runs.resume(task.run)
+            self._runs.resume(task.run, holder)
             task.kept = True
 
     async def stop(self, task: Task) -> bool:
@@ -114,11 +116,12 @@ class Tasks:
         """Wait until the tasks would still be known after a restart."""
         await self._runs.kept()
 
-    def begin(self, request: RunRequest) -> tuple[Task, bool]:
+    def begin(self, request: RunRequest, holder: Holder) -> tuple[Task, bool]:
         """Start a run, or join the one that does this already.
 
         Args:
             request: What is asked for.
+            holder: Who asks; only a run of the same key is joined.
 
         Returns:
             The task, and whether it was there.
@@ -126,15 +129,18 @@ class Tasks:
         Raises:
             TooManyRuns: No more may be at work.
         """
-        for task in self.latest():
-            if task.request == request and self._joinable(task):
-                self.go_on(task)
+        for task in self.latest(holder):
+            same = task.request == request and task.run.owner == holder.name
+            if same and self._joinable(task):
+                self.go_on(task, holder)
                 return task, True
         run = self._runs.start(
             [("user", request.question)],
             request.context,
             model=request.model,
             question=request.question,
+            holder=holder,
+            max_cost=request.max_cost,
         )
         task = Task(run.id[:ID_CHARACTERS], run, request)
         self._tasks[task.id] = task

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage
 
 from fusion_graph.faces.server._failed_runs import FailedRuns, asked_key
 from fusion_graph.faces.server._signing import Signer
-from fusion_graph.faces.server.limits import Limits, run_context
+from fusion_graph.faces.server.holders import Holder
+from fusion_graph.faces.server.limits import Limits, max_cost, run_context
 from fusion_graph.faces.server.offer import PREFIX, Found, Offer
 from fusion_graph.faces.server.protocols._asked import Asked, ClientTool, settled
 from fusion_graph.faces.server.protocols._baggage import baggage
@@ -74,12 +75,13 @@ class Answering:
         self._failed = FailedRuns()
         self._signer = Signer(settings.signing_key)
 
-    async def begin(self, asked: Asked, call_prefix: str) -> Begun:
+    async def begin(self, asked: Asked, call_prefix: str, holder: Holder) -> Begun:
         """Begin the run that a request asks for.
 
         Args:
             asked: The request.
             call_prefix: How the ids of its tool calls begin.
+            holder: Who asks.
 
         Raises:
             ApiError: Something in it is wrong, or not allowed.
@@ -90,12 +92,13 @@ class Answering:
         model, param = asked.model, "model"
         if (named := fusion.pop("preset", None)) is not None:
             model, param = f"{PREFIX}{named}", "fusion.preset"
-        preset = self._offer.find(model, param)
+        preset = self._offer.only(holder.presets).find(model, param)
+        asked, limits = replace(asked, owner=holder.name), holder.narrowed(self._limits)
         if asked.has_tools:
             await asyncio.to_thread(self._signer.load)  # from the disk, the first time
         before = continued(asked, self._pending, self._signer)
-        beside = _within(asked, self._limits)
-        context = run_context(fusion, beside, preset.preset, self._limits)
+        beside = _within(asked, limits)
+        context = run_context(fusion, beside, preset.preset, limits)
         invoked = _invoked(preset, context, before)
         if invoked != "continued" and is_side_call(asked):
             invoked = "side_call"
@@ -103,28 +106,29 @@ class Answering:
         if invoked in ("direct", "side_call"):
             context |= _alone(context)
         question = question_of(before.messages)
-        key = asked_key(model, asked.fusion, before.messages)
+        key = asked_key(asked.asker, asked.fusion, before.messages)
         if (run := self._failed.find(key)) is None:
-            run = self._run(before.messages, {**context, "preset": preset.ref}, model, question)
+            context |= {"preset": preset.ref}
+            same = asked_key(asked.asker, context, before.messages)
+            # OpenAI's and Anthropic's clients ask again by themselves when a connection breaks.
+            if (run := self._runs.interrupted(same)) is not None:
+                self._runs.resume(run, holder)
+            else:
+                run = self._runs.start(
+                    before.messages,
+                    context,
+                    model=model,
+                    question=question,
+                    asked=same,
+                    holder=holder,
+                    max_cost=max_cost(context, preset.preset),
+                )
             self._failed.remember(key, run)
 
         def reply(ended: Run) -> Reply:
             return self._reply(ended, asked, before, call_prefix)
 
         return Begun(asked, run, invoked, before.found, reply)
-
-    def _run(
-        self, messages: Sequence[AnyMessage], context: Mapping[str, Any], model: str, question: str
-    ) -> Run:
-        """Start a run, or go on with the same one that a restart has interrupted.
-
-        OpenAI's and Anthropic's clients ask again by themselves when a connection breaks.
-        """
-        asked = asked_key(model, context, messages)
-        if (run := self._runs.interrupted(asked)) is not None:
-            self._runs.resume(run)
-            return run
-        return self._runs.start(messages, context, model=model, question=question, asked=asked)
 
     def _reply(self, run: Run, asked: Asked, before: Continued, call_prefix: str) -> Reply:
         if run.failure is not None:
@@ -174,7 +178,7 @@ class Answering:
     ) -> list[Call]:
         if not made:
             return []
-        digest = digest_of(asked.model, [*settled(asked.conversation), message])
+        digest = digest_of(asked.asker, [*settled(asked.conversation), message])
         own = [id for id, _, _ in made]
         ids = self._pending.hand_out(own, report, message, digest, prefix)
         return [

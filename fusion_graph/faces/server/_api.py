@@ -17,6 +17,7 @@ from fusion_graph.errors import ApiError, EmptyQuestion
 from fusion_graph.faces.server._answering import Answering, Begun
 from fusion_graph.faces.server._guard import endpoint
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
+from fusion_graph.faces.server.holders import holder_of
 from fusion_graph.faces.server.offer import Offer, problem
 from fusion_graph.faces.server.protocols import CHAT, COMPLETIONS, MESSAGES, RESPONSES
 from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
@@ -92,8 +93,9 @@ class _Models:
     def __init__(self, offer: Offer) -> None:
         self._offer = offer
 
-    async def list(self, _request: Request) -> Response:
-        data = await asyncio.to_thread(self._offer.working)
+    async def list(self, request: Request) -> Response:
+        offer = self._offer.only(holder_of(request).presets)
+        data = await asyncio.to_thread(offer.working)
         # What stands beside `data` is Anthropic's, whose own client asks here too.
         pages = {
             "has_more": False,
@@ -104,7 +106,7 @@ class _Models:
 
     async def tell(self, request: Request) -> Response:
         id = request.path_params["id"]
-        found = self._offer.find(id)
+        found = self._offer.only(holder_of(request).presets).find(id)
         trouble = await asyncio.to_thread(problem, found.ref)
         if trouble is not None:
             said = f"The model {id!r} cannot work here now. {trouble}"
@@ -117,9 +119,10 @@ async def _answer(
 ) -> Response:
     refuse_depth(request)
     body = await read_json(request)
-    asked = wire.read(body if kept is None else kept.whole(body))
+    holder = holder_of(request)
+    asked = wire.read(body if kept is None else kept.whole(body, holder.name))
     try:
-        begun = await answering.begin(asked, wire.call_prefix)
+        begun = await answering.begin(asked, wire.call_prefix, holder)
     except EmptyQuestion as error:
         raise ApiError(400, str(error), "empty_question", param=asked.where) from None
     headers = _headers(begun)
@@ -129,7 +132,7 @@ async def _answer(
             await _ended_or_gone(run, request)
             whole = wire.whole(begun.reply(run), asked)
             if kept is not None:
-                kept.keep(asked.body, whole)
+                kept.keep(asked.body, whole, holder.name)
             return json_response(whole, headers=headers)
         await _begun(run)
         if run.failure is not None:
@@ -159,7 +162,7 @@ async def _streamed(
                 for frame in stream.take(one):
                     if kept is not None and frame.event == "response.completed":
                         assert not isinstance(frame.data, str)
-                        kept.keep(begun.asked.body, frame.data["response"])
+                        kept.keep(begun.asked.body, frame.data["response"], begun.run.owner)
                     yield _sent(frame)
     finally:
         begun.run.stop()  # nobody else is to read it, if the client has gone

@@ -125,7 +125,7 @@ class Checkpoints:
         await self._stack.aclose()
 
     def _follow(self, run: Run, given: Any) -> AsyncIterator[Event]:
-        settings, context = _settings(run), dict(run.context)
+        settings, context = _settings(run), run.whole_context
         return follow(self._graph, given, context=context, config=settings, durability="sync")
 
 

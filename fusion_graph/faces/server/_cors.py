@@ -24,18 +24,18 @@ SECONDS = "600"
 """How long a browser remembers that it may."""
 
 
-def check_origins(origins: Sequence[str], key: str | None) -> tuple[str, ...]:
+def check_origins(origins: Sequence[str], *, has_keys: bool) -> tuple[str, ...]:
     """Check the origins that an owner allows.
 
     Args:
         origins: As in `https://chat.example`, or `*`.
-        key: The server's key.
+        has_keys: Whether callers have to give a key.
 
     Raises:
         ConfigurationError: One is no origin, or every page is meant and there is no key.
     """
     for origin in origins:
-        if origin == ANY and key is None:
+        if origin == ANY and not has_keys:
             raise ConfigurationError(
                 "--allow-origin '*' without a key lets every web page spend your keys.",
                 "Name the pages, as in --allow-origin https://chat.example, or set FUSION_API_KEY.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 import time
@@ -27,6 +26,7 @@ from fusion_graph.faces.server._cors import (
     preflight_headers,
 )
 from fusion_graph.faces.server._wire import json_response
+from fusion_graph.faces.server.holders import HOLDER, OWNER, Holder
 from fusion_graph.faces.server.settings import ServerSettings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -97,7 +97,9 @@ class Guard:
                 response = Response(status_code=204, headers=preflight_headers(given))
                 await response(scope, receive, answer)
                 return
-            admit(given, self._settings.key, public=self._public, trusted=may_read)
+            # No holder for what is public: whoever asks for one there has made a mistake.
+            holder = admit(given, self._settings, public=self._public, trusted=may_read)
+            scope[HOLDER] = None if self._public else holder
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             status = CLIENT_GONE
@@ -144,9 +146,13 @@ def endpoint(
 
 
 def admit(
-    headers: Mapping[str, str], key: str | None, *, public: bool = False, trusted: bool = False
-) -> None:
-    """Refuse who has no business here.
+    headers: Mapping[str, str],
+    settings: ServerSettings,
+    *,
+    public: bool = False,
+    trusted: bool = False,
+) -> Holder:
+    """Refuse who has no business here, and tell who has.
 
     With a key: who does not give it. Without one: a web page of another site, which a browser on
     this machine would let send requests here. DNS rebinding needs a host that is a name, and
@@ -154,26 +160,27 @@ def admit(
 
     Args:
         headers: The request's.
-        key: The server's key.
+        settings: The server's, with its keys.
         public: Whether the key is not wanted for this.
         trusted: Whether it comes from a page of an origin that the owner lets in.
 
     Raises:
         ApiError: 401 or 403.
     """
-    if key is not None:
-        given = headers.get("authorization", "")
+    if settings.has_keys:
+        if public:
+            return OWNER
         # Anthropic's clients have a header of their own.
-        own = f"Bearer {headers.get('x-api-key', '')}"
-        if not public and not _gives(given, key) and not _gives(own, key):
-            raise ApiError(
-                401,
-                "The API key is missing or wrong. Send it as `Authorization: Bearer KEY` (or, as "
-                "Anthropic's clients do, as `x-api-key: KEY`).",
-                "invalid_api_key",
-                headers={"www-authenticate": "Bearer"},
-            )
-        return
+        for given in (_bearer(headers.get("authorization", "")), headers.get("x-api-key", "")):
+            if (holder := settings.holder(given.strip())) is not None:
+                return holder
+        raise ApiError(
+            401,
+            "The API key is missing or wrong. Send it as `Authorization: Bearer KEY` (or, as "
+            "Anthropic's clients do, as `x-api-key: KEY`).",
+            "invalid_api_key",
+            headers={"www-authenticate": "Bearer"},
+        )
     host = headers.get("host", "")
     if not _is_machine(host):
         raise ApiError(
@@ -198,6 +205,7 @@ def admit(
     if origin is None and site.lower() in ("cross-site", "same-site") and not followed:
         said = "This server has no key, so it answers no request that a page of another site makes."
         raise ApiError(403, said, "origin_not_allowed")
+    return OWNER
 
 
 def _told(error: Exception) -> ApiError:
@@ -209,10 +217,9 @@ def _told(error: Exception) -> ApiError:
     return api_error(error)
 
 
-def _gives(authorization: str, key: str) -> bool:
+def _bearer(authorization: str) -> str:
     scheme, _, given = authorization.partition(" ")
-    same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), key.encode())
-    return same and scheme.lower() == "bearer"
+    return given if scheme.lower() == "bearer" else ""
 
 
 def _is_machine(host: str) -> bool:
@@ -243,4 +250,6 @@ def _log_access(scope: Scope, status: int, seconds: float, request_id: str) -> N
     path = quote(str(scope["path"]))[:200]
     client = (scope.get("client") or ("-",))[0]
     method = quote(str(scope["method"]))[:20]
-    _log.info("%s %s %s %d %.3fs %s", client, method, path, status, seconds, request_id)
+    holder = scope.get(HOLDER)
+    whose = f" key={holder.name}" if holder is not None and holder.name else ""
+    _log.info("%s %s %s %d %.3fs %s%s", client, method, path, status, seconds, request_id, whose)

@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fusion_graph.faces.server.holders import OWNER_NAME
+
 BUCKETS = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 """Upper bounds of the histogram of a run's seconds."""
 
@@ -19,6 +21,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._runs: Counter[tuple[str, str, str]] = Counter()
+        self._by_key: Counter[tuple[str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
         self._cost: defaultdict[str, float] = defaultdict(float)
         self._unknown: Counter[str] = Counter()
@@ -50,13 +53,33 @@ class Tally:
             self._unknown[model] += 1
         self._cost[model] += total["cost_usd"] or total.get("known_usd") or 0.0
 
-    def text(self, at_work: int) -> str:
+    def add_of_key(self, key: str, outcome: str) -> None:
+        """Count a run that has ended, or was refused, by the key that asked.
+
+        Args:
+            key: The key's name; empty for the owner's own.
+            outcome: `ok`, `degraded`, `cancelled`, or an error's code.
+        """
+        self._by_key[key, outcome] += 1
+
+    def text(self, at_work: int, spent: Mapping[str, float] | None = None) -> str:
         """The figures in Prometheus' text format.
 
         Args:
             at_work: How many runs are at work now.
+            spent: What each key has spent today, US dollars, by its name; None for a server
+                without keys.
         """
-        return "\n".join([*self._lines(at_work), ""])
+        keys = [] if spent is None else self._key_lines(spent)
+        return "\n".join([*self._lines(at_work), *keys, ""])
+
+    def _key_lines(self, spent: Mapping[str, float]) -> Iterator[str]:
+        yield from _head("fusion_key_runs_total", "counter", "Runs that have ended, by key.")
+        for (key, outcome), count in sorted(self._by_key.items()):
+            yield f"fusion_key_runs_total{_labels(key=key or OWNER_NAME, outcome=outcome)} {count}"
+        yield from _head("fusion_key_spent_today_usd", "gauge", "US dollars since midnight UTC.")
+        for key, usd in sorted(spent.items()):
+            yield f"fusion_key_spent_today_usd{_labels(key=key or OWNER_NAME)} {usd:.6f}"
 
     def _lines(self, at_work: int) -> Iterator[str]:
         yield from _head("fusion_runs_at_work", "gauge", "Runs at work now.")

@@ -16,12 +16,13 @@ from fusion_graph.faces.server._attached import MOST_BYTES, Attached, attached
 from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import presets
 from fusion_graph.faces.server._playground_thread import earlier_turns
+from fusion_graph.faces.server._seen_runs import SeenRuns
 from fusion_graph.faces.server._turns import conversation
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
+from fusion_graph.faces.server.holders import holder_of
 from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.run import Run
 from fusion_graph.faces.server.run_request import run_request
-from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 
 HEARTBEAT_SECONDS = 5
@@ -47,12 +48,12 @@ class Playground:
         self._offer = Offer(settings.limits.presets)
         self._report_address = report_address
 
-    async def presets(self, _request: Request) -> Response:
+    async def presets(self, request: Request) -> Response:
         """The presets on offer, and what a request may choose itself."""
-        limits = self._limits
+        limits, offer = self._limits, self._offer.only(holder_of(request).presets)
         return json_response(
             {
-                "presets": await asyncio.to_thread(presets, self._offer),
+                "presets": await asyncio.to_thread(presets, offer),
                 "limits": {
                     "models": limits.models != (),
                     "max_panel": limits.max_panel,
@@ -74,9 +75,8 @@ class Playground:
         fusion = _fusion(body)
         name = fusion.pop("preset", None)
         name = None if name is None else str(name)
-        asked = await asyncio.to_thread(
-            run_request, question, name, fusion, self._offer, self._limits
-        )
+        offer, limits = self._offer.only(runs.holder.presets), runs.holder.narrowed(self._limits)
+        asked = await asyncio.to_thread(run_request, question, name, fusion, offer, limits)
         run = runs.start(
             conversation(turns, question, files),
             asked.context,
@@ -85,6 +85,7 @@ class Playground:
             origin="page",
             turns=turns,
             files=files,
+            max_cost=asked.max_cost,
         )
         await runs.kept()  # what has an address is still there after a restart
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
@@ -149,7 +150,7 @@ class Playground:
         """
         run = _runs(request).get(request.path_params["id"])
         if run is None:
-            raise ApiError(404, "This server remembers no run of that id.", "run_not_found")
+            raise no_such_run()
         return run
 
     def _told(self, run: Run) -> dict[str, Any]:
@@ -163,9 +164,13 @@ class Playground:
         }
 
 
-def _runs(request: Request) -> Runs:
-    runs: Runs = request.app.state.runs
-    return runs
+def no_such_run() -> ApiError:
+    """The error of an id that names no run, or one of another key."""
+    return ApiError(404, "This server remembers no run of that id.", "run_not_found")
+
+
+def _runs(request: Request) -> SeenRuns:
+    return SeenRuns(request.app.state.runs, holder_of(request))
 
 
 def _says(run: Run, words: list[str]) -> bool:
@@ -183,7 +188,7 @@ def _forgets(request: Request) -> bool:
     return forget == "true"
 
 
-def _files_of(runs: Runs) -> Callable[[str], list[Attached] | None]:
+def _files_of(runs: SeenRuns) -> Callable[[str], list[Attached] | None]:
     def files(id: str) -> list[Attached] | None:
         run = runs.get(id)
         return None if run is None else run.files
@@ -220,6 +225,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "status": run.status,
         "seconds": round(run.seconds, 3),
         "origin": run.origin,
+        "key": run.owner,
         "thread": [turn["run"] for turn in run.turns],
     }
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fusion_graph.errors import ApiError
+from fusion_graph.faces.server._seen_runs import SeenRuns
 from fusion_graph.faces.server._turns import Turn, turn_of
 from fusion_graph.faces.server.run import Run
-from fusion_graph.faces.server.runs import Runs
 
 
-def earlier_turns(runs: Runs, body: Mapping[str, Any]) -> list[Turn]:
+def earlier_turns(runs: SeenRuns, body: Mapping[str, Any]) -> list[Turn]:
     """What was asked and answered before a question; nothing if it begins a thread.
 
     Args:
@@ -35,7 +35,7 @@ def earlier_turns(runs: Runs, body: Mapping[str, Any]) -> list[Turn]:
     return [*run.turns, _answered(run)]
 
 
-def _run(runs: Runs, id: object, field: str) -> Run:
+def _run(runs: SeenRuns, id: object, field: str) -> Run:
     if not isinstance(id, str):
         raise ApiError(400, f"`{field}` is the id of a run.", "invalid_value", param=field)
     run = runs.get(id)

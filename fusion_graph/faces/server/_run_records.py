@@ -18,7 +18,7 @@ INTERRUPTED = (
 
 _ABOUT = (
     *("question", "model", "started", "status", "error", "origin", "turns", "files"),
-    *("owner", "asked", "resumed"),
+    *("owner", "asked", "resumed", "may_cost", "counted"),
 )
 
 _RESULT = "fusion.result"

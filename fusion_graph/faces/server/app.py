@@ -17,6 +17,7 @@ from fusion_graph.faces.server._guard import Guard, endpoint
 from fusion_graph.faces.server._metrics import CONTENT_TYPE
 from fusion_graph.faces.server._playground import playground_routes
 from fusion_graph.faces.server._wire import json_response
+from fusion_graph.faces.server.holders import holder_of
 from fusion_graph.faces.server.runs import Runs
 from fusion_graph.faces.server.settings import ServerSettings
 from fusion_graph.version import own_version
@@ -52,8 +53,12 @@ def create_app(
     async def health(_request: Request) -> Response:
         return json_response({"status": "ok", "version": own_version()})
 
-    async def metrics(_request: Request) -> Response:
-        return Response(runs.tally.text(runs.at_work), media_type=CONTENT_TYPE)
+    async def metrics(request: Request) -> Response:
+        if holder_of(request).name:
+            said = "The figures of all keys are for the server's owner: give FUSION_API_KEY."
+            raise ApiError(403, said, "owner_only")
+        spent = None if settings.keys is None else runs.spending.today()
+        return Response(runs.tally.text(runs.at_work, spent), media_type=CONTENT_TYPE)
 
     routes = [*api_routes(settings, runs), *_guarded(playground_routes(settings), settings)]
     if alone:  # a LangGraph server has its own

@@ -163,6 +163,17 @@ def run_context(
     return fields
 
 
+def max_cost(context: Mapping[str, Any], preset: Preset) -> float | None:
+    """What a run may cost by its configuration, US dollars; None for no limit.
+
+    Args:
+        context: From `run_context`.
+        preset: The preset that was chosen.
+    """
+    limit = context.get("max_cost_usd", preset.fields.get("max_cost_usd"))
+    return None if limit is None else float(limit)
+
+
 def _check_rules(given: Mapping[str, Any], preset: Preset) -> None:
     """Refuse to loosen what the preset's owner has settled."""
     for field in BUDGETS:

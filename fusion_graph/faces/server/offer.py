@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -57,14 +58,36 @@ class Offer:
     Args:
         presets: By name or by the path of a file; None for every preset there is, which may
             change while the server runs.
+        allowed: The names of those that whoever asks may have; None for all.
     """
 
-    def __init__(self, presets: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, presets: tuple[str, ...] | None = None, allowed: tuple[str, ...] | None = None
+    ) -> None:
         self._presets = presets
+        self._allowed = allowed
         self._since = int(time.time())
+
+    def only(self, allowed: tuple[str, ...] | None) -> Offer:
+        """The same offer for somebody who may have fewer presets.
+
+        Args:
+            allowed: Their names; None for all.
+        """
+        if allowed is None:
+            return self
+        narrowed = copy(self)
+        narrowed._allowed = allowed
+        return narrowed
 
     def refs(self) -> dict[str, str]:
         """What to load by the name it is offered under."""
+        refs = self._all_refs()
+        if self._allowed is None:
+            return refs
+        return {name: ref for name, ref in refs.items() if name in self._allowed}
+
+    def _all_refs(self) -> dict[str, str]:
         return {
             preset_name(ref): ref for ref in (names() if self._presets is None else self._presets)
         }
@@ -97,11 +120,13 @@ class Offer:
         choice, refs = choose(), self.refs()
         if choice.name in refs:
             return choice
+        if not refs:
+            raise ApiError(403, "This key may ask no preset on offer here.", "preset_not_allowed")
         return Choice(next(iter(refs)), "the first that this server offers")
 
     def preferred(self) -> Choice:
         """The preset that the page has chosen: the first that the owner named, else `chosen`."""
-        if self._presets:
+        if self._presets and preset_name(self._presets[0]) in self.refs():
             return Choice(preset_name(self._presets[0]), "the first that this server offers")
         return self.chosen()
 
@@ -113,7 +138,7 @@ class Offer:
             param: The request's field it stands in.
 
         Raises:
-            ApiError: 404, there is none.
+            ApiError: 404, there is none; 403, this key may not ask it.
             PresetFileError: Its file cannot be read.
         """
         refs = self.refs()
@@ -126,6 +151,9 @@ class Offer:
         except UnknownPreset:
             pass  # its file has gone since
         known = ", ".join(f"{PREFIX}{name}" for name in refs)
+        if model.startswith(PREFIX) and name.removesuffix(DIRECT) in self._all_refs():
+            said = f"This key may not ask {model[:100]!r}. It may ask: {known or 'nothing'}."
+            raise ApiError(403, said, "preset_not_allowed", param=param)
         said = f"The model {model[:100]!r} does not exist here. Models: {known}."
         raise ApiError(404, said, "model_not_found", param=param)
 

@@ -54,6 +54,8 @@ class Run:
         context: Its configuration, as `FusionConfig` fields.
         messages: The conversation, as long as the run may have to begin with it.
         asked: What was asked, as a digest: the same request after a restart goes on with it.
+        may_cost: What it may cost, US dollars; None where nothing limits it.
+        counted: What is counted of its cost, US dollars.
         restored: Whether it was kept by a server that has ended since.
         resumed: When it was last gone on with, Unix time; None if never.
     """
@@ -75,6 +77,8 @@ class Run:
     context: Mapping[str, Any] = field(default_factory=dict, repr=False)
     messages: Sequence[Any] = field(default=(), repr=False)
     asked: str = field(default="", repr=False)
+    may_cost: float | None = None
+    counted: float = 0.0
     restored: bool = False
     resumed: float | None = None
     _numbers: list[int] = field(default_factory=list, repr=False)
@@ -94,6 +98,12 @@ class Run:
         if self.running:
             return self.worked
         return float(next((event["at"] for event in reversed(self.events) if "at" in event), 0.0))
+
+    @property
+    def whole_context(self) -> dict[str, Any]:
+        """Its configuration, with what it may cost."""
+        limit = {} if self.may_cost is None else {"max_cost_usd": self.may_cost}
+        return {**self.context, **limit}
 
     @property
     def worked(self) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fusion_graph.errors import ApiError, MissingKey
-from fusion_graph.faces.server.limits import Limits, run_context
+from fusion_graph.faces.server.limits import Limits, max_cost, run_context
 from fusion_graph.faces.server.offer import PREFIX, Offer
 
 
@@ -19,11 +19,13 @@ class RunRequest:
         question: What is asked.
         model: The preset as a model, `fusion/NAME`.
         context: The run's configuration, as `FusionConfig` fields.
+        max_cost: What it may cost by that, US dollars; None for no limit.
     """
 
     question: str
     model: str
     context: Mapping[str, Any]
+    max_cost: float | None = field(default=None, compare=False)
 
 
 def run_request(
@@ -59,7 +61,8 @@ def run_request(
     except MissingKey as error:
         said = missing_key_told(error)
         raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
-    return RunRequest(question, f"{PREFIX}{name}", context)
+    limit = max_cost(context, found.preset)
+    return RunRequest(question, f"{PREFIX}{name}", context, limit)
 
 
 def missing_key_told(error: MissingKey) -> str:

@@ -29,6 +29,7 @@ from fusion_graph.faces.server._run_records import (
     recorded,
     restored,
 )
+from fusion_graph.faces.server._spending import today
 from fusion_graph.faces.server.run import Run
 
 RUNS_FILE, CHECKPOINTS_FILE, LOCK_FILE = "runs.sqlite", "checkpoints.sqlite", "lock"
@@ -71,6 +72,8 @@ class RunStore:
     folder: Path
     lost: str = ""
     _rows: sqlite3.Connection | None = field(default=None, repr=False)
+    _spent: dict[str, float] = field(default_factory=dict, repr=False)
+    _spent_on: str = field(default="", repr=False)
     _found: list[Run] = field(default_factory=list, repr=False)
     _queue: SimpleQueue[_Order | None] = field(default_factory=SimpleQueue, repr=False)
     _missed: dict[str, RunRecord | None] = field(default_factory=dict, repr=False)
@@ -98,6 +101,8 @@ class RunStore:
             self._lock.acquire(timeout=0)
             self._rows = file.open_file(self.runs_file)
             records, unreadable = file.read_runs(self._rows)
+            self._spent_on = today()
+            self._spent = file.read_spent(self._rows, self._spent_on)
         except Timeout:
             self._give_up("another server keeps its runs there")
             return
@@ -126,6 +131,14 @@ class RunStore:
         """The runs that were there when it was opened, the oldest first; given once."""
         found, self._found = self._found, []
         return found
+
+    def spent(self, day: str) -> dict[str, float]:
+        """What each key had spent on a day when it was opened, US dollars."""
+        return self._spent if day == self._spent_on else {}
+
+    def write_spent(self, day: str, name: str, usd: float) -> None:
+        """Have what a key has spent on a day written down."""
+        self._order(_Order(lambda rows: file.write_spent(rows, day, name, usd)))
 
     def write(self, run: Run) -> None:
         """Have a run written down as it stands now."""

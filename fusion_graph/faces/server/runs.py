@@ -21,7 +21,9 @@ from fusion_graph.faces.server._checkpoints import Checkpoints
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 from fusion_graph.faces.server._run_records import interrupt
+from fusion_graph.faces.server._spending import Spending, today
 from fusion_graph.faces.server._turns import Turn
+from fusion_graph.faces.server.holders import OWNER, Holder
 from fusion_graph.faces.server.run import Origin, Run, Status
 from fusion_graph.faces.server.run_store import RunStore
 
@@ -68,9 +70,14 @@ class Runs:
         self._tidying: set[asyncio.Task[None]] = set()
         self._closing = False
         self.tally = Tally()
+        self.spending = Spending()
+        if store is not None:
+            self.spending = Spending(store.spent(today()), store.write_spent)
         for run in () if store is None else store.found():
             self._runs[run.id] = run
             self._sizes[run.id] = _size(run)
+            if _may_go_on(run):
+                self._count(run)  # a killed server could not
         self._forget_some()
 
     async def open(self) -> None:
@@ -100,6 +107,8 @@ class Runs:
         turns: Sequence[Turn] = (),
         files: Sequence[Attached] = (),
         asked: str = "",
+        holder: Holder = OWNER,
+        max_cost: float | None = None,
     ) -> Run:
         """Start a run in the running event loop; it needs no reader.
 
@@ -112,11 +121,14 @@ class Runs:
             turns: What was asked and answered before it in its thread.
             files: What is attached to the question.
             asked: What is asked, as a digest, for `interrupted`.
+            holder: Who asks: it is that key's run.
+            max_cost: What it may cost by its own configuration, US dollars; None for no limit.
 
         Raises:
             TooManyRuns: No more may be at work.
+            ApiError: 429, the key has no money left today.
         """
-        self._make_room()
+        may_cost = self._make_room(holder, max_cost)
         run = Run(
             uuid4().hex,
             question,
@@ -128,25 +140,30 @@ class Runs:
             context=context,
             messages=messages,
             asked=asked,
+            owner=holder.name,
+            may_cost=may_cost,
         )
         self._runs[run.id] = run
         self._set_to_work(run, self._begun(run))
         return run
 
-    def resume(self, run: Run) -> None:
+    def resume(self, run: Run, holder: Holder = OWNER) -> None:
         """Have an interrupted run go on; what its models had answered is not asked again.
 
         Args:
             run: One of these.
+            holder: Who asks for it.
 
         Raises:
-            ApiError: 409, it is not interrupted.
+            ApiError: 409, it is not interrupted; 429, the key has no money left today.
             TooManyRuns: No more may be at work.
         """
         if run.status != "interrupted" or self._checkpoints is None:
             said = f"This run is not interrupted ({run.status}): there is nothing to go on with."
             raise ApiError(409, said, "run_not_interrupted", retry=False)
-        self._make_room()
+        wanted = None if run.may_cost is None else max(0.0, run.may_cost - run.counted)
+        rest = self._make_room(holder, wanted)
+        run.may_cost = None if rest is None else rest + run.counted
         run.resumed = time.time()
         self._sizes.pop(run.id, None)
         self._set_to_work(run, self._checkpoints.resume(run))
@@ -221,13 +238,18 @@ class Runs:
             await self._checkpoints.close()
             self._checkpoints = None
 
-    def _make_room(self) -> None:
+    def _make_room(self, holder: Holder, wanted: float | None) -> float | None:
+        """See to it that one more run may be at work. Returns what it may cost, US dollars."""
         if self._closing:
             said = "This server is being stopped. Ask again when it is back."
             headers = {"retry-after": "5"}
             raise ApiError(503, said, "stopping", type="server_error", retry=True, headers=headers)
         if self.at_work >= self._at_once:
             raise TooManyRuns(self._at_once)
+        own = [run for run in self._runs.values() if run.running and run.owner == holder.name]
+        if holder.max_runs is not None and len(own) >= holder.max_runs:
+            raise TooManyRuns(holder.max_runs, holder.name)
+        return self.spending.allowed(holder, own, wanted)
 
     def _set_to_work(self, run: Run, events: AsyncIterator[Event]) -> None:
         task = asyncio.create_task(self._work(run, events), name=f"run {run.id}")
@@ -242,7 +264,7 @@ class Runs:
         if task.cancelled() and self._closing and self._is_kept:
             interrupt(run)
             run.end("interrupted")
-            self._write(run)
+            self._count(run)
             return
         if task.cancelled():
             _cancelled(run)
@@ -260,6 +282,7 @@ class Runs:
             run.end("cancelled" if task.cancelled() else "error")
         outcome = run.failure.code if run.failure is not None else run.status
         self.tally.add(run.model, outcome, run.worked, run.report)
+        self.tally.add_of_key(run.owner, outcome)
         self._finish(run)
 
     @property
@@ -278,7 +301,7 @@ class Runs:
     def _finish(self, run: Run) -> None:
         """Keep a run that has ended as it is, and nothing to go on from."""
         run.messages = ()
-        self._write(run)
+        self._count(run)
         if self._checkpoints is not None:
             tidying = asyncio.create_task(self._tidy(run.id))
             self._tidying.add(tidying)
@@ -286,7 +309,9 @@ class Runs:
         self._sizes[run.id] = _size(run)
         self._forget_some()
 
-    def _write(self, run: Run) -> None:
+    def _count(self, run: Run) -> None:
+        """Count what a run has cost, and write it down as it stands."""
+        self.spending.count(run)
         if self._store is not None:
             self._store.write(run)
 
@@ -321,7 +346,7 @@ class Runs:
 
         if self._checkpoints is not None:
             return self._checkpoints.begin(run)
-        return follow(self._the_graph(), run.messages, context=dict(run.context))
+        return follow(self._the_graph(), run.messages, context=run.whole_context)
 
     def _the_graph(self) -> FusionGraph:
         if self._graph is None:

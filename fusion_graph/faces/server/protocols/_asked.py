@@ -57,6 +57,7 @@ class Asked:
         ignored: Fields that changed nothing.
         where: The request's field that holds the conversation.
         body: The request as it came, for what a protocol repeats of it.
+        owner: The name of the key that asks; empty for the server owner's.
     """
 
     model: str
@@ -73,6 +74,12 @@ class Asked:
     ignored: Sequence[str] = ()
     where: str = "messages"
     body: Mapping[str, Any] = field(default_factory=dict)
+    owner: str = ""
+
+    @property
+    def asker(self) -> str:
+        """Who asks which model: what is remembered for one key is not found by another."""
+        return f"{self.owner}\n{self.model}" if self.owner else self.model
 
     @property
     def held(self) -> bool:

@@ -69,7 +69,7 @@ def continued(asked: Asked, pending: PendingCalls, signer: Signer) -> Continued:
     if place < len(before):
         return Continued(messages)
     sealed = next((data for one in reversed(opened) for data in one if "invoked" in data), None)
-    report = _remembered(said, len(before), asked.model, pending) or sealed
+    report = _remembered(said, len(before), asked.asker, pending) or sealed
     if report is None:
         return Continued(messages, "lost")
     found: Found = "memory" if sealed is None else "conversation"
@@ -135,7 +135,7 @@ def _forged(where: str) -> ApiError:
 
 
 def _remembered(
-    said: Sequence[AnyMessage], start: int, model: str, pending: PendingCalls
+    said: Sequence[AnyMessage], start: int, asker: str, pending: PendingCalls
 ) -> dict[str, Any] | None:
     """The report that the latest answer of the turn goes on from, if it is remembered."""
     for place in range(len(said) - 1, start - 1, -1):
@@ -143,6 +143,6 @@ def _remembered(
         if isinstance(message, AIMessage):
             calls = [*message.tool_calls, *message.invalid_tool_calls]
             ids = [call["id"] or "" for call in calls]
-            if (report := pending.report(ids, digest_of(model, said[: place + 1]))) is not None:
+            if (report := pending.report(ids, digest_of(asker, said[: place + 1]))) is not None:
                 return report
     return None

@@ -147,17 +147,17 @@ def _made(message: AIMessage) -> Any:
     return calls + [(call["name"] or "", call["args"] or "") for call in message.invalid_tool_calls]
 
 
-def digest_of(model: str, messages: Sequence[AnyMessage]) -> str:
+def digest_of(asker: str, messages: Sequence[AnyMessage]) -> str:
     """A digest of a conversation, whatever ids its client gives to calls.
 
     Without instructions: clients put the time and counters into them. Without what an answer says
     beside its calls: some clients drop it.
 
     Args:
-        model: The preset as a model.
+        asker: Who asks which model, see `Asked.asker`.
         messages: The conversation, with an answer that calls tools at its end.
     """
-    told: list[Any] = [model]
+    told: list[Any] = [asker]
     for message in messages:
         if isinstance(message, SystemMessage):
             continue
