@@ -223,6 +223,39 @@ async def test_paper_has_everything_and_folds_nothing(report, browser_page, tmp_
     assert "Words not_found." in text
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+async def test_a_run_of_three_members_prints_on_two_sheets(record, browser_page, tmp_path, paper):
+    report = FusionReport.model_validate(record)
+    await open_page(browser_page, report.to_html(), tmp_path)
+
+    pdf = PdfReader(io.BytesIO(await browser_page.pdf(format=paper)))
+    first, *others = (" ".join(page.extract_text().split()) for page in pdf.pages)
+
+    assert len(others) == 1
+    for part in (report.question, "Answer", "Claims", "Comparison", "Who said what"):
+        assert part in first
+    for part in ("The panel’s answers", "Sources", "Timeline", "Cost", "Configuration"):
+        assert part in others[0]
+    # Neither sheet is cut at its edge: the text is as wide as the paper lets it be.
+    width = (210 if paper == "A4" else 215.9) - 22
+    await browser_page.emulate_media(media="print")
+    await browser_page.set_viewport_size({"width": round(width / 25.4 * 96), "height": 1000})
+    assert await sideways(browser_page) <= 0
+
+
+async def test_claims_and_sources_stand_side_by_side_on_a_wide_screen(
+    report, browser_page, tmp_path
+):
+    await browser_page.set_viewport_size({"width": 1280, "height": 900})
+    await open_page(browser_page, report.to_html(), tmp_path)
+    for section in ("#claims", "#sources"):
+        lefts = await browser_page.locator(f"{section} li[id]").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().left)"
+        )
+        assert len(set(lefts)) == 2
+
+
 async def test_failed_members_tell_the_reason_and_the_providers_words(
     models, ran, browser_page, tmp_path
 ):
