@@ -51,7 +51,6 @@ from fusion_graph.run.deadlines import Spent, spent
 from fusion_graph.run.first_search import who_can_search
 from fusion_graph.run.kept_replies import keeping_replies
 from fusion_graph.run.member import open_member
-from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.panel import Wave, close_panel
 from fusion_graph.run.recursion import refuse_recursion
 from fusion_graph.run.research import DRAWN
@@ -69,6 +68,7 @@ from fusion_graph.state import (
     StageName,
 )
 from fusion_graph.state.conversation import calls_as_text
+from fusion_graph.text.off_loop import is_long, off_loop
 
 FusionGraph = CompiledStateGraph[FusionState, FusionConfig, FusionInput, FusionOutput]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 
 from fusion_graph.evidence.ledger import Pages
 from fusion_graph.evidence.sources import SourceRecord
@@ -73,8 +74,12 @@ def _dependent(sources: Sequence[SourceRecord], pages: Pages) -> Iterator[tuple[
             runs.append((source["id"], own))
 
 
+_WORD = re.compile(r"\w+")
+
+
 def _runs(text: str) -> frozenset[int]:
-    words = re.findall(r"\w+", text.casefold())[:MOST_WORDS]
+    # One by one, since a whole page's words in one step keep every other thread waiting.
+    words = [found[0] for found in islice(_WORD.finditer(text.casefold()), MOST_WORDS)]
     return frozenset(
         hash(tuple(words[at : at + SHINGLE])) for at in range(len(words) - SHINGLE + 1)
     )

@@ -8,6 +8,7 @@ shares it is covered.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -173,11 +174,16 @@ async def events_of(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     # reading a token does.
     bounded = response.stream if isinstance(response.stream, _Bounded) else None
     async with aclosing(bounded.pieces() if bounded else response.aiter_bytes()) as pieces:
+        turn = time.perf_counter()
         async for piece in pieces:
             for line in lines.take(piece):
                 event = reader.take(line)
-                if event is not None:
-                    yield event
+                if event is None:
+                    continue
+                yield event
+                if time.perf_counter() - turn > TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    turn = time.perf_counter()
     for event in (reader.take(lines.end()), reader.take(b"")):
         if event is not None and event.data:
             yield event
@@ -194,6 +200,10 @@ async def read_out(events: AsyncGenerator[Event, None]) -> None:
             async for _ in events:
                 pass
 
+
+TURN_SECONDS = 0.002
+"""Work on the events of one piece before others have their turn. A fast server sends 400 events at
+once, whose 70 ms, with 16 members, everybody else in the program would wait for."""
 
 REST_SECONDS = 0.1
 """Wait for the end of a body behind its last event: as long as a new connection takes."""

@@ -56,6 +56,7 @@ from fusion_graph.models.request import Options, send
 from fusion_graph.models.window import tokens_of, tools_tokens
 from fusion_graph.state import CallRecord, StageName
 from fusion_graph.state.events import Emit
+from fusion_graph.text.off_loop import is_long, off_loop
 
 ATTEMPTS = 3
 """Tries of one call, the first included."""
@@ -171,7 +172,7 @@ class Caller:
             with self.resting():  # another run may be asking the same, and this one is not silent
                 step = await place.enter_async_context(recording.step(asked))
             if step.kept is not None:
-                return self._again(model, step, messages, options, sink)
+                return await self._again(model, step, messages, options, sink)
             try:
                 reply = await self._ask(model, messages, options, sink, restart)
             except CallFailed as failed:
@@ -186,7 +187,7 @@ class Caller:
             step.keep({**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
             return reply
 
-    def _again(
+    async def _again(
         self,
         model: Model,
         step: Step,
@@ -219,9 +220,10 @@ class Caller:
         message = AIMessage.model_validate(kept["message"])
         if sink is not None:
             sink(message.text)
-        return self._read(message, messages, options, (kept["ended_by"], kept["remedy"]))
+        ended = (kept["ended_by"], kept["remedy"])
+        return await self._read(message, messages, options, ended)
 
-    def _read(
+    async def _read(
         self,
         message: AIMessage,
         messages: Sequence[BaseMessage],
@@ -230,8 +232,8 @@ class Caller:
     ) -> ModelReply:
         """Read the reply in a message, in whatever dress its text and its calls came."""
         allowed = options.tool_choice != "none"
-        message, text, self.echoed = read_reply(
-            message, messages, options.tools, allowed, self.nonce
+        message, text, self.echoed = await off_loop(
+            is_long(message.text), read_reply, message, messages, options.tools, allowed, self.nonce
         )
         return ModelReply(message, text, *ended)
 
@@ -296,7 +298,7 @@ class Caller:
             self._counted(model, sent, fitted, message)
             ended = ended_by(model.window, options.max_tokens, fitted.max_tokens, message)
             remedy = model.window.remedy() if ended.startswith(CONTEXT) else ""
-            return self._read(message, messages, options, (ended, remedy))
+            return await self._read(message, messages, options, (ended, remedy))
 
     def _fitted(
         self, model: Model, messages: Sequence[BaseMessage], options: Options

@@ -115,7 +115,7 @@ class ModelReply:
             return failed_once("content_filter", "The provider's filter withheld the reply.")
         said = self.message.text.strip()
         why = "It sent only reasoning." if said else "The reply was blank."
-        if said and without_thinking(said):
+        if said and (self.text or without_thinking(said)):  # a long text is looked through once
             why = "It wrote a tool call as text, or repeated the prompt, and no answer."
         if self.finish_reason == "length" and self.ended_by.startswith(CONTEXT):
             return failed_once(

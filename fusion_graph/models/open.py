@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -33,7 +34,7 @@ from fusion_graph.models._connection import shown_address
 from fusion_graph.models._foreign import kept_whole
 from fusion_graph.models._keys import secrets_in, secrets_of
 from fusion_graph.models.apis import RESPONSES_API, endpoint_of
-from fusion_graph.models.clients import address_of, asking, connections, protocol_chat
+from fusion_graph.models.clients import address_of, asking, connections, prepare, protocol_chat
 from fusion_graph.models.fitting import Window
 from fusion_graph.models.model import Model
 from fusion_graph.models.own_server import Served, ask_server, is_own_server, served
@@ -77,6 +78,24 @@ def check_model(ref: Any, given: Mapping[str, Provider]) -> None:
             f"Model '{ref}' needs an API key, and {provider.api_key_env} is not set.",
             f"Set {provider.api_key_env}, or take --preset offline (preset='offline').",
         )
+
+
+_SDK: list[str] = []
+"""Modules of the OpenAI SDK that are imported, whole."""
+
+
+def _imported() -> bool:
+    # `sys.modules` names a module while another thread still imports it.
+    return bool(_SDK)
+
+
+def _import_sdk() -> None:
+    """Import what asking over HTTP needs: it keeps a processor busy for most of a second."""
+    names = ("fusion_graph.models.openai_protocol", "openai.resources.chat")
+    for name in (*names, "anyio._backends._asyncio"):
+        import_module(name)
+    prepare()
+    _SDK.extend(names)
 
 
 async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
@@ -133,6 +152,8 @@ async def open_model(ref: Any, given: Mapping[str, Provider]) -> Model:
             key_name=INTEGRATION_KEYS.get(provider_name, ""),
             address=_address_in(chat),
         )
+    if not _imported():
+        await asyncio.to_thread(_import_sdk)
     from fusion_graph.models.openai_protocol import ProtocolChat
 
     key = os.environ.get(provider.api_key_env or "") or "none"

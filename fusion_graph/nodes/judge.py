@@ -27,11 +27,11 @@ from fusion_graph.nodes.judge_research import JudgeResearch
 from fusion_graph.nodes.material import Material, prompt_for
 from fusion_graph.nodes.verdict_call import ask_for_verdict
 from fusion_graph.prompts import judge_material, judge_system
-from fusion_graph.run.off_loop import off_loop
 from fusion_graph.run.stage import Stage
 from fusion_graph.state import CallRecord, Joined, Judgement, PanelAnswer, found_by_judge
 from fusion_graph.state.conversation import calls_as_text, cut_conversation, own_words, transcript
 from fusion_graph.state.events import Emit
+from fusion_graph.text.off_loop import off_loop
 
 CONVERSATION_CHARACTERS = 120_000
 """Most characters of the conversation that a judge is shown: about 30,000 tokens beside twice as

@@ -35,7 +35,6 @@ from fusion_graph.models.secrets import scrub
 from fusion_graph.models.strangers import served_names
 from fusion_graph.prompts import panel_system
 from fusion_graph.run.member import Member
-from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.own_search import OwnSearch, search_losses
 from fusion_graph.run.research import Outcome, research
 from fusion_graph.run.tool_use import Researcher
@@ -43,6 +42,7 @@ from fusion_graph.run.toolbox import search_name
 from fusion_graph.state import PanelAnswer, Replaced, ToolRecord, seconds_at_work
 from fusion_graph.state.conversation import attachments, own_words
 from fusion_graph.state.events import Deltas, Emit
+from fusion_graph.text.off_loop import is_long, off_loop
 from fusion_tools.sources import SourceBook
 
 logger = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from langchain_core.messages import AIMessage
 from fusion_graph.errors import Degradation
 from fusion_graph.nodes.draft import new_message_id
 from fusion_graph.nodes.writing import read_answer
-from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import OnText
 from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement, PanelAnswer
 from fusion_graph.text.markdown import loading_nothing
+from fusion_graph.text.off_loop import is_long, off_loop
 
 
 async def pass_on(

@@ -24,9 +24,9 @@ from fusion_graph.nodes.synthesis import rewrite
 from fusion_graph.nodes.verifier import ask_verifier
 from fusion_graph.nodes.writing import wrote
 from fusion_graph.prompts import mend_answer
-from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import OnText, Stage
 from fusion_graph.state import CallRecord, FinalAnswer, Joined, Judgement
+from fusion_graph.text.off_loop import is_long, off_loop
 
 logger = logging.getLogger(__name__)
 

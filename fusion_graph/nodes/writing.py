@@ -18,10 +18,10 @@ from fusion_graph.models.open import open_model
 from fusion_graph.models.request import Options
 from fusion_graph.nodes.draft import Draft
 from fusion_graph.nodes.join import misread
-from fusion_graph.run.off_loop import is_long, off_loop
 from fusion_graph.run.stage import Stage
 from fusion_graph.state import FinalAnswer, Joined
 from fusion_graph.text.markdown import loading_nothing
+from fusion_graph.text.off_loop import is_long, off_loop
 
 
 def wrote(final: FinalAnswer) -> bool:

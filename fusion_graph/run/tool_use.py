@@ -27,6 +27,7 @@ from fusion_graph.run._wanted_calls import WantedCall
 from fusion_graph.run.own_search import SEARCH_TOOL, OwnSearch, searches_itself
 from fusion_graph.state import ToolRecord
 from fusion_graph.state.events import Deltas
+from fusion_graph.text.off_loop import is_long, off_loop
 from fusion_tools.normalise import normalise
 from fusion_tools.own_thread import use_tool
 from fusion_tools.render import (
@@ -147,7 +148,7 @@ async def run_calls(
         ran.append(end)
     # In the order of the calls, whoever was first: the same work gives the same numbers.
     researcher.done[done_before:] = [used.record for used in ran]
-    return [_numbered(researcher, used, room) for used in ran]
+    return [await _numbered(researcher, used, room) for used in ran]
 
 
 async def run_call(
@@ -162,7 +163,7 @@ async def run_call(
     """
     with asked_by(researcher.caller.stage, researcher.caller.name):
         used = await _run(researcher, call, "model")
-    return _numbered(researcher, used, _room_each(researcher, history, 1))
+    return await _numbered(researcher, used, _room_each(researcher, history, 1))
 
 
 def refuse_call(researcher: Researcher, call: WantedCall) -> ToolMessage:
@@ -210,7 +211,9 @@ async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "c
                 wanted = ToolCall(name=name, args=args, id=call["id"], type="tool_call")
                 message = await use_tool(tool, wanted, researcher.node)
             # In a book of its own: whether it can be read at all, and what to tell meanwhile.
-            _, status, ids = number_sources(message, SourceBook(), researcher.nonce)
+            _, status, ids = await off_loop(
+                _brings_page(message), number_sources, message, SourceBook(), researcher.nonce
+            )
             found = len(ids)
         except GraphBubbleUp:
             raise  # LangGraph's own way out: the tool asks somebody, and waits
@@ -235,9 +238,16 @@ async def _run(researcher: Researcher, call: WantedCall, by: Literal["model", "c
     return _Used(call, record, message, failure)
 
 
-def _numbered(researcher: Researcher, used: _Used, room: int | None) -> ToolMessage:
+def _brings_page(message: ToolMessage) -> bool:
+    artifact: Any = message.artifact
+    return is_artifact(artifact) and artifact["kind"] == "page" and is_long(artifact["text"])
+
+
+async def _numbered(researcher: Researcher, used: _Used, room: int | None) -> ToolMessage:
     """Word what a call brought, as the model is to read it, with its sources numbered."""
     text = used.failure
+    # Not in a thread, since only one at a time may number; long pages, one after the other.
+    await asyncio.sleep(0)
     if used.message is not None:
         most = None if room is None else _page_part(researcher, used.message, room)
         text, _, used.record["source_ids"] = number_sources(

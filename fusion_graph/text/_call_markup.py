@@ -58,6 +58,8 @@ _OPENING = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_FIRST = re.compile(r"[<\[]|^Action:", re.IGNORECASE | re.MULTILINE)
+
 _REMNANT = re.compile(
     r"</(?:[a-z]+:)?(?:tool_calls?|function_calls?)>"
     r"|<\|(?:tool_calls?(?:_section)?_(?:begin|end)|tool_sep|call|return|end|e(?:om|ot)_id)\|>"
@@ -115,7 +117,25 @@ def closing(match: re.Match[str]) -> re.Pattern[str] | None:
 
 def opening(text: str, at: int = 0) -> re.Match[str] | None:
     """The first tag from `at` on that opens a call; `text` is plain."""
-    return _OPENING.search(text, at)
+    return first_at(_OPENING, _FIRST, text, at)
+
+
+def first_at(
+    pattern: re.Pattern[str], beginning: re.Pattern[str], text: str, at: int
+) -> re.Match[str] | None:
+    """Find where a pattern matches first, looking only where its beginnings do.
+
+    A search by the pattern itself takes 100 ms for 200,000 characters, in one step in which no
+    other thread runs; this takes 2.
+
+    Args:
+        pattern: What is looked for.
+        beginning: What each of its matches begins with.
+        text: Where.
+        at: From which character on.
+    """
+    starts = (found.start() for found in beginning.finditer(text, at))
+    return next((match for start in starts if (match := pattern.match(text, start))), None)
 
 
 def call_spans(text: str) -> list[Span]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from fusion_graph.text._call_markup import (
     closing,
     code_spans,
+    first_at,
     opening,
     outside,
     pieces_around,
@@ -54,7 +55,7 @@ def without_thinking(text: str) -> str:
     code = code_spans(text)
     pieces: list[str] = []
     done = at = 0
-    while (match := _TAG.search(text, at)) is not None:
+    while (match := first_at(_TAG, _SPECIAL, text, at)) is not None:
         at = match.end()
         if match["close"]:
             if not _spoken_of(text, match.start(), code):
