@@ -381,3 +381,40 @@ async def test_where_nobody_tells_what_was_found_what_is_cited_stands_with_the_s
 
     (search,) = report.answers[0].tool_calls
     assert search.source_ids == [1]
+
+
+SONAR = {
+    "text": "Baikal is 1,642 m deep[1][2]. `list[1]` is code, and [7] is nobody's.",
+    "annotations": [
+        {"url": BAIKAL, "title": "Lake Baikal"},
+        {"url": DEPTHS, "title": "Depths"},
+        {"url": BAIKAL, "title": "Lake Baikal"},  # told again with later pieces of the stream
+    ],
+    "when_contains": {
+        "web_fetch": {
+            "status": 404,
+            "error": {"message": "No endpoints found that support tool use."},
+        }
+    },
+    "cost": 0.006,
+}
+
+
+@pytest.mark.parametrize("search", ["provider", "corpus"])
+async def test_models_that_always_search_have_their_sources_with_any_search(models, config, search):
+    models.script("perplexity/sonar-pro", SONAR)
+    models.script("b:online", OPENROUTER)
+    panel = ["openrouter:perplexity/sonar-pro", "openrouter:b:online"]
+
+    report = await ask(config("openrouter", panel=panel, search=search, fallbacks=["scripted:c"]))
+
+    sonar, online = report.answers
+    assert "panelist_replaced" not in codes(report)
+    assert sonar.content == (
+        "Baikal is 1,642 m deep [1][2]. `list[1]` is code, and [7] is nobody's."
+    )
+    assert online.content.startswith("Lake Baikal is 1,642 m deep [1]. See also the list")
+    assert [source.url for source in report.sources] == [BAIKAL, DEPTHS]
+    assert {"no_provider_search", "tools_refused"}.isdisjoint(codes(report))
+    sent = [call.body.get("tools") or [] for call in models.calls()]
+    assert all("openrouter:web_search" not in str(tools) for tools in sent)

@@ -83,9 +83,7 @@ def with_marks(
         mark: Gives a source's mark; empty for one that is not to be cited.
     """
     code = [match.span() for match in _CODE.finditer(text)]
-    by_key: dict[str, Annotation] = {}
-    for annotation in annotations:
-        by_key.setdefault(source_key(annotation.url), annotation)
+    by_key = _by_address(annotations)
     edits: dict[tuple[int, int], str] = {}
     linked: set[str] = set()
     for link in _LINK.finditer(text):
@@ -109,6 +107,39 @@ def with_marks(
             if marked not in edits.get((end, end), ""):
                 edits[end, end] = edits.get((end, end), "") + marked
     return _edited(text, edits)
+
+
+def with_numbers_marked(
+    text: str, annotations: Sequence[Annotation], mark: Callable[[Annotation], str]
+) -> str:
+    """The text with a mark in place of every `[k]` that counts its sources, as Perplexity writes.
+
+    Args:
+        text: The text.
+        annotations: Its sources, in the order in which it counts them.
+        mark: Gives a source's mark.
+    """
+    counted = list(_by_address(annotations).values())
+    code = [match.span() for match in _CODE.finditer(text)]
+
+    def marked(found: re.Match[str]) -> str:
+        number = int(found["number"])
+        if not 1 <= number <= len(counted) or _within(found.start(), code):
+            return found[0]
+        return mark(counted[number - 1])
+
+    return _COUNTED.sub(marked, text)
+
+
+_COUNTED = re.compile(r"\[(?P<number>\d{1,3})\](?!\()")
+
+
+def _by_address(annotations: Iterable[Annotation]) -> dict[str, Annotation]:
+    """Each source once, as it was told first: streams may tell all of them with every piece."""
+    found: dict[str, Annotation] = {}
+    for annotation in annotations:
+        found.setdefault(source_key(annotation.url), annotation)
+    return found
 
 
 def _label(label: str, title: str) -> str:

@@ -6,7 +6,8 @@
 | OpenAI | `web_search` | Responses API |
 | OpenRouter | `openrouter:web_search`; its web plugin and `:online` are the older form | chat |
 
-What comes back is read in `provider_search_reply`.
+Perplexity's models and `:online` ones on OpenRouter search whenever they are asked, and are asked
+nothing more for it. What comes back is read in `provider_search_reply`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fusion_graph.langgraph_seams.identity import provider_and_name
 from fusion_graph.models._foreign import is_anthropic
 from fusion_graph.models.apis import RESPONSES_API, endpoint_of
 from fusion_graph.models.model import Model
+from fusion_graph.models.provider_search_reply import PERPLEXITY
 
 Kind = Literal["anthropic", "openai", "openrouter"]
 
@@ -34,11 +36,13 @@ class ProviderSearch:
         kind: Whose.
         allowed_domains: If given, the only hosts that are searched.
         blocked_domains: Hosts that are not.
+        listed: Whether it has to be listed; its model searches without being asked where not.
     """
 
     kind: Kind
     allowed_domains: tuple[str, ...] = ()
     blocked_domains: tuple[str, ...] = ()
+    listed: bool = True
 
     def tool(self, most: int) -> dict[str, Any]:
         """The search as the provider wants it listed.
@@ -75,7 +79,16 @@ def provider_search(
     kind = _kind(model, blocked=bool(blocked))
     if kind == "openai":
         _ask_through_responses(model)
-    return None if kind is None else ProviderSearch(kind, tuple(allowed), tuple(blocked))
+    if kind is None:
+        return None
+    return ProviderSearch(kind, tuple(allowed), tuple(blocked), listed=not always_searches(model))
+
+
+def always_searches(model: Model) -> bool:
+    """Tell whether a model searches whenever it is asked, whatever tools it has."""
+    name = model.ref.partition(":")[2]
+    own = name.startswith(PERPLEXITY) or name.endswith(":online")
+    return own and _kind(model) == "openrouter"
 
 
 def searching_provider(ref: Any) -> tuple[str, str] | None:

@@ -13,10 +13,18 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from fusion_graph.models.citation_places import Annotation, annotations_in, with_marks
+from fusion_graph.models.citation_places import (
+    Annotation,
+    annotations_in,
+    with_marks,
+    with_numbers_marked,
+)
 from fusion_graph.models.reply import turn_of
 from fusion_tools.normalise import iso_date
 from fusion_tools.results import FailureCode, SearchResult
+
+PERPLEXITY = "perplexity/"
+"""How OpenRouter's names of Perplexity's models begin; they take no tools."""
 
 MOST_EXCERPT_CHARS = 20_000
 """Longest excerpt of a page that is kept to check quotes in; OpenRouter's have some 4,000."""
@@ -84,7 +92,9 @@ def hit_of(annotation: Annotation) -> SearchResult:
     return _hit(annotation.url, annotation.title, annotation.excerpt)
 
 
-def cited_text(messages: Sequence[AIMessage], mark: Callable[[Annotation], str]) -> str:
+def cited_text(
+    messages: Sequence[AIMessage], mark: Callable[[Annotation], str], *, counts: bool = True
+) -> str:
     """The text of a reply with marks where its provider's annotations say that a source is cited.
 
     What Claude says before it searches is about what it will do, and left out.
@@ -92,6 +102,7 @@ def cited_text(messages: Sequence[AIMessage], mark: Callable[[Annotation], str])
     Args:
         messages: The reply; more than one where its provider paused in it.
         mark: Gives a source's mark.
+        counts: Whether a number in the text may be the provider's own count of its sources.
     """
     turn = turn_of(messages[-1])
     if turn is not None and turn["protocol"] == "responses":
@@ -100,7 +111,10 @@ def cited_text(messages: Sequence[AIMessage], mark: Callable[[Annotation], str])
         return text_of([_marked_item(item, mark) for item in turn["items"]])
     if turn is not None:
         annotations = annotations_in(turn["items"][0].get("annotations"))
-        return with_marks(messages[-1].text, annotations, mark)
+        text = with_marks(messages[-1].text, annotations, mark)
+        if counts and str(turn.get("model")).startswith(PERPLEXITY):
+            text = with_numbers_marked(text, annotations, mark)
+        return text
     return _answer_in([b for message in messages for b in _blocks(message)], mark)
 
 

@@ -28,7 +28,7 @@ from fusion_graph.models.apis import describe_refusals
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.failures import failed_once, with_remedy
 from fusion_graph.models.open import open_model
-from fusion_graph.models.provider_search import provider_search
+from fusion_graph.models.provider_search import always_searches, provider_search
 from fusion_graph.models.recording import fixed
 from fusion_graph.models.request import Options
 from fusion_graph.models.secrets import scrub
@@ -122,7 +122,9 @@ async def _attempt(
                 clock.watch(settings.panelist_stall)
             # Whoever has stand-ins need not go on without what a panel is for.
             # With a first search made by code, a model without tools is no loss of evidence.
-            caller.tools_wanted = member.panel.stand_ins_left() and not researcher.first
+            # Nor is one without them that searches by itself.
+            seeks = researcher.first or (researcher.own and not researcher.own.search.listed)
+            caller.tools_wanted = member.panel.stand_ins_left() and not seeks
             researcher.writing = Deltas(member.emit, caller.name, clock.touch, caller.nonce)
             return await research(researcher, _briefed(conversation, asked, researcher))
     except TimeUp as over:
@@ -167,7 +169,7 @@ async def _researcher(
     toolbox = member.panel.toolbox
     ledger = toolbox.ledger(own_words(conversation))
     allowed, blocked = settings.allowed_domains, settings.blocked_domains
-    wanted = cap and toolbox.by_providers
+    wanted = cap and (toolbox.by_providers or (toolbox.searches and always_searches(model)))
     search = provider_search(model, allowed, blocked) if wanted else None
     return Researcher(
         caller=caller,
@@ -178,7 +180,9 @@ async def _researcher(
             max_tokens=settings.max_completion_tokens,
         ),
         tools=toolbox.tools(ledger, nonce, work.book) if cap else [],
-        own=OwnSearch(search, ledger.add_results) if search is not None else None,
+        own=None
+        if search is None
+        else OwnSearch(search, ledger.add_results, alone=toolbox.by_providers),
         cap=cap,
         nonce=nonce,
         # What the model before this one found stays found, under its numbers.
@@ -246,7 +250,7 @@ def _model_losses(name: str, researcher: Researcher | None) -> list[Degradation]
         return []
     caller, refused = researcher.caller, researcher.model.refused
     losses = caller.echoes(name)
-    if "tools" in refused:
+    if "tools" in refused and not (researcher.own and not researcher.own.search.listed):
         why = caller.without_tools or with_remedy("Its provider refused them", "tools_refused")
         detail = f"{name} worked without tools, so without sources: {why}"
         losses.append({"code": "tools_refused", "detail": detail})

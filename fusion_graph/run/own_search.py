@@ -71,12 +71,18 @@ class OwnSearch:
     Args:
         search: How it is asked for.
         learn: Told of the addresses that it found, which may then be fetched.
+        alone: Whether its model has no other search beside.
     """
 
     def __init__(
-        self, search: ProviderSearch, learn: Callable[[Sequence[SearchResult]], None]
+        self,
+        search: ProviderSearch,
+        learn: Callable[[Sequence[SearchResult]], None],
+        *,
+        alone: bool = True,
     ) -> None:
         self.search = search
+        self.alone = alone
         self._learn = learn
         self._begun = Begun()
         self._made: list[ToolRecord] = []
@@ -127,10 +133,12 @@ class OwnSearch:
             cited[number] = None
             return f"{_OPEN}{number}{_CLOSE}"
 
-        text = cited_text([_without_private(message) for message in messages], mark)
+        shown = _shown(researcher.done)
+        clean = [_without_private(message) for message in messages]
+        text = cited_text(clean, mark, counts=not shown)
         if self._made and not any(record["source_ids"] for record in self._made):
             self._made[0]["source_ids"] = list(cited)  # nobody told what else was found
-        everything, shown = [e["id"] for e in researcher.book.entries()], _shown(researcher.done)
+        everything = [entry["id"] for entry in researcher.book.entries()]
         own = read_citations(text, everything)
         self._made_up = [n for n in own.numbers if n not in shown]
         if own.marks:
@@ -180,9 +188,11 @@ class OwnSearch:
 
 
 def searches_itself(researcher: Searcher) -> bool:
-    """Tell whether a researcher's model is asked with its provider's search, as things stand."""
-    model = researcher.model
-    return researcher.own is not None and "search" not in model.refused and can_search(model)
+    """Tell whether a researcher's provider searches for it, in the place of our tool."""
+    model, own = researcher.model, researcher.own
+    if own is None or not own.alone:
+        return False
+    return not own.search.listed or ("search" not in model.refused and can_search(model))
 
 
 def search_losses(name: str, researcher: Searcher, instead: str) -> list[Degradation]:
@@ -193,9 +203,12 @@ def search_losses(name: str, researcher: Searcher, instead: str) -> list[Degrada
         researcher: The member at work, with tools.
         instead: The search that its tools have.
     """
-    if searches_itself(researcher) or "tools" in researcher.model.refused:
+    own = researcher.own
+    if searches_itself(researcher) or (own is not None and not own.alone):
         return []
-    refused = researcher.own is not None
+    if "tools" in researcher.model.refused:
+        return []
+    refused = own is not None
     why = "refused its own search for it" if refused else "has no search that can be used here"
     detail = f"{name} searched with {instead}: its provider ({researcher.model.provider}) {why}."
     return [{"code": "no_provider_search", "detail": detail}]

@@ -106,7 +106,7 @@ class Researcher:
             choice: As `tool_choice`.
         """
         options = replace(self.options, tools=self.wire_tools, tool_choice=choice)
-        if self.own is None or not self.cap or not searches_itself(self):
+        if self.own is None or not self.own.search.listed or not searches_itself(self):
             return options
         # As few as are left, though another number in the list costs a cache its prefix: what a
         # provider searches nobody else can count while it does.

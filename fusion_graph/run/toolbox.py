@@ -113,6 +113,11 @@ class Toolbox:
     def __bool__(self) -> bool:
         return bool(self._own or self._search or self._fetcher or self.servers)
 
+    @property
+    def searches(self) -> bool:
+        """Whether there is a search among the tools, and they are not the caller's."""
+        return self._search is not None
+
     def ledger(self, said: str, urls: Iterable[str] = ()) -> UrlLedger:
         """A ledger of the addresses that one researcher may fetch.
 
