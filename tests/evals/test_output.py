@@ -255,3 +255,46 @@ def test_any_number_of_arms_can_be_drawn(count):
 
     assert "tokens a question" in page
     assert page.count('class="arm"') >= count
+
+
+def drawn(page: str) -> list[tuple[str, str]]:
+    """What the page's drawings say in words, and what is said below each."""
+    figures = re.findall(r"<figure>(.*?)<figcaption>(.*?)</figcaption>", page, re.S)
+    return [(ElementTree.fromstring(svg).get("aria-label", ""), below) for svg, below in figures]
+
+
+def test_where_all_score_alike_the_plots_show_what_else_tells_the_arms_apart():
+    right = (True, False) * 10
+    page = render_html(made(right, right))
+    takes, _, alike = drawn(page)
+
+    assert takes[0].endswith("all alike, and they take: p $0.0400; s $0.0100")
+    assert takes[1].startswith("Every arm scores 50.0 of 100.")
+    widths = [float(w) for w in re.findall(r'<rect class="arm"[^>]* width="([\d.]+)"', page)]
+    assert widths[0] == pytest.approx(4 * widths[1], rel=0.01)
+    assert "No difference on any question: p against s" in page
+    assert alike[0].endswith("alike on 20: 10 fully right, 10 not at all")
+    # 0.86 ** 20 < 5 %: who differ on more would hardly be alike on twenty.
+    assert "differ on more than 14% of such questions" in alike[1]
+    levels = [float(h) for h in re.findall(r'<rect class="level"[^>]* height="([\d.]+)"', page)]
+    assert len(levels) == 20
+    assert levels[0] > 10 * levels[-1]
+
+
+def test_equal_scores_that_nobody_is_billed_for_are_told_apart_by_tokens():
+    first, second = arm("p"), arm("s", "solo")
+    marked = []
+    for number in range(4):
+        asked = question(number, "odd")
+        marked += [mark(asked, first, True, cost=0, tokens=400)]
+        marked += [mark(asked, second, True, cost=0, tokens=100)]
+    takes = drawn(render_html(evaluation(marked)))[0]
+    assert takes[0].endswith("all alike, and they take: p 400 tokens; s 100 tokens")
+
+
+def test_scores_that_are_equal_by_chance_are_drawn_question_by_question_all_the_same():
+    page = render_html(made((True, False) * 4, (False, True) * 4))
+    takes, _, pair = drawn(page)
+    assert takes[1].startswith("Every arm scores 50.0 of 100.")
+    assert pair[0] == "p against s: better on 4 questions, worse on 4, alike on 0"
+    assert "Where it helped and hurt: p against s" in page

@@ -61,7 +61,7 @@ def render_html(evaluation: Evaluation) -> str:
             domains=sorted({name for arm in arms for name in arm.score.domains}),
             against_cost=plots.score_against_cost(arms),
             by_domain=plots.by_domain(arms),
-            gains={pair.other: plots.gains(pair) for pair in pairs},
+            gains={pair.other: plots.gains(pair, arms[0].scores) for pair in pairs},
             certified=[
                 (found, certified.certificate_words(found), certified.seat_rows(found))
                 for found in evaluation.results.certificates
