@@ -49,7 +49,8 @@ class NamedFailure(ReportedFailure):
 class ReportedToolCall(_Record):
     """One search or fetch of a panelist. `status` is `ok` or the tool's failure code; seconds.
 
-    `by` says who made it: the model, or code before the model was asked (`research = "first"`).
+    `by` says who made it: the model, code before the model was asked (`research = "first"`), or
+    the model's provider while it answered (`search = "provider"`), which tells no times.
     """
 
     name: str
