@@ -22,6 +22,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, Overwrite, Send
 
 from fusion_graph.config import FusionConfig, ResolvedConfig
+from fusion_graph.config.shared_limits import shared_limits
 from fusion_graph.estimate import spared
 from fusion_graph.langgraph_seams.state_reads import read_state
 from fusion_graph.langgraph_seams.sync import Node, StoppableBuilder, show_inside
@@ -209,6 +210,7 @@ def build_graph(
 
     async def start(state: FusionState) -> Command[str]:
         refuse_recursion()
+        shared_limits()  # one that cannot be read is said before anybody is paid
         messages = state["messages"]
         earlier = earlier_fusion(messages)
         joined, judgement = earlier or (None, None)

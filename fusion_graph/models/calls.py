@@ -18,6 +18,7 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
 from langchain_core.messages import (
@@ -30,6 +31,7 @@ from fusion_graph.cost.budget import Budget
 from fusion_graph.errors import CallFailed, CutBefore, Degradation, Failure, TooLong
 from fusion_graph.models._attempt import Attempt
 from fusion_graph.models._charges import ReplySoFar, charged_nothing
+from fusion_graph.models._places import place_for
 from fusion_graph.models._reading import read_reply
 from fusion_graph.models.apis import (
     API_LOSSES,
@@ -105,11 +107,13 @@ class Caller:
         calls: Records of all calls so far, failed ones included.
         budget: The run's; None where nothing limits it.
         gate: Gives way to a call of a provider, where only so many may be made at once.
+        in_line: Is entered while others have to be waited for, of whatever run.
         resting: Is entered while a provider's wait is kept: nobody is silent then.
         tools_wanted: Whether a model that takes no tools is a failure: somebody else can be asked.
         without_tools: Why a model went without tools, in its provider's words; empty if none did.
         nonce: The run's delimiter secret, which nobody is to see.
         echoed: What its last reply repeated of the prompts, and was taken out.
+        not_shared: Why limits that processes share did not hold; None while they do.
         fitting: Cuts prompts to the models' contexts, and tells what was cut.
     """
 
@@ -120,16 +124,23 @@ class Caller:
     calls: list[CallRecord] = field(default_factory=list)
     budget: Budget | None = None
     gate: Callable[[str], AbstractAsyncContextManager[Any]] = _open_gate
+    in_line: Callable[[], AbstractContextManager[Any]] = _unwatched
     resting: Callable[[], AbstractContextManager[Any]] = _unwatched
     tools_wanted: bool = False
     without_tools: str = ""
     nonce: str = ""
     echoed: list[str] = field(default_factory=list)
+    not_shared: Degradation | None = None
 
     fitting: Fitting = field(default_factory=Fitting)
 
     def __post_init__(self) -> None:
         self.fitting.name = self.name
+
+    @property
+    def losses(self) -> list[Degradation]:
+        """What its calls had to do without: of their prompts, and of limits."""
+        return [*self.fitting.losses, *([self.not_shared] if self.not_shared else [])]
 
     def echoes(self, who: str) -> list[Degradation]:
         """Report what its last reply repeated of the prompts, if anything.
@@ -353,9 +364,13 @@ class Caller:
         sink: Callable[[str], None] | None,
     ) -> AIMessage:
         """Try once, and record it."""
-        async with self.gate(model.provider):
+        async with (
+            self.gate(model.provider),
+            place_for(model, self.in_line, self._note_not_shared) as place,
+        ):
             attempt = Attempt(self.budget, self.started, model)
-            self.calls.append(attempt.begin(self.stage, self.name, messages, options.max_tokens))
+            place.record = attempt.begin(self.stage, self.name, messages, options.max_tokens)
+            self.calls.append(place.record)
             so_far = None if sink is None else ReplySoFar(sink)
             into = None if so_far is None else so_far.take
             try:
@@ -365,9 +380,13 @@ class Caller:
                 raise
             except Exception as error:
                 attempt.failed(reason_of(error), so_far, unpaid=charged_nothing(error, so_far))
+                place.refused = _asked_to_wait(error)
                 raise
             attempt.answered(message)
             return message
+
+    def _note_not_shared(self, detail: str) -> None:
+        self.not_shared = {"code": "limits_not_shared", "detail": detail}
 
     async def _wait_or_give_up(self, model: Model, error: Exception, attempt: int) -> None:
         wait = retry_after(error)
@@ -394,6 +413,16 @@ class Caller:
             "tags": [*UNSEEN, f"fusion:{self.stage}"],
             "metadata": {"fusion_stage": self.stage, "fusion_name": self.name},
         }
+
+
+def _asked_to_wait(error: Exception) -> float | None:
+    """Read how many seconds all callers of a model are to wait; None unless it has too many.
+
+    A used-up allowance of an hour or a day is no reason for others to wait.
+    """
+    wait = retry_after(error) or 0.0
+    too_many = status_of(error) == HTTPStatus.TOO_MANY_REQUESTS and worth_retrying(error)
+    return wait if too_many and wait <= LONGEST_WAIT else None
 
 
 def _failure(model: Model, error: BaseException, attempts: int) -> Failure:

@@ -86,7 +86,7 @@ async def judge(
         late = UnreadableVerdict("judge_upstream_error", f"The judge {error}.")
         losses.append(_loss(late, stage.settings.judge, stage.emit))
     found, done, _ = await off_loop(research.wanted, research.found, ())
-    nothing = not_judged(stage.calls, [*losses, *stage.fitting.losses])
+    nothing = not_judged(stage.calls, [*losses, *stage.losses])
     return found_by_judge(nothing, found, done)
 
 
@@ -188,7 +188,7 @@ async def _concluded(
     judgement: Judgement = {
         "analysis": analysis.model_dump(),
         "calls": stage.calls,
-        "degradations": [*losses, *stage.fitting.losses],
+        "degradations": [*losses, *stage.losses],
     }
     return found_by_judge(judgement, found, done)
 

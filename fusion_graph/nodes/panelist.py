@@ -218,7 +218,7 @@ def _answer(
     if (at_work := work.researcher) and at_work.by_name and member.panel.toolbox.by_providers:
         losses += search_losses(name, at_work, search_name(member.settings))
         losses += at_work.own.losses(name) if at_work.own is not None else []
-    losses += member.fitting.losses
+    losses += member.losses
     losses += member.panel.tool_losses
     ledger = open_ledger(member.run["id"])
     sources = used_sources(name, outcome["text"], work.book.entries(), ledger.keep)

@@ -79,7 +79,7 @@ async def write(
         losses += await off_loop(much, _unchecked_quotes, reading, joined, pages)
         losses += misread("The writer", reading, known, ())
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
-        losses += stage.fitting.losses
+        losses += stage.losses
         content = f"{note}{answer}" if answer else ""
         return {
             "message": _message(draft.message_id, content, reply, stage.calls[-1]["model"]),
@@ -97,7 +97,7 @@ async def write(
         "writer": None,
         "cites": False,
         "calls": stage.calls,
-        "degradations": [*losses, *stage.fitting.losses],
+        "degradations": [*losses, *stage.losses],
     }
 
 

@@ -67,6 +67,8 @@ def build_record(
     paid = calls_of(run, joined, judgement, calls)
     lost = [*run["degradations"], *members_lost(joined["answers"]), *joined["degradations"]]
     lost += [*(judgement["degradations"] if judgement else ()), *degradations]
+    # Every stage says what befell all of them.
+    lost = [loss for place, loss in enumerate(lost) if loss not in lost[:place]]
     usage = summary(paid)
     single = single_call_cost(settings, joined["answers"], paid, run["question"])
     usage["single_usd"] = single

@@ -64,10 +64,17 @@ def spent(
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """A stage's time, in seconds, and the field that sets it."""
+    """A stage's time, in seconds, and the field that sets it.
+
+    Attributes:
+        seconds: How long it may take.
+        field: What sets it.
+        of_run: Whether that is the run's time, which passes while others are waited for.
+    """
 
     seconds: float
     field: str
+    of_run: bool = False
 
     def __str__(self) -> str:
         return f"{self.field} ({self.seconds:.3g} s)"
@@ -93,11 +100,12 @@ def limit_of(stage: StageName, settings: ResolvedConfig, spent: Spent) -> TimeLi
     if settings.run_timeout is None:
         return own
     if stage == "route":
-        shared = TimeLimit(ROUTER_SHARE * settings.run_timeout, "a quarter of run_timeout")
+        quarter = ROUTER_SHARE * settings.run_timeout
+        shared = TimeLimit(quarter, "a quarter of run_timeout", of_run=True)
     else:
         left = max(0.0, settings.run_timeout - spent.seconds)
         left *= JUDGE_SHARE if stage == "judge" else 1
-        shared = TimeLimit(left, "what run_timeout leaves")
+        shared = TimeLimit(left, "what run_timeout leaves", of_run=True)
     return min(own, shared, key=lambda limit: limit.seconds)
 
 

@@ -87,6 +87,7 @@ class Member(Stage):
         async with self.panel.at_work(self.settings.panelist_timeout) as clock:
             self._clock = clock
             self._caller.gate = partial(self.panel.gate, clock)
+            self._caller.in_line = clock.in_line
             self._caller.resting = clock.unwatched
             try:
                 yield self._caller

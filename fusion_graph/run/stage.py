@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 from langchain_core.tools import BaseTool
 
 from fusion_graph.config import ResolvedConfig
 from fusion_graph.cost.budget import Budget
-from fusion_graph.errors import OutOfTime
+from fusion_graph.errors import Degradation, OutOfTime
 from fusion_graph.models.calls import Caller
 from fusion_graph.models.fitting import Fitting
 from fusion_graph.run.deadlines import Spent, TimeLimit, limit_of
@@ -82,6 +83,11 @@ class Stage:
         return self._caller.fitting
 
     @property
+    def losses(self) -> list[Degradation]:
+        """What its calls had to do without: of their prompts, and of limits."""
+        return self._caller.losses
+
+    @property
     def spent(self) -> Spent:
         """What the run has spent by now, this stage's own calls included."""
         return self._before.plus(self.calls)
@@ -100,7 +106,9 @@ class Stage:
         """
         limit = self.limit
         try:
-            async with asyncio.timeout(limit.seconds):
+            async with asyncio.timeout(limit.seconds) as deadline:
+                if not limit.of_run:
+                    self._caller.in_line = partial(_standing_still, deadline)
                 yield self._caller
         except TimeoutError as error:
             # Also one of somebody else's that nobody caught: it costs the stage, not the run.
@@ -131,6 +139,22 @@ class Stage:
     def take_back(self, calls: Iterable[CallRecord]) -> None:
         """Count the time of calls that were made in a stage it handed over to."""
         self._before = self._before.plus(calls)
+
+
+@contextmanager
+def _standing_still(deadline: asyncio.Timeout) -> Iterator[None]:
+    """Keep the wait for others to be served from counting as the stage's time."""
+    clock = asyncio.get_running_loop().time
+    ends = deadline.when()
+    if ends is None or deadline.expired():
+        yield
+        return
+    left = ends - clock()
+    deadline.reschedule(None)
+    try:
+        yield
+    finally:
+        deadline.reschedule(clock() + left)
 
 
 def no_text(message_id: str, text: str) -> None:

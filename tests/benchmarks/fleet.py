@@ -4,6 +4,8 @@
     python -m tests.benchmarks.fleet kills --count 50    tests/benchmarks/fleet-kills.md
     python -m tests.benchmarks.fleet crowd --count 300   tests/benchmarks/fleet-crowd.md
 
+    python -m tests.benchmarks.fleet storm --count 300   tests/benchmarks/fleet-storm.md
+
 Each writes what it found beside this file. A kill is a SIGKILL of a worker that has runs at work,
 at a random time after they began; the model server's own log says what was paid.
 """
@@ -14,6 +16,8 @@ import argparse
 import asyncio
 import json
 import random
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -287,27 +291,39 @@ async def kills(fleet: Fleet, models: ModelServer, folder: Path, count: int) -> 
     return found
 
 
-def crowd_scripted(scope: Scope, delay: float) -> dict[str, Any]:
-    """Script models that answer each run with its own mark; gives the configuration."""
-    for name in CREW:
-        scope.script(name, {"text": f"{name} says {{marker}}.", "delay": delay})
-    scope.script("j", {"text": json.dumps(VERDICT), "delay": delay})
-    scope.script("w", {"text": "The answer to {marker}.", "delay": delay})
+BUSY = {"status": 429, "headers": {"retry-after": "1"}}
+"""What a provider answers that has as many calls as it takes."""
+
+
+def crowd_scripted(scope: Scope, delay: float, at_once: int | None = None) -> dict[str, Any]:
+    """Script models that answer each run with its own mark; gives the configuration.
+
+    Args:
+        scope: The models' part of the server.
+        delay: Seconds that a call takes.
+        at_once: Calls that their provider takes at once; None takes any number.
+    """
+    busy = {"at_once": at_once, "when_busy": BUSY} if at_once is not None else {}
+    texts = {name: f"{name} says {{marker}}." for name in CREW}
+    texts |= {"j": json.dumps(VERDICT), "w": "The answer to {marker}."}
+    for name, text in texts.items():
+        scope.script(name, {"text": text, "delay": delay, **busy})
     return configuration(scope, search="none")
 
 
-async def crowd(fleet: Fleet, scope: Scope, count: int) -> list[str]:
+async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = None) -> list[str]:
     """Have many runs at once, each begun at one worker and waited for at another.
 
     Args:
         fleet: The fleet.
         scope: The models.
         count: How many runs.
+        at_once: Calls that the provider takes at once; None takes any number.
 
     Returns:
         What was wrong; empty if every run had its own answer, from its own panelists' answers.
     """
-    context = crowd_scripted(scope, 0.2)
+    context = crowd_scripted(scope, 0.2, at_once)
     size = len(fleet.workers)
 
     async def one(number: int) -> str:
@@ -324,9 +340,44 @@ async def crowd(fleet: Fleet, scope: Scope, count: int) -> list[str]:
     return [problem for problem in wrong if problem]
 
 
+AT_ONCE = 16
+"""Calls that the storm's provider takes at once."""
+
+LIMITS = {
+    "each worker by itself": {},
+    "shared, the limit found by running into it": {"FUSION_REDIS_URL": "{redis}"},
+    f"shared, and said: FUSION_PROVIDER_CONCURRENCY={AT_ONCE}": {
+        "FUSION_REDIS_URL": "{redis}",
+        "FUSION_PROVIDER_CONCURRENCY": str(AT_ONCE),
+    },
+}
+"""How the workers limit their calls, and what they are told for it."""
+
+
+def storm(models: ModelServer, count: int, environment: dict[str, str]) -> list[object]:
+    """Have many runs at once of a provider that takes few calls; gives a row of the table.
+
+    Args:
+        models: The model server.
+        count: How many runs.
+        environment: Variables of the workers.
+    """
+    scope = models.scope()
+    with start_fleet(environment=environment) as fleet:
+        began = time.monotonic()
+        wrong = asyncio.run(crowd(fleet, scope, count, AT_ONCE))
+        seconds = time.monotonic() - began
+    calls = scope.calls()
+    busy = sum(call.status == 429 for call in calls)
+    scope.clear()
+    share = f"{100 * busy / len(calls):.2f} %"
+    return [count, len(calls), busy, share, len(wrong), f"{seconds:.0f}"]
+
+
 HEADS = {
     "kills": "Workers killed",
     "crowd": "A crowd",
+    "storm": "A storm of 429s",
 }
 
 
@@ -343,6 +394,7 @@ def main() -> None:
     parser.add_argument("what", choices=HEADS, nargs="?", help="what to do")
     parser.add_argument("--count", type=int, help="how many kills (50) or runs at once (300)")
     parser.add_argument("--install", action="store_true", help="only make the environment")
+    parser.add_argument("--only", type=int, help="of the storm, only the limits of this row")
     given = parser.parse_args()
     try:
         provide_langhost()
@@ -350,28 +402,50 @@ def main() -> None:
         raise SystemExit(f"No fleet here: {why}") from None
     if given.install:
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all servers end with it
     random.seed(7)
-    with (
-        start_server() as models,
-        start_fleet() as fleet,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        if given.what in (None, "kills"):
-            count = given.count or 50
-            struck = asyncio.run(kills(fleet, models, documents(Path(folder)), count))
-            write("kills", kills_table(count, struck))
-        if given.what in (None, "crowd"):
-            count, scope = given.count or 300, models.scope()
-            began = time.monotonic()
-            wrong = asyncio.run(crowd(fleet, scope, count))
-            seconds = time.monotonic() - began
-            rows = [
-                ("runs at once, on three workers", count),
-                ("without an answer of their own", len(wrong)),
-                ("model calls; five a run are right", len(scope.calls())),
-                ("seconds for all of them, on two processors", f"{seconds:.0f}"),
-            ]
-            write("crowd", table(rows) + "".join(f"\n- {problem}" for problem in wrong[:20]))
+    chosen = [given.what] if given.what else list(HEADS)
+    with start_server() as models:
+        if "storm" in chosen:
+            write("storm", storms(models, given.count or 300, given.only))
+        if {"kills", "crowd"} & set(chosen):
+            with start_fleet() as fleet, tempfile.TemporaryDirectory() as folder:
+                if "kills" in chosen:
+                    count = given.count or 50
+                    struck = asyncio.run(kills(fleet, models, documents(Path(folder)), count))
+                    write("kills", kills_table(count, struck))
+                if "crowd" in chosen:
+                    write("crowd", crowd_table(fleet, models.scope(), given.count or 300))
+
+
+def crowd_table(fleet: Fleet, scope: Scope, count: int) -> str:
+    """Have a crowd, and say what came of it."""
+    began = time.monotonic()
+    wrong = asyncio.run(crowd(fleet, scope, count))
+    seconds = time.monotonic() - began
+    rows = [
+        ("runs at once, on three workers", count),
+        ("without an answer of their own", len(wrong)),
+        ("model calls; five a run are right", len(scope.calls())),
+        ("seconds for all of them, on two processors", f"{seconds:.0f}"),
+    ]
+    return table(rows) + "".join(f"\n- {problem}" for problem in wrong[:20])
+
+
+def storms(models: ModelServer, count: int, only: int | None) -> str:
+    """Have the storm with each kind of limits, or with one of them."""
+    said = (
+        f"A provider that answers 429 (`Retry-After: 1`) to whatever comes while {AT_ONCE} calls "
+        "are under way; each call takes 0.2 s.\n\n"
+        "| limits | runs at once | calls | 429s | of all calls | runs not whole | seconds |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    for number, (name, environment) in enumerate(LIMITS.items()):
+        if only is None or only == number:
+            row = [name, *storm(models, count, environment)]
+            said += f"| {' | '.join(map(str, row))} |\n"
+            print(row, flush=True)
+    return said
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class Step:
     refuse: request parameters answered with 400; the step is not used up.
     when_tool_choice_none, when_no_tools, when_contains: steps played instead; the first that
         applies, in this order. when_contains maps a needle in the raw body to a step.
+    at_once, when_busy: with more calls than so many of the scope under way, the step played
+        instead; this one is not used up.
     delay: seconds before the first byte.
     clock: the same on the scope's own clock, which stands still but for `Scope.set_clock`.
     hang: never answer.
@@ -79,6 +81,8 @@ class Step:
     when_tool_choice_none: "Step | None" = None
     when_no_tools: "Step | None" = None
     when_contains: "dict[str, Step]" = field(default_factory=dict)
+    at_once: float = math.inf
+    when_busy: "Step | None" = None
     delay: float = 0.0
     clock: float = 0.0
     hang: bool = False
@@ -104,7 +108,7 @@ class Step:
         if not isinstance(value, dict):
             raise TypeError(f"a step is an object or a string, not {value!r}")
         fields = dict(value)
-        for name in {"when_tool_choice_none", "when_no_tools"} & fields.keys():
+        for name in {"when_tool_choice_none", "when_no_tools", "when_busy"} & fields.keys():
             fields[name] = cls.parse(fields[name])
         if "when_contains" in fields:
             pairs = fields["when_contains"].items()

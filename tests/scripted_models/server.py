@@ -189,6 +189,9 @@ class Scope:
             path = {"chat": "chat/completions"}.get(chat.api, chat.api)
             return None, error_reply(404, f"Invalid URL (POST /v1/{path})")
         index = min(script.used, len(script.steps) - 1)
+        busy = script.steps[index].when_busy
+        if busy is not None and self._under_way() >= script.steps[index].at_once:
+            return index, perform(busy, chat)
         step, refused = choose(script.steps[index], chat)
         if refused is not None:
             message = f"Unsupported parameter: '{refused}' is not supported with this model."
@@ -204,6 +207,9 @@ class Scope:
         if chat.api == "chat" or plain:
             return index, perform(step, chat)
         return index, respond(step, chat)
+
+    def _under_way(self) -> int:
+        return sum(call.ended is None for call in self._calls)
 
     def _changed(self) -> None:
         while self._waiting:

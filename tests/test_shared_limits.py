@@ -1,0 +1,246 @@
+"""Limits that all runs share, of a process or of all that use one Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from fusion_graph import AllPanelistsFailed, ConfigurationError, create_fusion_graph
+from fusion_graph.models._day_budget import DayBudget
+from fusion_graph.models._places_here import FULL, Line, PlacesHere
+from fusion_graph.models._places_in_redis import PlacesInRedis
+from tests.redis_server import start_redis, why_no_redis
+
+pytest.importorskip("redis")
+needs_redis = pytest.mark.skipif(why_no_redis() is not None, reason=str(why_no_redis()))
+
+QUESTION = {"messages": [("user", "How wet is water?")]}
+PATIENCE = 60
+BUSY = {"status": 429, "headers": {"retry-after": "0"}}
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with start_redis() as (url, _):
+        yield url
+
+
+@asynccontextmanager
+async def client_of(url: str) -> AsyncIterator[Any]:
+    from redis.asyncio import Redis
+
+    client = Redis.from_url(url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+        await client.connection_pool.disconnect()
+
+
+@pytest.fixture(params=["process", pytest.param("redis", marks=needs_redis)])
+async def two(request) -> AsyncIterator[tuple[Any, Any]]:
+    """Two who count the same calls: threads of a process, or processes with one Redis."""
+    if request.param == "process":
+        here = PlacesHere()
+        yield here, here
+        return
+    url = request.getfixturevalue("redis_url")
+    async with client_of(url) as one, client_of(url) as other:
+        yield PlacesInRedis(one), PlacesInRedis(other)
+
+
+def line(most: int | None = None, model: str = "m") -> Line:
+    provider = uuid4().hex
+    return Line(provider, f"{provider} {model}", most)
+
+
+async def taken(places: Any, where: Line, tokens: Any) -> int:
+    """How many of some calls get a place."""
+    got = [await places.enter(where, str(token)) for token in tokens]
+    return got.count(0)
+
+
+async def test_only_so_many_calls_to_a_provider_are_under_way_whoever_makes_them(two):
+    one, other = two
+    where = line(most=3)
+
+    assert await taken(one, where, range(2)) == 2
+    assert await taken(other, where, range(2, 6)) == 1
+    await one.leave(where, "0", 0.1, None)
+
+    assert await other.enter(where, "6") == 0
+    assert await one.enter(where, "7") == FULL
+
+
+async def test_whoever_is_told_to_wait_has_everybody_wait_for_that_model(two):
+    one, other = two
+    where = line()
+    neighbour = Line(where.provider, f"{where.provider} another", None)
+    assert await one.enter(where, "a") == 0
+    await one.leave(where, "a", 0.1, 30.0)
+
+    assert 0 < await other.enter(where, "b") <= 30
+    assert await other.enter(neighbour, "c") == 0
+
+
+async def test_after_a_refusal_fewer_are_under_way_and_slowly_more_again(two):
+    one, other = two
+    where = line()
+    assert await taken(one, where, range(10)) == 10
+    for token in range(10):  # refused together, so it counts once
+        await one.leave(where, str(token), 60.0, 0.0)
+
+    assert await taken(other, where, range(10, 30)) == 7
+
+    for token in range(10, 17):
+        await other.leave(where, str(token), 0.0, None)
+    answers, allowed = 7, 7
+    while allowed < 8:
+        tokens = [str(uuid4()) for _ in range(8)]
+        allowed = await taken(one, where, tokens)
+        answers += allowed
+        for token in tokens[:allowed]:
+            await one.leave(where, token, 0.0, None)
+    assert 20 < answers < 60
+
+
+@needs_redis
+async def test_the_place_of_one_who_died_is_free_after_its_lease(redis_url):
+    async with client_of(redis_url) as client:
+        places = PlacesInRedis(client, lease=0.2)
+        where = line(most=1)
+        assert await places.enter(where, "dead") == 0
+
+        while await places.enter(where, "next") == FULL:
+            await asyncio.sleep(0.05)  # between two looks
+
+
+@needs_redis
+async def test_who_says_that_it_is_there_keeps_its_place(redis_url):
+    async with client_of(redis_url) as client:
+        short, long = PlacesInRedis(client, lease=0.05), PlacesInRedis(client)
+        where = line(most=1)
+        assert await short.enter(where, "slow") == 0
+        await long.stay(where, "slow")
+        await asyncio.sleep(0.1)  # longer than the first lease
+
+        assert await long.enter(where, "next") == FULL
+
+
+async def test_runs_side_by_side_keep_to_what_the_provider_takes(models, panel_config, monkeypatch):
+    monkeypatch.setenv("FUSION_PROVIDER_CONCURRENCY", "other=1, scripted=2")
+    for name in "abcw":
+        models.script(name, {"text": "Wet.", "delay": 0.02, "at_once": 2, "when_busy": BUSY})
+    graph = create_fusion_graph(panel_config())
+
+    results = await asyncio.gather(*(graph.ainvoke(QUESTION) for _ in range(4)))
+
+    assert {call.status for call in models.calls()} == {200}
+    assert [result["fusion"]["status"] for result in results] == ["ok"] * 4
+
+
+async def test_a_run_goes_on_by_itself_when_the_redis_goes_and_says_so_once(
+    models, panel_config, monkeypatch
+):
+    if why := why_no_redis():
+        pytest.skip(why)
+    models.script("c", {"text": "The answer of c.", "clock": 1})
+    graph = create_fusion_graph(panel_config())
+    with start_redis() as (url, process):
+        monkeypatch.setenv("FUSION_REDIS_URL", url)
+        running = asyncio.create_task(graph.ainvoke(QUESTION))
+        await asyncio.to_thread(models.calls, "c", arrived=1)
+        process.kill()
+        process.wait()
+        models.set_clock(1)
+        report = (await asyncio.wait_for(running, PATIENCE))["fusion"]
+
+    assert [answer["status"] for answer in report["answers"]] == ["ok"] * 3
+    assert report["answer"] == "The final answer of the writer."
+    (lost,) = report["degradations"]
+    assert lost["code"] == "limits_not_shared"
+    assert "FUSION_REDIS_URL" in lost["detail"]
+    assert "for this process alone" in lost["detail"]
+
+
+@pytest.mark.parametrize("url", ["redis://:hush-hush@127.0.0.1:9/0", "redis://127.0.0.1:no/0"])
+async def test_a_redis_that_is_not_there_costs_no_answer(panel_config, monkeypatch, url):
+    monkeypatch.setenv("FUSION_REDIS_URL", url)
+
+    report = (await create_fusion_graph(panel_config()).ainvoke(QUESTION))["fusion"]
+
+    assert report["answer"] == "The final answer of the writer."
+    assert [lost["code"] for lost in report["degradations"]] == ["limits_not_shared"]
+    assert "hush-hush" not in str(report)
+
+
+async def test_without_its_client_a_run_says_what_to_install(panel_config, monkeypatch):
+    monkeypatch.setenv("FUSION_REDIS_URL", "redis://127.0.0.1:9/1")
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+
+    report = (await create_fusion_graph(panel_config()).ainvoke(QUESTION))["fusion"]
+
+    (lost,) = report["degradations"]
+    assert "pip install 'fusion-graph[redis]'" in lost["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FUSION_REDIS_URL", "http://127.0.0.1:6379"),
+        ("FUSION_PROVIDER_CONCURRENCY", "openai=many"),
+        ("FUSION_PROVIDER_CONCURRENCY", "0"),
+        ("FUSION_MAX_COST_USD_PER_DAY", "openai=-1"),
+        ("FUSION_MAX_COST_USD_PER_DAY", "nan"),
+    ],
+)
+async def test_a_limit_that_cannot_be_read_is_named_before_anybody_is_paid(
+    models, panel_config, monkeypatch, name, value
+):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError, match=name):
+        await create_fusion_graph(panel_config()).ainvoke(QUESTION)
+
+    assert models.calls() == []
+
+
+async def test_what_a_day_may_cost_holds_over_runs(models, panel_config, monkeypatch):
+    # A provider of its own: the process counts what other tests spend, too.
+    monkeypatch.setenv("FUSION_MAX_COST_USD_PER_DAY", "daily=0.0025")
+    fields = panel_config()
+    config = {
+        **fields,
+        "panel": [name.replace("scripted", "daily") for name in fields["panel"]],
+        "providers": {**fields["providers"], "daily": {"base_url": models.base_url}},
+    }
+    graph = create_fusion_graph(config)
+    first = (await graph.ainvoke(QUESTION))["fusion"]
+    assert first["status"] == "ok"
+    assert len(models.calls()) == 5
+
+    with pytest.raises(AllPanelistsFailed) as failed:
+        await graph.ainvoke(QUESTION)
+
+    assert len(models.calls()) == 5
+    assert "FUSION_MAX_COST_USD_PER_DAY" in str(failed.value)
+    assert "$0.0025 a day for daily" in str(failed.value)
+
+
+@needs_redis
+async def test_what_a_day_may_cost_holds_over_processes(redis_url):
+    record: Any = {"cost_usd": None, "likely_usd": 1.5}
+    name = uuid4().hex
+    async with client_of(redis_url) as client:
+        await DayBudget().count([name], record, client)
+        await DayBudget().count([name], record, client)
+
+        assert await DayBudget().used_up({name: 3.5}, [name], client) == ""
+        assert "$3.00 of the $3 a day" in await DayBudget().used_up({name: 3.0}, [name], client)
+        assert await DayBudget().used_up({name: 3.0}, [name], None) == ""
