@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from pypdf import PdfReader
 
 from fusion_graph.cli.eval_tables import shown
 from fusion_graph.evals._grades import Grade
@@ -298,3 +300,48 @@ def test_scores_that_are_equal_by_chance_are_drawn_question_by_question_all_the_
     assert takes[1].startswith("Every arm scores 50.0 of 100.")
     assert pair[0] == "p against s: better on 4 questions, worse on 4, alike on 0"
     assert "Where it helped and hurt: p against s" in page
+
+
+@pytest.fixture
+def long_page() -> str:
+    """The page of an evaluation of four arms on 48 questions of six domains."""
+    arms = [arm(name) for name in ("panel", "solo-opus", "solo-gpt", "thrifty")]
+    marked = []
+    for number in range(48):
+        asked = question(number, f"domain-{number % 6}", "What is it, in a sentence or two?")
+        marked += [
+            mark(asked, of, (number + place) % 4 > 0, cost=0.01 * (place + 1))
+            for place, of in enumerate(arms)
+        ]
+    return render_html(evaluation(marked))
+
+
+@pytest.mark.slow
+async def test_an_evaluation_prints_on_two_sheets_and_cuts_no_table(browser_page, long_page):
+    await browser_page.set_content(long_page)
+    pdf = PdfReader(io.BytesIO(await browser_page.pdf(format="A4")))
+    first, *others = (" ".join(page.extract_text().split()) for page in pdf.pages)
+    assert len(others) == 1
+    for part in ("Scores", "Characters each", "panel against the others", "What a score takes"):
+        assert part in first
+    assert "max_tool_calls" in others[0]  # folded on the screen
+
+    await browser_page.emulate_media(media="print")
+    await browser_page.set_viewport_size({"width": 710, "height": 1000})
+    cut = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).length"
+    assert await browser_page.locator(".wide").evaluate_all(cut) == 0
+
+
+@pytest.mark.slow
+async def test_an_evaluation_uses_the_width_of_a_wide_screen(browser_page, long_page):
+    await browser_page.set_viewport_size({"width": 1280, "height": 900})
+    await browser_page.set_content(long_page)
+    boxes = await browser_page.locator("figure").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(box => [box.left, box.right])"
+    )
+    assert len({round(left) for left, _ in boxes}) == 2
+    table = await browser_page.locator("#scores table").bounding_box()
+    assert table["width"] > 1000
+    await browser_page.set_viewport_size({"width": 390, "height": 844})
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await browser_page.evaluate(wider) <= 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 LABEL_CHARACTERS = 28
-CHARACTER_WIDTH = 6.6
+CHARACTER_WIDTH = 7.4
 """Of the labels' letters, about, in the drawing's units."""
 
 
