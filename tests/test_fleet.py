@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langgraph.pregel.remote import RemoteGraph
+from langgraph_sdk import get_client
 
+from fusion_graph import follow
 from tests.benchmarks.fleet import (
     ANSWER,
     QUESTION,
@@ -86,6 +90,58 @@ async def test_a_killed_workers_run_is_finished_by_another_and_nobody_is_paid_tw
     assert (struck.same, struck.repeated) == (True, Counter())
     answered = [call.model for call in scope.calls() if not call.disconnected]
     assert Counter(answered) == Counter("abcjw")
+
+
+def balanced(fleet: Fleet, number: int) -> str:
+    """The address of the worker that what balances loads would choose."""
+    return fleet.workers[number % len(fleet.workers)].url
+
+
+async def test_a_remote_graph_is_followed_at_any_worker(fleet, model_server):
+    context = script(model_server.scope())
+    for number in range(len(fleet.workers)):
+        remote = RemoteGraph("fusion", url=balanced(fleet, number))
+        events = [
+            event async for event in follow(remote, [HumanMessage(QUESTION)], context=context)
+        ]
+
+        assert [events[0]["type"], events[-2]["type"]] == ["fusion.started", "fusion.completed"]
+        told = "".join(event["text"] for event in events if event["type"] == "answer.delta")
+        assert told == events[-1]["message"].text == ANSWER
+
+
+async def test_a_deep_agent_asks_at_one_worker_for_what_it_began_at_another(fleet, model_server):
+    deepagents = pytest.importorskip("deepagents", reason="deepagents is not installed")
+    from langchain_openai import ChatOpenAI
+
+    scope = model_server.scope()
+    async with get_client(url=balanced(fleet, 0), api_key=None) as client:
+        assistant = await client.assistants.create("fusion", context=script(scope))
+    model = ChatOpenAI(model="outer", base_url=scope.base_url, api_key="none", max_retries=0)
+
+    def agent(number: int, step: dict[str, Any], said: str) -> Any:
+        scope.script("outer", step, said)
+        panel = deepagents.AsyncSubAgent(
+            name="panel",
+            description="Several models research a question and compare what they found.",
+            graph_id=assistant["assistant_id"],
+            url=balanced(fleet, number),
+        )
+        return deepagents.create_deep_agent(model=model, subagents=[panel])
+
+    order = {"description": QUESTION, "subagent_type": "panel"}
+    start = {"tool_calls": [{"name": "start_async_task", "args": order}]}
+    begun = await agent(0, start, "Asked.").ainvoke({"messages": [HumanMessage(QUESTION)]})
+    (task,) = begun["async_tasks"].values()
+    async with get_client(url=balanced(fleet, 2), api_key=None) as client:
+        await client.runs.join(task["thread_id"], task["run_id"])
+    look = {"tool_calls": [{"name": "check_async_task", "args": {"task_id": task["task_id"]}}]}
+    messages = [*begun["messages"], HumanMessage("And?")]
+    result = await agent(1, look, "Wet, they say.").ainvoke({**begun, "messages": messages})
+
+    *_, found, answer = result["messages"]
+    assert json.loads(found.text)["result"] == ANSWER
+    assert answer.text == "Wet, they say."
 
 
 async def test_every_run_of_a_crowd_has_its_own_answer(fleet, model_server):

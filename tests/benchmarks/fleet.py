@@ -428,8 +428,37 @@ def crowd_table(fleet: Fleet, scope: Scope, count: int) -> str:
         ("without an answer of their own", len(wrong)),
         ("model calls; five a run are right", len(scope.calls())),
         ("seconds for all of them, on two processors", f"{seconds:.0f}"),
+        *asyncio.run(streamed(fleet.workers[0], scope)),
     ]
     return table(rows) + "".join(f"\n- {problem}" for problem in wrong[:20])
+
+
+async def streamed(worker: Worker, scope: Scope) -> list[tuple[str, object]]:
+    """Follow one run of long answers; gives how much of it goes through Redis."""
+    text = "Water is wet, and wetter where it rains. " * 75
+    for name in f"{CREW}w":
+        scope.script(name, {"text": text, "rate": 500})
+    sizes = []
+    async with at(worker) as client:
+        thread = (await client.threads.create())["thread_id"]
+        given = {"messages": [{"role": "user", "content": "How wet? " * 10_000}]}
+        context = configuration(scope, search="none")
+        modes = ["custom", "messages-tuple"]
+        stream = client.runs.stream(
+            thread, "fusion", input=given, context=context, stream_mode=modes
+        )
+        async for part in stream:
+            sizes.append(len(json.dumps(part.data)))
+        state = await client.threads.get_state(thread)
+    said = f"{len(sizes)}, {sum(sizes) / 1000:.0f} kB, {max(sizes) / 1000:.1f} kB"
+    whole = len(json.dumps(state["values"])) / 1000
+    return [
+        (
+            "a question of 90,000 characters, answers of 3,000: events of the run, all, largest",
+            said,
+        ),
+        ("… its state at the end, as a client reads it", f"{whole:.0f} kB"),
+    ]
 
 
 def storms(models: ModelServer, count: int, only: int | None) -> str:
