@@ -14,7 +14,9 @@ from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk import get_client
 
 from fusion_graph import follow
-from tests.benchmarks.fleet import (
+from tests.conftest import VERDICT
+from tests.fleet import Fleet, Worker, start_fleet, why_no_fleet
+from tests.fleet_runs import (
     ANSWER,
     QUESTION,
     Asked,
@@ -25,8 +27,6 @@ from tests.benchmarks.fleet import (
     report_of,
     strike,
 )
-from tests.conftest import VERDICT
-from tests.fleet import Fleet, Worker, start_fleet, why_no_fleet
 from tests.scripted_models.client import Scope
 
 pytestmark = [
