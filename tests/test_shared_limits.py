@@ -89,6 +89,15 @@ async def test_whoever_is_told_to_wait_has_everybody_wait_for_that_model(two):
     assert await other.enter(neighbour, "c") == 0
 
 
+async def test_where_few_are_under_way_a_refusal_takes_no_place_away(two):
+    one, other = two
+    where = line()
+    assert await one.enter(where, "alone") == 0
+    await one.leave(where, "alone", 60.0, 0.0)
+
+    assert await taken(other, where, range(6)) == 4
+
+
 async def test_after_a_refusal_fewer_are_under_way_and_slowly_more_again(two):
     one, other = two
     where = line()
@@ -239,8 +248,10 @@ async def test_what_a_day_may_cost_holds_over_processes(redis_url):
     name = uuid4().hex
     async with client_of(redis_url) as client:
         await DayBudget().count([name], record, client)
-        await DayBudget().count([name], record, client)
+        cut_off = DayBudget()
+        await cut_off.count([name], record, None)  # while the Redis was gone
+        await cut_off.count([name], {**record, "likely_usd": 0.5}, client)
 
-        assert await DayBudget().used_up({name: 3.5}, [name], client) == ""
-        assert "$3.00 of the $3 a day" in await DayBudget().used_up({name: 3.0}, [name], client)
+        assert await DayBudget().used_up({name: 4.0}, [name], client) == ""
+        assert "$3.50 of the $3 a day" in await DayBudget().used_up({name: 3.0}, [name], client)
         assert await DayBudget().used_up({name: 3.0}, [name], None) == ""

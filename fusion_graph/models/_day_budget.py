@@ -22,6 +22,7 @@ class DayBudget:
 
     def __init__(self) -> None:
         self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self._unsent: defaultdict[tuple[str, str], float] = defaultdict(float)
         self._lock = threading.Lock()
 
     async def used_up(self, limits: Mapping[str, float], names: Sequence[str], client: Any) -> str:
@@ -53,6 +54,8 @@ class DayBudget:
     async def count(self, names: Sequence[str], record: CallRecord, client: Any) -> None:
         """Count a call; one whose cost nobody knows counts as what it likely was.
 
+        What could not be counted in the Redis while it was gone is counted with the next call.
+
         Args:
             names: The names that it counts under.
             record: Its record.
@@ -65,16 +68,25 @@ class DayBudget:
             return
         day = _today()
         with self._lock:
-            for old in [key for key in self._spent if key[0] != day]:
-                del self._spent[old]
-            for name in ("", *names):
-                self._spent[day, name] += usd
-        if client is not None:
-            async with client.pipeline(transaction=False) as pipe:
+            for counted in (self._spent, self._unsent):
+                for old in [key for key in counted if key[0] != day]:
+                    del counted[old]
                 for name in ("", *names):
-                    pipe.incrbyfloat(_key(day, name), usd)
+                    counted[day, name] += usd
+            if client is None:
+                return
+            sending, self._unsent = self._unsent, defaultdict(float)
+        try:
+            async with client.pipeline(transaction=True) as pipe:
+                for (day, name), amount in sending.items():
+                    pipe.incrbyfloat(_key(day, name), amount)
                     pipe.expire(_key(day, name), _KEPT_SECONDS)
                 await pipe.execute()
+        except BaseException:
+            with self._lock:
+                for key, amount in sending.items():
+                    self._unsent[key] += amount
+            raise
 
 
 def _today() -> str:

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 SHRINK = 0.7
 """What is left of the calls at once to a model after it answered 429."""
 
+LEAST = 4
+"""Calls at once to a model that no refusal takes away: where so few are under way, it is not their
+number that was too much (tokens a minute, an overloaded provider), and the wait is all it takes."""
+
 GROW = 0.25
 """How much of one more call at once is allowed after as many answers as are allowed at once: four
 rounds for each, so that a limit which is found by running into it is run into seldom."""
@@ -108,9 +112,11 @@ class PlacesHere:
                 if known is not None:
                     known.allowed += GROW / known.allowed
                 return
-            known = self._refused.setdefault(line.model, _Refused(allowed=float(before)))
+            known = self._refused.setdefault(
+                line.model, _Refused(allowed=float(max(before, LEAST)))
+            )
             known.paused = max(known.paused, now + refused)
             # Of calls that were under way together, one refusal counts.
             if now - took > known.shrunk:
-                known.allowed = max(1.0, min(known.allowed, before) * SHRINK)
+                known.allowed = max(float(LEAST), min(known.allowed, before) * SHRINK)
                 known.shrunk = now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fusion_graph.models._places_here import FORGET_SECONDS, FULL, GROW, SHRINK, Line
+from fusion_graph.models._places_here import FORGET_SECONDS, FULL, GROW, LEAST, SHRINK, Line
 
 LEASE_SECONDS = 30.0
 """How long a place is kept for one who is not heard of."""
@@ -57,7 +57,7 @@ redis.call('HSET', KEYS[3], 'paused', math.max(paused, now + refused))
 local shrunk = tonumber(redis.call('HGET', KEYS[3], 'shrunk') or '0')
 if now - tonumber(ARGV[2]) > shrunk then
   if allowed > 0 then before = math.min(before, allowed) end
-  redis.call('HSET', KEYS[3], 'allowed', math.max(1, before * {SHRINK}), 'shrunk', now)
+  redis.call('HSET', KEYS[3], 'allowed', math.max({LEAST}, before * {SHRINK}), 'shrunk', now)
 end
 redis.call('PEXPIRE', KEYS[3], {int(FORGET_SECONDS * 1000)})
 """
