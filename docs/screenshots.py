@@ -1,4 +1,4 @@
-"""Makes the pictures in the README, each from a real run: `python -m docs.screenshots report`.
+"""Makes the pictures in the documentation, each from a real run: `python -m docs.screenshots`.
 
 Needs Chromium, and nothing from the network: the runs are the keyless offline preset's.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -17,6 +18,7 @@ from fusion_graph import FusionReport, create_fusion_graph
 
 HERE = Path(__file__).parent
 QUESTION = "How much more does a panel cost than one model?"
+FOLLOW_UP = "How many model calls does a run with three panelists make?"
 SIZE = {"width": 1280, "height": 1200}
 """Pixels."""
 
@@ -32,17 +34,47 @@ def report(page: Page) -> None:
 
 def playground(page: Page) -> None:
     """A question asked and answered in the playground of a real server."""
-    command = [sys.executable, "-m", "fusion_graph", "serve", "--port", "0", "--preset", "offline"]
+    with served(page):
+        ask(page, QUESTION)
+
+
+def thread(page: Page) -> None:
+    """The end of a follow-up's run: who said what, and where the next question is asked."""
+    with served(page):
+        ask(page, QUESTION)
+        page.get_by_role("heading", name="Ask a follow-up").wait_for()
+        ask(page, FOLLOW_UP)
+        page.get_by_role("heading", name="Ask a follow-up").wait_for()
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+
+
+@contextmanager
+def served(page: Page) -> Iterator[None]:
+    """Open the playground of a server that keeps nothing of what it is asked."""
+    command = [sys.executable, "-m", "fusion_graph", "serve", "--port", "0"]
+    command += ["--preset", "offline", "--keep-runs", "none"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as server:  # noqa: S603
         assert server.stderr is not None
         page.goto(server.stderr.readline().split("(page: ")[1].rstrip(")\n"))
-        page.get_by_label("Your question").fill(QUESTION)
-        page.get_by_label("Your question").press("Control+Enter")
-        page.locator("article.run[data-status=ok]").wait_for()
-        server.terminate()
+        try:
+            yield
+        finally:
+            server.terminate()
 
 
-PICTURES: dict[str, Callable[[Page], None]] = {"report": report, "playground": playground}
+def ask(page: Page, question: str) -> None:
+    """Ask on the page, and wait for the answer."""
+    page.get_by_label("Your question").fill(question)
+    page.get_by_label("Your question").press("Control+Enter")
+    page.get_by_role("heading", name=question, level=1).wait_for()
+    page.locator("article.run[data-status=ok]").wait_for()
+
+
+PICTURES: dict[str, Callable[[Page], None]] = {
+    "report": report,
+    "playground": playground,
+    "thread": thread,
+}
 """What can be pictured: opens it on the page it is given, which is then photographed."""
 
 

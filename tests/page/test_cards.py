@@ -9,6 +9,7 @@ import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.report.html.cards import ARTICLE, Cards
+from fusion_graph.report.html.thread import thread
 from tests.page.hostile import PAYLOADS, harm
 
 STARTED = {
@@ -179,7 +180,7 @@ def test_no_piece_brings_a_style_or_a_script():
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_hostile_texts_are_escaped(record, payload):
     report = FusionReport.model_validate(harm(record, payload))
-    cards = Cards(payload)
+    cards = Cards(payload, files=[{"name": payload, "kind": payload}])
     html = ""
     tool = {"type": "panel.tool", "name": payload, "args": {"query": payload, "url": payload}}
     failure = {"reason": payload, "detail": f"{payload} → {payload}"}
@@ -207,11 +208,40 @@ def test_hostile_texts_are_escaped(record, payload):
     assert tags <= {
         *("article", "header", "section", "details", "summary", "div", "p", "span", "button", "a"),
         *("h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "sup", "q", "code", "strong", "em"),
+        *("table", "thead", "tbody", "tr", "th", "td", "bdi", "b"),
     }
     names = set(re.findall(r'(?<=\s)([a-z-]+)="[^"]*"', re.sub(r">[^<]*<", "><", html)))
     assert not {name for name in names if name.startswith("on") or name in ("style", "src")}
     links = set(re.findall(r'href="([^"]*)"', html))
     assert all(re.match(r"#(source|claim)-\d+$|report/x$", link) for link in links)
+    html.encode("utf-8")
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_hostile_turns_of_a_thread_are_escaped(payload):
+    turn = {
+        "question": payload,
+        "files": [{"name": payload, "kind": payload}],
+        "answer": f"{payload} It is so [1][2].",
+        "sources": [
+            {"id": 1, "url": payload, "title": payload},
+            {"id": 2, "url": "https://example.org/", "title": payload},
+        ],
+        "run": "0" * 32,
+        "kept": True,
+    }
+    (piece,) = Cards("Why?", thread([turn])).whole()
+    html = piece["html"].partition("<header")[0]
+
+    tags = set(re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", html))
+    assert tags <= {
+        *("article", "section", "h2", "h4", "h5", "h6", "p", "ul", "li", "a", "span", "sup"),
+        *("strong", "em", "code", "ol", "div", "q"),
+    }
+    names = set(re.findall(r'(?<=\s)([a-z-]+)="[^"]*"', re.sub(r">[^<]*<", "><", html)))
+    assert not {name for name in names if name.startswith("on") or name in ("style", "src")}
+    links = set(re.findall(r'href="([^"]*)"', html))
+    assert all(re.match(r"\?run=[\w%.~/-]*$|https?://", link) for link in links), links
     html.encode("utf-8")
 
 

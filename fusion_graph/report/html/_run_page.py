@@ -79,7 +79,7 @@ class RunPage:
         """What the check said of the answer's claims."""
         return Verdicts(self.report.claims if self.report else (), "cards.html")
 
-    @cached_property
+    @property
     def matrix(self) -> Matrix | None:
         """Who said what, once a report says so."""
         if self.report is None:

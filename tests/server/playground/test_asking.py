@@ -33,6 +33,8 @@ async def test_a_question_is_asked_answered_and_read(server: Server, visit: Open
     await expect(seen.judge).to_contain_text("Agreed")
     await expect(seen.answer).to_contain_text("4 to 5 times a single completion")
     await expect(seen.answer.locator("ol.sources > li").first).to_be_visible()
+    table = seen.page.get_by_role("region", name="Table of who said what")
+    await expect(table.get_by_role("columnheader", name="figures")).to_be_visible()
     await expect(seen.progress).to_contain_text("Answered in")
     await expect(seen.page).to_have_title(f"{QUESTION} – fusion-graph")
 
