@@ -8,6 +8,7 @@ node works from; a node that is run again finds them there. A call that failed i
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import zlib
@@ -101,8 +102,13 @@ class _Beside:
         data = zlib.compress(text)
         if asked.kind != "call" and len(data) > MOST_BYTES:
             return
+        writing = asyncio.ensure_future(self._checkpoint.write(CHANNEL, key, data))
         try:
-            await self._checkpoint.write(CHANNEL, key, data)
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # A server that is stopped cancels its runs: what was received is kept all the same.
+            await asyncio.wait({writing})
+            raise
         except Exception as error:
             # A paid reply is not lost for want of a second place to keep it.
             self._warn("kept", error)

@@ -103,6 +103,29 @@ def test_the_same_request_after_a_restart_goes_on_with_the_run(models, offer, tm
     assert len(models.calls("a")) == len(models.calls("b")) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_that_never_went_out_is_told_to_who_asks_again(models, offer, tmp_path, stream):
+    model = offer(tmp_path)
+    body = {"model": model, "messages": MESSAGES, "stream": stream}
+    with running(tmp_path) as server:
+        first, second = (server.post(body) for _ in range(2))
+        assert first.headers["x-fusion-run"] != second.headers["x-fusion-run"]
+        server.stop(signal.SIGTERM)
+    paid = len(models.calls())
+    with sqlite3.connect(tmp_path / "serve" / "runs.sqlite") as rows:
+        # As where the server was killed when the run had just ended.
+        untold = "UPDATE runs SET about = json_set(about, '$.told', json('false')) WHERE id = ?"
+        rows.execute(untold, (second.headers["x-fusion-run"],))
+    rows.close()
+    with running(tmp_path) as server:
+        replies = [server.post(body) for _ in range(2)]
+    assert replies[0].headers["x-fusion-run"] == second.headers["x-fusion-run"]
+    assert ANSWER in replies[0].text
+    assert replies[1].headers["x-fusion-run"] != second.headers["x-fusion-run"]
+    assert len(models.calls()) == paid + 5
+
+
 def _asked_in_vain(server: Server, body: dict[str, Any]) -> None:
     import httpx2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -49,6 +50,7 @@ class Begun:
         invoked: Who answers: `panel`, `auto`, `direct`, `side_call` or `continued`.
         found: Where the deliberation was that it goes on from.
         reply: Says what the finished run says; raises `ApiError` for one that failed.
+        told: Is called when the answer has gone out whole.
     """
 
     asked: Asked
@@ -56,6 +58,7 @@ class Begun:
     invoked: str
     found: Where
     reply: Callable[[Run], Reply]
+    told: Callable[[], None]
 
 
 class Answering:
@@ -111,9 +114,10 @@ class Answering:
             context |= {"preset": preset.ref}
             same = asked_key(asked.asker, context, before.messages)
             # OpenAI's and Anthropic's clients ask again by themselves when a connection breaks.
-            if (run := self._runs.interrupted(same)) is not None:
+            run = self._runs.left_off(same)
+            if run is not None and run.status == "interrupted":
                 self._runs.resume(run, holder)
-            else:
+            elif run is None:
                 run = self._runs.start(
                     before.messages,
                     context,
@@ -128,7 +132,7 @@ class Answering:
         def reply(ended: Run) -> Reply:
             return self._reply(ended, asked, before, call_prefix)
 
-        return Begun(asked, run, invoked, before.found, reply)
+        return Begun(asked, run, invoked, before.found, reply, partial(self._runs.note_told, run))
 
     def _reply(self, run: Run, asked: Asked, before: Continued, call_prefix: str) -> Reply:
         if run.failure is not None:

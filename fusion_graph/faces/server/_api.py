@@ -9,6 +9,7 @@ from contextlib import aclosing
 from functools import partial
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -133,7 +134,9 @@ async def _answer(
             whole = wire.whole(begun.reply(run), asked)
             if kept is not None:
                 kept.keep(asked.body, whole, holder.name)
-            return json_response(whole, headers=headers)
+            response = json_response(whole, headers=headers)
+            response.background = BackgroundTask(_note_told, begun)
+            return response
         await _begun(run)
         if run.failure is not None:
             raise run.failure
@@ -147,6 +150,11 @@ async def _answer(
         ping=HEARTBEAT_SECONDS,
         ping_message_factory=lambda: _ping(wire),
     )
+
+
+async def _note_told(begun: Begun) -> None:
+    """Note it on the event loop: what is not asynchronous would be done by a thread, some time."""
+    begun.told()
 
 
 async def _streamed(
@@ -164,6 +172,7 @@ async def _streamed(
                         assert not isinstance(frame.data, str)
                         kept.keep(begun.asked.body, frame.data["response"], begun.run.owner)
                     yield _sent(frame)
+        begun.told()
     finally:
         begun.run.stop()  # nobody else is to read it, if the client has gone
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -77,16 +79,22 @@ class Playground:
         name = None if name is None else str(name)
         offer, limits = self._offer.only(runs.holder.presets), runs.holder.narrowed(self._limits)
         asked = await asyncio.to_thread(run_request, question, name, fusion, offer, limits)
-        run = runs.start(
-            conversation(turns, question, files),
-            asked.context,
-            model=asked.model,
-            question=question,
-            origin="page",
-            turns=turns,
-            files=files,
-            max_cost=asked.max_cost,
-        )
+        messages = conversation(turns, question, files)
+        same = _digest(runs.holder.name, asked.model, asked.context, messages)
+        if (run := runs.interrupted(same)) is not None:
+            runs.resume(run)  # who asks again what a restart has interrupted pays for the rest
+        else:
+            run = runs.start(
+                messages,
+                asked.context,
+                model=asked.model,
+                question=question,
+                origin="page",
+                turns=turns,
+                files=files,
+                max_cost=asked.max_cost,
+                asked=same,
+            )
         await runs.kept()  # what has an address is still there after a restart
         return json_response(self._told(run), 201, {"location": f"/api/runs/{run.id}"})
 
@@ -171,6 +179,11 @@ def no_such_run() -> ApiError:
 
 def _runs(request: Request) -> SeenRuns:
     return SeenRuns(request.app.state.runs, holder_of(request))
+
+
+def _digest(*asked: Any) -> str:
+    text = json.dumps(["page", *asked], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _says(run: Run, words: list[str]) -> bool:

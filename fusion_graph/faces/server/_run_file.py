@@ -67,6 +67,11 @@ def write_run(rows: sqlite3.Connection, record: RunRecord) -> None:
         write_event(rows, record.id, number, event)
 
 
+def write_about(rows: sqlite3.Connection, id: str, about: object) -> None:
+    """Write down how a run stands, if it is there."""
+    rows.execute("UPDATE runs SET about = ? WHERE id = ?", (json.dumps(about), id))
+
+
 def write_event(rows: sqlite3.Connection, run: str, number: int, event: object) -> None:
     """Write one event of a run down."""
     text = json.dumps(event, default=str)

@@ -18,7 +18,7 @@ INTERRUPTED = (
 
 _ABOUT = (
     *("question", "model", "started", "status", "error", "origin", "turns", "files"),
-    *("owner", "asked", "resumed", "may_cost", "counted"),
+    *("owner", "asked", "resumed", "may_cost", "counted", "told"),
 )
 
 _RESULT = "fusion.result"
@@ -46,12 +46,17 @@ class RunRecord:
     events: tuple[tuple[int, dict[str, Any]], ...]
 
 
-def recorded(run: Run) -> RunRecord:
-    """Record a run as it stands."""
+def about_run(run: Run) -> dict[str, Any]:
+    """What a list shows of a run, and how it stands."""
     about = {name: getattr(run, name) for name in _ABOUT}
     about["http_status"] = None if run.failure is None else run.failure.status
+    return about
+
+
+def recorded(run: Run) -> RunRecord:
+    """Record a run as it stands."""
     events = tuple((number, lasting(event)) for number, event in run.numbered if is_lasting(event))
-    return RunRecord(run.id, about, run.context, run.messages, run.report, events)
+    return RunRecord(run.id, about_run(run), run.context, run.messages, run.report, events)
 
 
 def restored(record: RunRecord) -> Run:
@@ -171,4 +176,9 @@ def _message(run: Run) -> Any:
     from langchain_core.messages import AIMessage
 
     result = next((e for e in reversed(run.events) if e["type"] == _RESULT), None)
-    return None if result is None else AIMessage(str(result["content"]))
+    if result is None:
+        return None
+    metadata = {"finish_reason": result["finish_reason"]}
+    return AIMessage(
+        str(result["content"]), tool_calls=result["tool_calls"], response_metadata=metadata
+    )

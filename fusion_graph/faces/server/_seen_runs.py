@@ -29,6 +29,11 @@ class SeenRuns:
         """Have an interrupted run of this key go on; see `Runs.resume`."""
         self._runs.resume(run, self.holder)
 
+    def interrupted(self, asked: str) -> Run | None:
+        """The interrupted run of a request, by its digest, if there is one."""
+        run = self._runs.left_off(asked)
+        return run if run is not None and run.status == "interrupted" else None
+
     def get(self, id: str) -> Run | None:
         """The run of that id, if it is remembered, and seen."""
         run = self._runs.get(id)

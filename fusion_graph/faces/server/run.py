@@ -56,6 +56,7 @@ class Run:
         asked: What was asked, as a digest: the same request after a restart goes on with it.
         may_cost: What it may cost, US dollars; None where nothing limits it.
         counted: What is counted of its cost, US dollars.
+        told: Whether its answer has gone out to the program that asked.
         restored: Whether it was kept by a server that has ended since.
         resumed: When it was last gone on with, Unix time; None if never.
     """
@@ -79,6 +80,7 @@ class Run:
     asked: str = field(default="", repr=False)
     may_cost: float | None = None
     counted: float = 0.0
+    told: bool = False
     restored: bool = False
     resumed: float | None = None
     _numbers: list[int] = field(default_factory=list, repr=False)

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from fusion_graph.faces.server import _run_file as file
 from fusion_graph.faces.server._run_records import (
     RunRecord,
+    about_run,
     is_lasting,
     lasting,
     recorded,
@@ -144,6 +145,11 @@ class RunStore:
         """Have a run written down as it stands now."""
         record = recorded(run)
         self._order(_Order(lambda rows: file.write_run(rows, record), run.id, record, whole=True))
+
+    def write_about(self, run: Run) -> None:
+        """Have written down how a run stands, and nothing else of it."""
+        about = about_run(run)
+        self._order(_Order(lambda rows: file.write_about(rows, run.id, about), run.id))
 
     def add(self, run: Run, number: int | None, event: dict[str, Any]) -> None:
         """Have one event of a run written down, if it is one that lasts.

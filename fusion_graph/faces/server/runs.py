@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -20,6 +18,7 @@ from fusion_graph.faces.server._attached import Attached
 from fusion_graph.faces.server._checkpoints import Checkpoints
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
+from fusion_graph.faces.server._retention import forgettable, size_of
 from fusion_graph.faces.server._run_records import interrupt
 from fusion_graph.faces.server._spending import Spending, today
 from fusion_graph.faces.server._turns import Turn
@@ -30,13 +29,6 @@ from fusion_graph.faces.server.run_store import RunStore
 if TYPE_CHECKING:
     from fusion_graph.faces.follow import Event
     from fusion_graph.graph import FusionGraph
-
-KEEP_CHARACTERS = 64_000_000
-"""Finished runs are forgotten, the oldest of the longest list first, once all hold more than this
-(as JSON)."""
-
-KEEP_DAYS = 30
-"""Finished runs are forgotten when they are older."""
 
 _log = logging.getLogger("fusion_graph.server")
 
@@ -75,7 +67,7 @@ class Runs:
             self.spending = Spending(store.spent(today()), store.write_spent)
         for run in () if store is None else store.found():
             self._runs[run.id] = run
-            self._sizes[run.id] = _size(run)
+            self._sizes[run.id] = size_of(run)
             if _may_go_on(run):
                 self._count(run)  # a killed server could not
         self._forget_some()
@@ -120,7 +112,7 @@ class Runs:
             origin: Who starts it.
             turns: What was asked and answered before it in its thread.
             files: What is attached to the question.
-            asked: What is asked, as a digest, for `interrupted`.
+            asked: What is asked, as a digest, for `left_off`.
             holder: Who asks: it is that key's run.
             max_cost: What it may cost by its own configuration, US dollars; None for no limit.
 
@@ -168,14 +160,23 @@ class Runs:
         self._sizes.pop(run.id, None)
         self._set_to_work(run, self._checkpoints.resume(run))
 
-    def interrupted(self, asked: str) -> Run | None:
-        """Find the interrupted run of a request.
+    def left_off(self, asked: str) -> Run | None:
+        """Find the run of a request that a server before did not live to answer.
 
         Args:
             asked: What is asked, as a digest.
+
+        Returns:
+            One that is interrupted, or had ended, but whose answer never went out.
         """
-        same = (run for run in self.latest() if asked and run.asked == asked and _may_go_on(run))
-        return next(same, None)
+        same = (run for run in self.latest() if asked and run.asked == asked)
+        return next((run for run in same if _may_go_on(run) or _is_untold(run)), None)
+
+    def note_told(self, run: Run) -> None:
+        """Note that a run's answer has gone out whole to the program that asked."""
+        run.told = True
+        if self._store is not None and run.id in self._runs:
+            self._store.write_about(run)
 
     def get(self, id: str) -> Run | None:
         """The run of that id, if it is remembered."""
@@ -306,7 +307,7 @@ class Runs:
             tidying = asyncio.create_task(self._tidy(run.id))
             self._tidying.add(tidying)
             tidying.add_done_callback(self._tidying.discard)
-        self._sizes[run.id] = _size(run)
+        self._sizes[run.id] = size_of(run)
         self._forget_some()
 
     def _count(self, run: Run) -> None:
@@ -323,6 +324,7 @@ class Runs:
             await self._checkpoints.drop(id)
 
     async def _work(self, run: Run, stream: AsyncIterator[Event]) -> Status:
+        await self.kept()  # nobody is asked before a server to come would know whose answer it is
         async with aclosing(stream) as events:  # type: ignore[type-var]
             async for event in events:
                 if event["type"] == "fusion.result":
@@ -356,20 +358,8 @@ class Runs:
         return self._graph
 
     def _forget_some(self) -> None:
-        """Drop finished runs: old ones, the oldest of each list, and what is too much in all."""
-        lists: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for run in self._runs.values():
-            if not run.running and run.id in self._sizes:
-                lists[run.owner, run.origin].append(run.id)
-        before = time.time() - KEEP_DAYS * 86_400
-        for ids in lists.values():
-            while len(ids) > self._keep or (ids and self._runs[ids[0]].started < before):
-                self._drop(ids.pop(0))
-        while sum(self._sizes.values()) > KEEP_CHARACTERS:
-            longest = max(lists.values(), key=lambda ids: sum(self._sizes[id] for id in ids))
-            if len(longest) < 2:
-                return  # the last one stays, whatever it holds
-            self._drop(longest.pop(0))
+        for id in forgettable(self._runs.values(), self._sizes, self._keep, time.time()):
+            self._drop(id)
 
     def _drop(self, id: str) -> None:
         del self._runs[id], self._sizes[id]
@@ -377,12 +367,12 @@ class Runs:
             self._store.drop(id)
 
 
-def _size(run: Run) -> int:
-    return len(json.dumps([run.events, run.turns, run.files], default=str))
-
-
 def _may_go_on(run: Run) -> bool:
     return run.status == "interrupted"
+
+
+def _is_untold(run: Run) -> bool:
+    return run.restored and run.report is not None and run.failure is None and not run.told
 
 
 def _cancelled(run: Run) -> None:
