@@ -66,10 +66,11 @@ def restored(record: RunRecord) -> Run:
         KeyError, TypeError, ValueError: The record is none of a run.
     """
     about = dict(record.about)
-    http_status = about.pop("http_status")
+    http_status = about.pop("http_status", None)
     run = Run(
         record.id,
-        **{name: about[name] for name in _ABOUT},
+        # What a version before did not know is as it is for a new run.
+        **{name: about[name] for name in _ABOUT if name in about},
         context=record.context,
         messages=record.messages,
         report=record.report,
