@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.server.conftest import Server
-from tests.server.playground.visiting import Open, Visit, reading, searching
+from tests.server.playground.visiting import PHONE, Open, Visit, reading, searching
 
 FOLLOW_UP = {"name": "Ask a follow-up", "level": 2}
 
@@ -204,6 +204,7 @@ async def test_what_models_wrote_earlier_stays_text_and_its_citations_lead_to_th
     seen.assert_quiet()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_followed_is_refused_and_says_why(
     server: Server, models, offer: Callable[..., str]
 ):
@@ -231,3 +232,19 @@ def test_what_cannot_be_followed_is_refused_and_says_why(
     body = {"question": "And then?", "fusion": fusion, "follows": at_work["id"]}
     refused = server.request("POST", "/api/runs", json=body)
     assert refused.json()["error"]["code"] == "no_answer"
+
+
+@pytest.mark.slow
+async def test_on_a_phone_a_thread_its_table_and_its_form_fit(server: Server, visit: Open):
+    first = asked(server, "What is self-fusion?", "offline")
+    second = asked(server, "How much does a panel cost?", "offline", follows=first)
+    seen = await visit(server, f"?run={second}", viewport=PHONE)
+    await seen.ended("ok")
+    await expect(seen.page.get_by_role("heading", **FOLLOW_UP)).to_be_visible()
+    assert await seen.sideways() == 0
+    card = seen.page.locator("#card-matrix")
+    await expect(card.get_by_role("table")).to_be_hidden()  # below the answer, folded
+    await card.locator("summary").click()
+    await expect(card.get_by_role("table")).to_be_visible()
+    assert await seen.sideways() == 0
+    seen.assert_quiet()

@@ -7,7 +7,7 @@ import { morph, parsed, replaceAfter } from "./morph.js";
 import { copyAnswer, saveReport } from "./take.js";
 import { ago, duration, short } from "./words.js";
 
-/** From this width on the judge stands beside the answer, else above it. */
+/** From this width on the judge stands beside the answer, else above it; and a table is easily read. */
 const WIDE = matchMedia("(min-width: 68rem)");
 
 /** Pixels from its end within which somebody who reads along is taken further. */
