@@ -9,6 +9,12 @@ from fusion_graph.faces.server._attached import Attached
 from fusion_graph.state.files import question_content
 from fusion_graph.text.phrases import clean
 
+ADDRESS = 300
+"""Characters of a source's address that are told."""
+
+ANEW = "(These numbers are this answer's own: the next answer numbers its sources anew.)"
+"""Keeps models from citing an earlier answer's numbers, which by now are other pages'."""
+
 
 class Cited(TypedDict):
     """A source that an earlier answer cites: the number it cites it by, its address and title."""
@@ -84,11 +90,14 @@ def _asked(question: str, files: Sequence[Attached]) -> dict[str, Any]:
 
 
 def _told(turn: Turn) -> str:
-    """An answer with a list of its sources: by themselves its numbers mean nothing to a reader."""
+    """An answer with the addresses of its sources: its numbers alone mean nothing to a reader.
+
+    Titles are left out: strangers wrote them, and here they would speak as the answer does.
+    """
     if not turn["sources"]:
         return turn["answer"]
-    lines = [f"[{one['id']}] {clean(one['title'])} {one['url']}" for one in turn["sources"]]
-    return "\n".join([turn["answer"].rstrip(), "", "Sources:", *lines])
+    lines = [f"[{one['id']}] {clean(one['url'], ADDRESS)}" for one in turn["sources"]]
+    return "\n".join([turn["answer"].rstrip(), "", "Sources:", *lines, "", ANEW])
 
 
 def _cited(answer: str, known: set[int]) -> set[int]:

@@ -200,7 +200,9 @@ async def test_what_models_wrote_earlier_stays_text_and_its_citations_lead_to_th
     assert await thread.locator("img, script, iframe").count() == 0
     assert await seen.page.evaluate("window.hacked") is None
     # The panel is told what the number stood for.
-    assert "Sources:\n[1] " in told(models, "b")[1][1]
+    answer = told(models, "b")[1][1]
+    assert "\nSources:\n[1] corpus:///" in answer
+    assert "numbers its sources anew" in answer
     seen.assert_quiet()
 
 
