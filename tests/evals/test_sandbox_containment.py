@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.sandbox import Limits, Suite, _child, run_suite
+from tests.depth import in_depth
 from tests.evals.conftest import started_by
 
 SHORT = Limits(seconds=120, cpu_seconds=1)
@@ -30,11 +31,13 @@ DOUBLE = "def f(x):\n    return x * 2\n"
 @pytest.mark.parametrize(
     "code",
     [
-        "while True:\n    pass",
-        "def f(x):\n    while True:\n        pass",
+        in_depth("while True:\n    pass"),
+        in_depth("def f(x):\n    while True:\n        pass"),
         "import signal\nfor n in (signal.SIGXCPU, signal.SIGTERM, signal.SIGINT):\n"
         "    signal.signal(n, signal.SIG_IGN)\nwhile True:\n    pass",
-        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        in_depth(
+            "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
+        ),
     ],
 )
 async def test_an_answer_that_loops_is_stopped_by_its_processor_time(judged, code):
@@ -47,9 +50,9 @@ async def test_an_answer_that_loops_is_stopped_by_its_processor_time(judged, cod
 @pytest.mark.parametrize(
     "code",
     [
-        "import time\ntime.sleep(10**6)",
+        in_depth("import time\ntime.sleep(10**6)"),
         "def f(x):\n    import threading\n    threading.Event().wait()",
-        "import sys\ndef f(x):\n    sys.stdin.read()\n    input()",
+        in_depth("import sys\ndef f(x):\n    sys.stdin.read()\n    input()"),
     ],
 )
 async def test_an_answer_that_waits_is_stopped_by_the_clock(judged, code):
@@ -69,9 +72,11 @@ async def test_tests_that_never_end_are_stopped_too(judged):
     [
         "import os, time\ndef f(x):\n    if os.fork() == 0:\n        os.setsid()\n"
         "        if os.fork() == 0:\n            time.sleep(10**6)\n    return x * 2",
-        "import subprocess, sys\ndef f(x):\n"
-        "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(10**6)'],\n"
-        "        start_new_session=True)\n    return x * 2",
+        in_depth(
+            "import subprocess, sys\ndef f(x):\n"
+            "    subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(10**6)'],\n"
+            "        start_new_session=True)\n    return x * 2"
+        ),
     ],
     ids=["daemon", "session"],
 )
@@ -263,12 +268,14 @@ async def test_an_answer_sees_no_environment(judged, monkeypatch):
         "def f(x):\n    for n in range(10**6):\n        open(str(n), 'wb').write(bytes(10**5))\n"
         "    return x * 2",
         "def f(x):\n    return len([bytearray(10**8) for _ in range(100)]) and x * 2",
-        "def f(x):\n    return len([open('answer.py') for _ in range(1000)]) and x * 2",
-        "import threading\nthreading.stack_size(32768)\nend = threading.Event()\ndef f(x):\n"
-        "    for _ in range(5000):\n"
-        "        threading.Thread(target=end.wait, daemon=True).start()\n"
-        "    threading.Event().wait()",
-        "import sys\ndef f(x):\n    while True:\n        sys.stdout.write('x' * 10**6)",
+        in_depth("def f(x):\n    return len([open('answer.py') for _ in range(1000)]) and x * 2"),
+        in_depth(
+            "import threading\nthreading.stack_size(32768)\nend = threading.Event()\ndef f(x):\n"
+            "    for _ in range(5000):\n"
+            "        threading.Thread(target=end.wait, daemon=True).start()\n"
+            "    threading.Event().wait()"
+        ),
+        in_depth("import sys\ndef f(x):\n    while True:\n        sys.stdout.write('x' * 10**6)"),
     ],
     ids=["file", "files", "memory", "descriptors", "threads", "output"],
 )
@@ -334,7 +341,7 @@ async def test_whoever_says_so_has_answers_run_unconfined(nothing_is_left, code,
 @pytest.mark.parametrize(
     "code",
     [
-        "while True:\n    pass",
+        in_depth("while True:\n    pass"),
         "def f(x):\n    return len(bytearray(10**10)) and x * 2",
         "def f(x):\n    open('x', 'wb').write(bytes(10**8))\n    return x * 2",
     ],

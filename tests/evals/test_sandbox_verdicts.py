@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from fusion_graph.sandbox import Suite, run_program, run_suite
+from tests.depth import in_depth
 from tests.evals.conftest import PATIENT
 
 DOUBLE = "def f(x):\n    return x * 2\n"
@@ -20,7 +21,7 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
     ("code", "tests"),
     [
         (DOUBLE, TESTS),
-        ("f = lambda x: x * 2", TESTS),
+        in_depth("f = lambda x: x * 2", TESTS),
         (DOUBLE, "def test_two():\n    assert f(2) == 4\ndef test_three():\n    assert f(3) == 6"),
         (
             DOUBLE,
@@ -34,30 +35,37 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
                         f()
             """,
         ),
-        (DOUBLE, "for n in range(100):\n    assert f(n) == 2 * n"),
-        ("def f(x):\n    return {'a': (1, [x]), 2: {3}}", "assert f(5) == {'a': (1, [5]), 2: {3}}"),
-        ("def f(n):\n    return 7 ** n", "assert f(9000) == 7 ** 9000"),
-        (
+        in_depth(DOUBLE, "for n in range(100):\n    assert f(n) == 2 * n"),
+        in_depth(
+            "def f(x):\n    return {'a': (1, [x]), 2: {3}}",
+            "assert f(5) == {'a': (1, [5]), 2: {3}}",
+        ),
+        in_depth("def f(n):\n    return 7 ** n", "assert f(9000) == 7 ** 9000"),
+        in_depth(
             "def f():\n    return float('nan'), -0.0, 1e300",
             "import math\nassert math.isnan(f()[0])",
         ),
-        ("def f(s):\n    return s[::-1].encode()", "assert f('añ\\ud800'[:2]) == 'ña'.encode()"),
-        ("def f(d):\n    return sum(d.values())", "assert f({('a', 1): 2, None: 3}) == 5"),
-        (
+        in_depth(
+            "def f(s):\n    return s[::-1].encode()", "assert f('añ\\ud800'[:2]) == 'ña'.encode()"
+        ),
+        in_depth("def f(d):\n    return sum(d.values())", "assert f({('a', 1): 2, None: 3}) == 5"),
+        in_depth(
             "from decimal import Decimal\nfrom datetime import date\n"
             "def f():\n    return Decimal('1.10'), date(2026, 1, 2)",
             "from decimal import Decimal\nfrom datetime import date\n"
             "assert f() == (Decimal('1.1'), date(2026, 1, 2))",
         ),
-        ("def f(n):\n    yield from range(n)", "assert list(f(3)) == [0, 1, 2]"),
-        (
+        in_depth("def f(n):\n    yield from range(n)", "assert list(f(3)) == [0, 1, 2]"),
+        in_depth(
             "def f(xs):\n    return map(str, xs)",
             "assert [s + '!' for s in f([1, 2])] == ['1!', '2!']",
         ),
         ("def f(xs):\n    xs.sort()", "xs = [3, 1, 2]\nf(xs)\nassert xs == [1, 2, 3]"),
-        ("def f(d):\n    d['k'] = [1]", "d = {'a': 1}\nf(d)\nassert d == {'a': 1, 'k': [1]}"),
-        ("def f(g, x):\n    return g(g(x))", "assert f(lambda n: n + 3, 1) == 7"),
-        ("def f(g):\n    return lambda x: g(x) + 1", "assert f(lambda n: n * 2)(5) == 11"),
+        in_depth(
+            "def f(d):\n    d['k'] = [1]", "d = {'a': 1}\nf(d)\nassert d == {'a': 1, 'k': [1]}"
+        ),
+        in_depth("def f(g, x):\n    return g(g(x))", "assert f(lambda n: n + 3, 1) == 7"),
+        in_depth("def f(g):\n    return lambda x: g(x) + 1", "assert f(lambda n: n * 2)(5) == 11"),
         (
             "def f(x):\n    if x < 0:\n        raise ValueError('below zero')\n    return x",
             """
@@ -69,7 +77,7 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
                 raise AssertionError
             """,
         ),
-        (
+        in_depth(
             "class TooBig(ValueError):\n    pass\ndef f(x):\n    raise TooBig(x)",
             """
             for expected in (TooBig, ValueError):
@@ -93,28 +101,28 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
             "def f(xs):\n    print('working', file=sys.stderr)\n    return sorted(set(xs))",
             "assert f('ba') == ['a', 'b']",
         ),
-        (
+        in_depth(
             "from typing import NamedTuple\n"
             "class Spot(NamedTuple):\n    row: int\n    column: int\n"
             "def f():\n    return [Spot(1, 2)]",
             "spot, = f()\nassert spot.column == 2\nassert spot == (1, 2)\nassert spot[0] == 1",
         ),
-        (
+        in_depth(
             "def f(xs):\n    xs.reverse()\n    return len(xs)",
             "def test_it():\n    xs = [3, 1]\n    assert f(xs) == 2\n    assert xs == [1, 3]",
         ),
-        (
+        in_depth(
             "def f(queue):\n    return queue.popleft()",
             "from collections import deque\nq = deque([5, 6])\n"
             "assert f(q) == 5\nassert len(q) == 1",
         ),
-        (
+        in_depth(
             "from contextlib import contextmanager\nLOG = []\n@contextmanager\n"
             "def opened(name):\n    yield name.upper()\n    LOG.append(name)\n"
             "def log():\n    return LOG",
             "with opened('a') as name:\n    assert name == 'A'\nassert log() == ['a']",
         ),
-        (
+        in_depth(
             "class Ignoring:\n    def __init__(self, *kinds):\n        self.kinds = kinds\n"
             "    def __enter__(self):\n        return self\n"
             "    def __exit__(self, kind, error, trace):\n"
@@ -131,7 +139,7 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
                 raise AssertionError
             """,
         ),
-        (
+        in_depth(
             "class Late(Exception):\n    def __init__(self, days):\n"
             "        super().__init__(f'{days} days')\n        self.days = days\n"
             "def f():\n    raise Late(3)",
@@ -161,7 +169,7 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
             assert said.getvalue() == 'Hello you\\n'
             """,
         ),
-        (
+        in_depth(
             "import sys\ndef f():\n    print('careful', file=sys.stderr)",
             """
             import io
@@ -171,7 +179,7 @@ TESTS = "assert f(2) == 4\nassert f(3) == 6\n"
             assert said.getvalue() == 'careful\\n'
             """,
         ),
-        (
+        in_depth(
             "from collections import Counter, OrderedDict, defaultdict\n"
             "def f(s):\n    lists = defaultdict(list)\n    lists[s].append(1)\n"
             "    return Counter(s), OrderedDict(b=1, a=2), lists",
@@ -280,25 +288,27 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
 @pytest.mark.parametrize(
     "code",
     [
-        "",
+        in_depth(""),
         "def f(x):\n    return x",
-        "def f(x):\n    print(x * 2)",
+        in_depth("def f(x):\n    print(x * 2)"),
         "print('4\\n6\\nOK\\n2 passed')",
         "def f(x) return x * 2",
-        "import missing_module",
+        in_depth("import missing_module"),
         "raise SystemExit(0)",
         "import os\nos._exit(0)",
-        "import os, sys\nsys.stdout.flush()\nos.kill(os.getpid(), 9)",
-        "def f(x):\n    raise SystemExit(0)",
-        "import os\ndef f(x):\n    os._exit(0)",
-        "import atexit, os\natexit.register(os._exit, 0)\nraise KeyboardInterrupt",
-        "def f(x):\n    return f(x)",
-        "def f(x):\n    xs = []\n    for _ in range(9999):\n        xs = [xs]\n    return xs",
-        "def f(x):\n    around = []\n    around.append(around)\n    return around",
-        "def f(x):\n    return 'x' * 10**7",
+        in_depth("import os, sys\nsys.stdout.flush()\nos.kill(os.getpid(), 9)"),
+        in_depth("def f(x):\n    raise SystemExit(0)"),
+        in_depth("import os\ndef f(x):\n    os._exit(0)"),
+        in_depth("import atexit, os\natexit.register(os._exit, 0)\nraise KeyboardInterrupt"),
+        in_depth("def f(x):\n    return f(x)"),
+        in_depth(
+            "def f(x):\n    xs = []\n    for _ in range(9999):\n        xs = [xs]\n    return xs"
+        ),
+        in_depth("def f(x):\n    around = []\n    around.append(around)\n    return around"),
+        in_depth("def f(x):\n    return 'x' * 10**7"),
         "def f(x):\n    return bytearray(10**10)",
         # Ends a loop of the tests, if it gets there.
-        "def f(x):\n    raise StopIteration",
+        in_depth("def f(x):\n    raise StopIteration"),
         # Equal to everything, true, a number when asked for one.
         """
         class Anything(int):
@@ -308,7 +318,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
             def __reduce__(self): return (int, (4,))
         def f(x): return Anything(7)
         """,
-        """
+        in_depth("""
         class Anything:
             def __getattr__(self, name): return lambda *a, **k: True
             def __eq__(self, other): return True
@@ -318,12 +328,12 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
             def __iter__(self): return iter(())
             def __bool__(self): return True
         def f(x): return Anything()
-        """,
-        """
+        """),
+        in_depth("""
         class f:
             def __init__(self, x): pass
             def __eq__(self, other): return True
-        """,
+        """),
         # Changes what tests are made of, in its own process.
         """
         import builtins, unittest, sys, operator, json
@@ -336,7 +346,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
         sys.modules["fusion_graph.sandbox._wire"].encode = lambda *a: 4
         def f(x): return 0
         """,
-        """
+        in_depth("""
         import sys
         sys.settrace(lambda *a: None)
         def f(x):
@@ -346,7 +356,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
                     frame.f_locals[name] = True
                 frame = frame.f_back
             return 0
-        """,
+        """),
         # Writes what it takes for a report, wherever it can write.
         """
         import os
@@ -358,7 +368,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
                     pass
         def f(x): return 0
         """,
-        """
+        in_depth("""
         import os, struct
         reply = b'{"is": {"f": {"!": "tuple", "v": 4}}}'
         for number in range(3, 64):
@@ -367,7 +377,7 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
             except OSError:
                 pass
         def f(x): return 0
-        """,
+        """),
         # Looks for the tests.
         """
         import glob, os, sys
@@ -377,14 +387,14 @@ async def test_the_order_of_sets_is_the_same_every_time(judged):
                 if words in open(path).read():
                     return 2 * x
         """,
-        """
+        in_depth("""
         import gc
         words = "".join(["assert f", "(2) =="])
         def f(x):
             seen = [v for d in gc.get_objects() if type(d) is dict for v in d.values()]
             if any(words in text for text in seen if type(text) is str and text != words):
                 return 2 * x
-        """,
+        """),
     ],
     ids=range(27),
 )  # fmt: skip
@@ -399,17 +409,17 @@ async def test_a_wrong_answer_fails_however_it_dresses(judged, code):
     "tests",
     [
         "assert abs(f(2) - 3.14) < 1e-6",
-        "assert 3.14 - f(2) == 0",
+        in_depth("assert 3.14 - f(2) == 0"),
         "assert f(2) in (3.14, 2.72)",
-        "assert 3.14 in f(2)",
-        "assert f(2) >= 3 and f(2) <= 4",
-        "assert [f(2)] == [3.14]",
-        "assert {f(2): 1} == {3.14: 1}",
+        in_depth("assert 3.14 in f(2)"),
+        in_depth("assert f(2) >= 3 and f(2) <= 4"),
+        in_depth("assert [f(2)] == [3.14]"),
+        in_depth("assert {f(2): 1} == {3.14: 1}"),
         "import math\nassert math.isclose(f(2), 3.14)",
-        "assert all(f(n) == m for n, m in [(2, 3.14), (3, 2.72)])",
+        in_depth("assert all(f(n) == m for n, m in [(2, 3.14), (3, 2.72)])"),
         "assert isinstance(f(2), float)",
-        "assert sorted([f(2), 1.0]) == [1.0, 3.14]",
-        "assert round(f(2), 2) == 3.14",
+        in_depth("assert sorted([f(2), 1.0]) == [1.0, 3.14]"),
+        in_depth("assert round(f(2), 2) == 3.14"),
     ],
 )
 async def test_an_object_that_agrees_with_everything_agrees_with_nothing(judged, tests):
@@ -468,14 +478,14 @@ async def test_an_answer_that_spoils_the_tests_own_values_gains_nothing(judged):
     "tests",
     [
         "with Any() as v:\n    assert v == 3",
-        "with Any() as v:\n    assert v.total() == 3",
-        "with Any() as v:\n    if v != 3:\n        raise ValueError",
-        "with Any() as v:\n    f()\n    assert v == 3",
+        in_depth("with Any() as v:\n    assert v.total() == 3"),
+        in_depth("with Any() as v:\n    if v != 3:\n        raise ValueError"),
+        in_depth("with Any() as v:\n    f()\n    assert v == 3"),
         "def test_it():\n    with Any() as v:\n        assert 1 / v",
         "import pytest\nwith pytest.raises(ValueError):\n    with Any():\n        raise ValueError",
-        "import pytest\ndef test_it():\n    with pytest.raises(KeyError):\n        f()",
-        "import pytest\nwith pytest.raises(ValueError):\n    Any()",
-        "import pytest\nassert Any().value() == pytest.approx(3)",
+        in_depth("import pytest\ndef test_it():\n    with pytest.raises(KeyError):\n        f()"),
+        in_depth("import pytest\nwith pytest.raises(ValueError):\n    Any()"),
+        in_depth("import pytest\nassert Any().value() == pytest.approx(3)"),
     ],
 )
 async def test_a_context_manager_of_the_answer_ends_no_failed_test(judged, tests):
@@ -558,14 +568,14 @@ def f(x):
             "        if type(value) is int and value != x:\n            return value",
             PLAIN,
         ),
-        (
+        in_depth(
             "import gc\ndef f(x):\n    for one in gc.get_objects():\n"
             "        if type(one) is tuple and one[:1] == (x,) and type(one[1]) is int:\n"
             "            return one[1]",
             PLAIN,
         ),
-        ("import sys\ndef f(x):\n    return sys._getframe(1).f_globals['b']", TABLE),
-        ("import sys\ndef f(x):\n    return sys._getframe(1).f_locals['b']", PARAMETERS),
+        in_depth("import sys\ndef f(x):\n    return sys._getframe(1).f_globals['b']", TABLE),
+        in_depth("import sys\ndef f(x):\n    return sys._getframe(1).f_locals['b']", PARAMETERS),
         # Equals what numbers equal, and no stranger.
         (
             "class Any:\n    def __eq__(self, other):\n        return type(other) is int\n"
@@ -578,22 +588,22 @@ def f(x):
             "unittest.TestCase.assertTrue = lambda *a: None\ndef f(x):\n    return 0",
             CASE,
         ),
-        (
+        in_depth(
             "import unittest\nunittest.TestCase.run = lambda *a: None\ndef f(x):\n    return 0",
             CASE,
         ),
-        (
+        in_depth(
             "import builtins\nbuiltins.sorted = lambda items: []\ndef f(xs):\n    return []",
             "assert f([2, 1]) == sorted([2, 1])",
         ),
-        (
+        in_depth(
             "import pytest, contextlib\n"
             "pytest.raises = lambda *a, **k: contextlib.suppress(BaseException)\n"
             "def f(x):\n    return 0",
             "import pytest\ndef test_it():\n    with pytest.raises(ValueError):\n        f(-1)",
         ),
         # Reports in the tests' place.
-        (f"{INSIDE}\ntype(inside('_held'))._held = lambda *a: None", PLAIN),
+        in_depth(f"{INSIDE}\ntype(inside('_held'))._held = lambda *a: None", PLAIN),
         (
             f"{INSIDE}\none = inside('_say')\none._say(test='0', ok=True, detail='')\n"
             "one._say(test='1', ok=True, detail='')\none._say(done=True)\nos._exit(0)",
@@ -618,14 +628,14 @@ async def test_an_answer_that_only_seems_to_pass_fails(judged, code, tests):
             "        return self.cents == getattr(other, 'cents', other)",
             "assert Money(3) == 3\nassert 3 == Money(3)\nassert Money(3) != 4",
         ),
-        ("def f(xs):\n    return xs", "xs = [1]\nassert f(xs) is xs\nassert f(xs) == xs"),
-        (
+        in_depth("def f(xs):\n    return xs", "xs = [1]\nassert f(xs) is xs\nassert f(xs) == xs"),
+        in_depth(
             "from enum import Enum\nclass Light(Enum):\n    RED = 1\ndef f():\n"
             "    return Light.RED",
             "assert f() is Light.RED\nassert Light(1).name == 'RED'",
         ),
         # What it raises, with what it holds.
-        (
+        in_depth(
             "class Late(Exception):\n    def told(self):\n        return 7\n"
             "def f():\n    try:\n        int('x')\n    except ValueError as error:\n"
             "        raise Late from error",
@@ -633,12 +643,12 @@ async def test_an_answer_that_only_seems_to_pass_fails(judged, code, tests):
             "    assert isinstance(late.__cause__, ValueError)\nelse:\n    assert False",
         ),
         # The tests' own objects, functions and patches.
-        (
+        in_depth(
             "def f(node):\n    return node.value + (f(node.next) if node.next else 0)",
             "class Node:\n    def __init__(self, value, next=None):\n"
             "        self.value, self.next = value, next\nassert f(Node(1, Node(2))) == 3",
         ),
-        (
+        in_depth(
             "def f(file):\n    file.write('x')",
             "import io\nb = io.StringIO()\nf(b)\nassert b.getvalue() == 'x'",
         ),
@@ -647,12 +657,12 @@ async def test_an_answer_that_only_seems_to_pass_fails(judged, code, tests):
             "from unittest.mock import patch\nwith patch('random.randint', return_value=4):\n"
             "    assert f() == 4",
         ),
-        (
+        in_depth(
             "def f():\n    return int(input())",
             "from unittest.mock import patch\n@patch('builtins.input', return_value='3')\n"
             "def test_it(_):\n    assert f() == 3",
         ),
-        (
+        in_depth(
             "def again(times):\n    def wrap(g):\n        def run(*a, **k):\n"
             "            for n in range(times):\n                try:\n"
             "                    return g(*a, **k)\n                except ValueError:\n"
@@ -678,7 +688,7 @@ async def test_an_answer_that_only_seems_to_pass_fails(judged, code, tests):
             "import pytest\n"
             "with pytest.raises(SystemExit) as told:\n    f()\nassert told.value.code == 3",
         ),
-        ("LOG = []\ndef f(x):\n    LOG.append(x)", "f(1)\nassert LOG == [1]"),
+        in_depth("LOG = []\ndef f(x):\n    LOG.append(x)", "f(1)\nassert LOG == [1]"),
     ],
 )
 async def test_what_needs_one_process_is_carried(judged, code, tests):
@@ -723,7 +733,7 @@ async def test_a_program_need_not_read_its_input(judged):
 
 async def test_many_runs_at_once_do_not_mix(judged):
     runs = await asyncio.gather(
-        *(judged(f"def f(x):\n    return x * {n}", f"assert f(7) == {7 * n}") for n in range(6))
+        *(judged(f"def f(x):\n    return x * {n}", f"assert f(7) == {7 * n}") for n in range(3))
     )
 
-    assert [run.outcome for run in runs] == ["passed"] * 6
+    assert [run.outcome for run in runs] == ["passed"] * 3
