@@ -15,6 +15,12 @@ writer says the judge's points in its own words, and shorter."""
 FEWEST = 3
 """Telling words that a text must have to be found again: "very" is no point."""
 
+MOST = 300
+"""Sentences, and points, that are looked at: the time is their product."""
+
+CHARACTERS = 1_000
+"""How much of each is read."""
+
 
 def matched(sentences: Sequence[str], points: Sequence[str]) -> list[int | None]:
     """Find the point that each sentence says: the most alike; None where there is none.
@@ -23,11 +29,12 @@ def matched(sentences: Sequence[str], points: Sequence[str]) -> list[int | None]
     so are two of which one denies. Where this errs it leaves a sentence alone.
 
     Args:
-        sentences: Of an answer, without citations.
-        points: What may be said in them.
+        sentences: Of an answer, without citations; past the first `MOST` none is found.
+        points: What may be said in them; past the first `MOST` none is looked for.
     """
-    known = [_read(point) for point in points]
-    return [_best(_read(sentence), known) for sentence in sentences]
+    known = [_read(point) for point in points[:MOST]]
+    found = [_best(_read(sentence), known) for sentence in sentences[:MOST]]
+    return found + [None] * (len(sentences) - len(found))
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,9 @@ class _Said:
 
 
 def _read(text: str) -> _Said:
-    keys = telling_keys(text)
-    return _Said(keys, frozenset(filter(_is_figure, keys)), polarity(text).denied)
+    beginning = text[:CHARACTERS]
+    keys = telling_keys(beginning)
+    return _Said(keys, frozenset(filter(_is_figure, keys)), polarity(beginning).denied)
 
 
 def _is_figure(key: str) -> bool:

@@ -145,3 +145,10 @@ def test_a_comparison_without_end_is_cut_and_says_so(record):
     table = html[html.index('<table class="matrix">') :]
     assert table.count('<th scope="row">', 0, table.index("</table>")) == 60
     assert "rows more are not shown" in html
+
+
+def test_no_comparison_and_no_answer_takes_long_to_be_matched():
+    points = [f"Point number {n} of many that speak of the lake in winter." for n in range(5_000)]
+    points[1] = "water lake winter " * 200_000
+    sentences = [f"Sentence {n} says that the lake is deep." for n in range(5_000)]
+    assert matched(sentences, points) == [None] * 5_000
