@@ -32,6 +32,10 @@ SETTINGS = {
     "LG_BG_JOB_HEARTBEAT": "5",
     # Of one run. Not the run's fault: it is workers that die here.
     "BG_JOB_MAX_RETRIES": "20",
+    # A worker takes so many connections, and twenty more for checkpoints and store; PostgreSQL has
+    # a hundred for all of them.
+    "PG_POOL_SIZE": "8",
+    "PG_MAX_OVERFLOW": "2",
     "LANGSMITH_TRACING": "false",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     "LANGGRAPH_NO_VERSION_CHECK": "true",

@@ -245,8 +245,11 @@ async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = No
 
     async def one(number: int) -> str:
         mark = f"MARK-{number:04d}x"
-        asked = await ask(fleet.workers[number % size], scope, context, f"What of {mark}?")
-        report = await report_of(fleet.workers[(number + 1) % size], asked)
+        try:
+            asked = await ask(fleet.workers[number % size], scope, context, f"What of {mark}?")
+            report = await report_of(fleet.workers[(number + 1) % size], asked)
+        except Exception as error:  # told with the others
+            return f"{mark}: {error!r}"
         said = [(a["name"], a["content"]) for a in report["answers"]]
         wanted = [(name, f"{name} says {mark}.") for name in CREW]
         if (report["status"], said, report["answer"]) == ("ok", wanted, f"The answer to {mark}."):
