@@ -36,6 +36,9 @@ SETTINGS = {
     # a hundred for all of them.
     "PG_POOL_SIZE": "8",
     "PG_MAX_OVERFLOW": "2",
+    # Each run at work and each client that waits for one takes some; of 64, langhost's default, 100
+    # runs found none left, and failed.
+    "REDIS_MAX_CONNECTIONS": "1000",
     "LANGSMITH_TRACING": "false",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     "LANGGRAPH_NO_VERSION_CHECK": "true",

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ SETTLED = 0.25
 """Seconds before the kill from which a reply counts as received and kept. What the model server
 sent in the last moment may still have been on its way to the worker, or to the database."""
 
-PATIENCE = 180.0
+PATIENCE = 600.0
 """Seconds after which a run counts as not resumed."""
 
 
@@ -128,17 +129,34 @@ def at(worker: Worker) -> Any:
 async def ask(worker: Worker, scope: Scope, context: dict[str, Any], question: str) -> Asked:
     """Begin a run on a fleet, by one of its workers."""
     async with at(worker) as client:
-        thread = (await client.threads.create())["thread_id"]
-        given = {"messages": [{"role": "user", "content": question}]}
-        run = await client.runs.create(thread, "fusion", input=given, context=context)
+        return await _ask(client, scope, context, question)
+
+
+async def _ask(client: Any, scope: Scope, context: dict[str, Any], question: str) -> Asked:
+    thread = (await client.threads.create())["thread_id"]
+    given = {"messages": [{"role": "user", "content": question}]}
+    run = await client.runs.create(thread, "fusion", input=given, context=context)
     return Asked(scope, thread, run["run_id"])
 
 
 async def report_of(worker: Worker, asked: Asked) -> dict[str, Any]:
-    """Wait for a run's end, at any worker; gives its report."""
+    """Wait for a run's end, at any worker; gives its report.
+
+    Raises:
+        RuntimeError: It ended otherwise than with one.
+    """
     async with at(worker) as client:
+        return await _report_of(client, asked)
+
+
+async def _report_of(client: Any, asked: Asked) -> dict[str, Any]:
+    status = "pending"
+    while status in ("pending", "running"):  # a worker may leave off waiting before the end
         await client.runs.join(asked.thread, asked.run)
-        state = await client.threads.get_state(asked.thread)
+        status = (await client.runs.get(asked.thread, asked.run))["status"]
+    state = await client.threads.get_state(asked.thread)
+    if "fusion" not in state["values"]:
+        raise RuntimeError(f"the run's status is {status}, and it has no report")
     report: dict[str, Any] = state["values"]["fusion"]
     return report
 
@@ -228,6 +246,11 @@ def crowd_scripted(scope: Scope, delay: float, at_once: int | None = None) -> di
     return configuration(scope, search="none")
 
 
+AT_THE_DOOR = 20
+"""Requests for a run that are under way at once. They are answered in milliseconds, and what is to
+be many are the runs."""
+
+
 async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = None) -> list[str]:
     """Have many runs at once, each begun at one worker and waited for at another.
 
@@ -242,12 +265,14 @@ async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = No
     """
     context = crowd_scripted(scope, 0.2, at_once)
     size = len(fleet.workers)
+    door = asyncio.Semaphore(AT_THE_DOOR)
 
-    async def one(number: int) -> str:
+    async def one(clients: Sequence[Any], number: int) -> str:
         mark = f"MARK-{number:04d}x"
         try:
-            asked = await ask(fleet.workers[number % size], scope, context, f"What of {mark}?")
-            report = await report_of(fleet.workers[(number + 1) % size], asked)
+            async with door:
+                asked = await _ask(clients[number % size], scope, context, f"What of {mark}?")
+            report = await _report_of(clients[(number + 1) % size], asked)
         except Exception as error:  # told with the others
             return f"{mark}: {error!r}"
         said = [(a["name"], a["content"]) for a in report["answers"]]
@@ -256,5 +281,7 @@ async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = No
             return ""
         return f"{mark}: {report['status']} {said} {report['answer']}"
 
-    wrong = await asyncio.gather(*map(one, range(count)))
+    async with AsyncExitStack() as held:
+        clients = [await held.enter_async_context(at(worker)) for worker in fleet.workers]
+        wrong = await asyncio.gather(*(one(clients, number) for number in range(count)))
     return [problem for problem in wrong if problem]
