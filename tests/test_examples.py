@@ -15,7 +15,7 @@ import pytest
 
 from docs.generate import GENERATED
 from docs.generate import PAGES as GENERATED_PAGES
-from tests.commands import run
+from tests.commands import run_here
 from tests.examples import PAGES, ROOT, blocks, pages_with, run_page
 
 README = PAGES["README.md"]
@@ -43,7 +43,7 @@ def test_every_face_has_an_example_that_runs():
 
 
 def test_the_answer_in_the_readme_is_the_answer_of_its_first_command(readme_output):
-    said = " ".join(run(*readme_output.command).out.split())
+    said = " ".join(run_here(*readme_output.command).out.split())
     at = 0
     for piece in readme_output.pieces:
         assert (at := said.find(piece, at)) >= 0, piece

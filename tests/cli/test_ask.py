@@ -51,11 +51,11 @@ def test_nothing_that_a_terminal_acts_on_goes_through_a_pipe_or_into_a_file(
     models.script("w", {"text": f"Water is\twet.\n{acts}"})
     preset = preset_file()
 
-    piped = run("ask", "--preset", preset, QUESTION)
+    piped = run_here("ask", "--preset", preset, QUESTION)
     with (tmp_path / "out").open("w") as out:
         run("ask", "--quiet", "--preset", preset, QUESTION, out=out)
-    report = run("ask", "--json", "--quiet", "--preset", preset, QUESTION).out
-    as_text = run("report", "--text", "-", stdin=report).out
+    report = run_here("ask", "--json", "--quiet", "--preset", preset, QUESTION).out
+    as_text = run_here("report", "--text", "-", stdin=report).out
 
     for text in (piped.out, (tmp_path / "out").read_bytes().decode(), as_text):
         assert "Water is\twet.\n]52;c;ZXZpbA==" in text.replace("\ufffd", "")
@@ -143,7 +143,7 @@ def test_a_folder_is_asked_without_any_key(tmp_path: Path):
         (folder / name).write_text(text, "utf-8")
     (folder / "prices.xlsx").write_bytes(b"PK")
 
-    ended = run("ask", "--corpus", str(folder), "At how many degrees is green tea brewed?")
+    ended = run_here("ask", "--corpus", str(folder), "At how many degrees is green tea brewed?")
 
     assert ended.code == 0
     assert "80 degrees" in ended.out
@@ -163,7 +163,7 @@ def test_nobody_answering_is_exit_3_with_everybodys_reason(models, preset_file, 
     models.script("b", models_of_b)
     models.script("c", {"text": ""})
 
-    ended = run("ask", "--json", "-p", preset, QUESTION)
+    ended = run_here("ask", "--json", "-p", preset, QUESTION)
 
     assert ended.code == 3
     report = FusionReport.model_validate_json(ended.out)

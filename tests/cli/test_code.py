@@ -8,7 +8,7 @@ import pytest
 
 from fusion_graph.errors import SandboxUnavailable
 from fusion_graph.sandbox import wall
-from tests.commands import run
+from tests.commands import run, run_here
 
 RIGHT = "Here:\n\n```python\ndef triple(x):\n    return x * 3\n```"
 WRONG = "```python\ndef triple(x):\n    return x ** 3\n```"
@@ -61,7 +61,7 @@ def test_where_no_code_passes_the_exit_code_says_so_and_the_report_why(
     for name in "abc":
         models.script(name, WRONG)
 
-    ended = run(
+    ended = run_here(
         *("code", "--preset", preset_file(), "--tests", tests_file, "--json", "-q"), "Triple"
     )
 
@@ -81,7 +81,7 @@ def test_where_no_code_passes_the_exit_code_says_so_and_the_report_why(
     ],
 )
 def test_wrong_usage_is_told_before_anybody_is_asked(models, preset_file, arguments, words):
-    ended = run("code", "--preset", preset_file(), *arguments, "Write triple(x)")
+    ended = run_here("code", "--preset", preset_file(), *arguments, "Write triple(x)")
 
     assert ended.code == 2
     assert words in ended.err
@@ -101,7 +101,7 @@ def test_a_file_that_tests_nothing_is_refused_by_its_name(
     path = tmp_path / "empty.py"
     path.write_text(text, "utf-8")
 
-    ended = run("code", "--preset", preset_file(), "--tests", str(path), "Write triple(x)")
+    ended = run_here("code", "--preset", preset_file(), "--tests", str(path), "Write triple(x)")
 
     assert ended.code == 2
     assert words in ended.err

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fusion_graph.cli.doctor import doctor
-from tests.commands import run
+from tests.commands import run, run_here
 from tests.fusion_tools.exa import KEY, exa_server
 from tests.local_servers import local_server
 
@@ -27,7 +27,7 @@ def test_a_machine_without_keys_is_ready_with_the_offline_preset(
     (presets_folder / "bad.toml").write_text("panel = 3", "utf-8")
     monkeypatch.setenv("GOOGLE_API_KEY", SECRET)
 
-    ended = run("doctor")
+    ended = run_here("doctor")
 
     assert (ended.code, ended.err) == (0, "")
     assert f"fusion-graph {version('fusion-graph')}, Python 3." in ended.out

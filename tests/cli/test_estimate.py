@@ -11,7 +11,7 @@ import pytest
 from fusion_graph.cli.estimate import estimate_question
 from fusion_graph.config.presets.files import SHIPPED
 from fusion_graph.errors import ConfigurationError, EmptyQuestion
-from tests.commands import run, run_here
+from tests.commands import run_here
 
 QUESTION = "Is fasting safe with metformin?"
 CASES = ("low", "likely", "high")
@@ -39,7 +39,7 @@ def test_every_shipped_preset_is_estimated_without_a_key(preset, capsys):
 
 
 def test_the_table_has_each_stage_the_total_and_the_multiple():
-    ended = run("estimate", "--preset", "frontier", QUESTION)
+    ended = run_here("estimate", "--preset", "frontier", QUESTION)
 
     assert (ended.code, ended.err) == (0, "")
     rows = {line.split()[0]: line for line in ended.out.splitlines() if line.strip()}

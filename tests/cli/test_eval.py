@@ -11,7 +11,7 @@ import pytest
 from fusion_graph.cli.eval import STOPPED, EvaluationRequest, command, evaluate
 from fusion_graph.errors import ConfigurationError, FusionError
 from fusion_graph.evals.datasets import read_dataset
-from tests.commands import run, start
+from tests.commands import run, run_here, start
 from tests.evals.evaluations import PRICES, counts, question_file, script, stack_file
 
 
@@ -34,7 +34,7 @@ def scripted(models, tmp_path):
 def test_the_offline_preset_is_compared_with_its_panelists_without_key_or_grader(tmp_path):
     out = tmp_path / "out"
 
-    ended = run(
+    ended = run_here(
         *("eval", "--dataset", "offline", "--arms", "offline,offline:solo"),
         *("--limit", "2", "--out", str(out)),
     )

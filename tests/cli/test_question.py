@@ -44,7 +44,7 @@ def test_what_is_piped_in_beside_a_question_is_context(models, preset_file):
 
 
 def test_a_pipe_alone_is_the_question(models, preset_file):
-    run("ask", "--preset", preset_file(), stdin="How wet?\n")
+    run_here("ask", "--preset", preset_file(), stdin="How wet?\n")
 
     assert asked(models)[0]["text"].endswith("How wet?")
 

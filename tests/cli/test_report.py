@@ -93,9 +93,9 @@ def test_report_reads_standard_input_and_writes_standard_output(saved, tmp_path)
     report = FusionReport.from_json(saved.read_bytes())
 
     page = run("report", "-", stdin=saved.read_text("utf-8"))
-    text = run("report", "--text", str(saved))
-    named = run("report", "--text", "-o", str(tmp_path / "run.txt"), str(saved))
-    out = run("report", str(saved), "-o", "-")
+    text = run_here("report", "--text", str(saved))
+    named = run_here("report", "--text", "-o", str(tmp_path / "run.txt"), str(saved))
+    out = run_here("report", str(saved), "-o", "-")
 
     assert (page.code, page.out, page.err) == (0, report.to_html(), "")
     assert (text.code, text.out, text.err) == (0, report.to_text(), "")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tomllib
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from fusion_graph.errors import ConfigurationError, PresetFileError
 from fusion_graph.evals.arms import open_arms
 from fusion_graph.evals.recorded import stack_of
 from tests.evals.evaluations import question_file, script, stack_file
+from tests.scripted_models import ModelServer
 
 
 @pytest.fixture(autouse=True)
@@ -26,20 +29,40 @@ def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture
-def recorded(models, tmp_path, capsys) -> str:
-    """Path of a stack of which an evaluation of six questions was recorded."""
+@pytest.fixture(scope="module")
+def evaluation(
+    model_server: ModelServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str, str]:
+    """A stack of which an evaluation of six questions was recorded: path, its text, the record."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    models = model_server.scope()
     script(models)
-    stack = stack_file(models, tmp_path)
+    stack = stack_file(models, folder)
     request = EvaluationRequest(
-        dataset=question_file(tmp_path, 6),
+        dataset=question_file(folder, 6),
         arms=[f"{stack},{stack}:solo"],
-        out=str(tmp_path / "out"),
+        out=str(folder / "out"),
         record=True,
     )
-    assert evaluate(request) == 0
-    assert "recorded: 24 answers" in capsys.readouterr().err
-    return stack
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as environment, redirect_stderr(said):
+        environment.setenv("FUSION_GRAPH_DATA_DIR", str(folder / "data"))
+        environment.setenv("FUSION_GRAPH_CONFIG_DIR", str(folder / "config"))
+        assert evaluate(request) == 0
+        record = record_file().read_text("utf-8")
+    models.clear()
+    assert "recorded: 24 answers" in said.getvalue()
+    return Path(stack), Path(stack).read_text("utf-8"), record
+
+
+@pytest.fixture
+def recorded(evaluation: tuple[Path, str, str], data_folder: Path) -> str:
+    """Path of a stack of which an evaluation of six questions was recorded."""
+    stack, text, record = evaluation
+    stack.write_text(text, "utf-8")
+    record_file().parent.mkdir(parents=True, exist_ok=True)
+    record_file().write_text(record, "utf-8")
+    return str(stack)
 
 
 def test_nothing_is_recorded_unless_it_is_asked_for(models, tmp_path, capsys):

@@ -19,7 +19,7 @@ def data_folder(monkeypatch, tmp_path):
 def test_a_second_question_follows_on_the_first(models, preset_file):
     preset = preset_file()
 
-    run("ask", "--preset", preset, "--thread", "water", "How wet is water?")
+    run_here("ask", "--preset", preset, "--thread", "water", "How wet is water?")
     done = run("ask", "--preset", preset, "--thread", "water", "And ice?")
 
     assert done.code == 0
@@ -49,9 +49,9 @@ def test_a_finished_thread_is_told_again_and_nobody_is_asked(models, preset_file
 
 
 def test_the_configuration_is_kept_with_the_run(preset_file):
-    run("ask", "--preset", preset_file(), "--seed", "3", "--thread", "water", "How wet?")
+    run_here("ask", "--preset", preset_file(), "--seed", "3", "--thread", "water", "How wet?")
 
-    report = json.loads(run("resume", "water", "--json", "--quiet").out)
+    report = json.loads(run_here("resume", "water", "--json", "--quiet").out)
 
     assert report["seed"] == 3
     assert report["thread_id"] == "water"
