@@ -241,7 +241,7 @@ def test_the_longest_result_stays_under_what_clients_take(
 ) -> None:
     preset = offer()
     for name in "abc":
-        models.script(name, {"text": f"水は濡れている。Water is wet, says {name}. " * 4_000})
+        models.script(name, {"text": f"水は濡れている。Water is wet, says {name}. " * 1_000})
     models.script("w", {"text": "水は濡れている。Water is wet. " * 3_000})
     asked = client.call("fusion", question=QUESTION, preset=preset)
     result = client.result(asked)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import pytest_asyncio
 
 from fusion_graph import FusionReport
 from tests.claims import CLAIMS
+from tests.depth import in_depth
 from tests.page.hostile import PAYLOADS, harm
 from tests.page.opening import NARROW, open_page, sideways
 
@@ -21,6 +23,9 @@ INVENTORY = """() => {
     pwned: window.pwned,
   }
 }"""
+
+IN_EVERY_RUN = ("script", "out of an attribute", "address", "markdown picture")
+"""One kind of payload for each way in: elements, attributes, links, and what models write."""
 
 NEVER = {"script", "img", "svg", "iframe", "object", "embed", "link", "base", "form", "input"}
 
@@ -39,19 +44,21 @@ def check(inventory: dict[str, list[str]]) -> None:
     assert all("url" not in style and "red" not in style for style in inventory["styles"])
 
 
-async def test_a_report_full_of_it_only_shows_it(record, lawless, tmp_path):
+@pytest.mark.parametrize(
+    "kind", [kind if kind in IN_EVERY_RUN else in_depth(kind) for kind in PAYLOADS]
+)
+async def test_a_report_full_of_it_only_shows_it(record, lawless, tmp_path, kind):
     record["claims"] = CLAIMS
-    for payload in PAYLOADS.values():
-        report = FusionReport.model_validate(harm(record, payload))
-        page = await lawless.new_page()
+    report = FusionReport.model_validate(harm(record, PAYLOADS[kind]))
+    page = await lawless.new_page()
 
-        seen = await open_page(page, report.to_html(), tmp_path)
-        for mark in (await page.locator(".mark[tabindex]").all())[:3]:
-            await mark.focus()
+    seen = await open_page(page, report.to_html(), tmp_path)
+    for mark in (await page.locator(".mark[tabindex]").all())[:3]:
+        await mark.focus()
 
-        assert seen.nothing, (payload, seen)
-        check(await page.evaluate(INVENTORY))
-        assert await page.locator("h1").count() == 1, payload
+    assert seen.nothing, seen
+    check(await page.evaluate(INVENTORY))
+    assert await page.locator("h1").count() == 1
 
 
 async def test_the_payloads_would_do_harm_if_they_were_not_escaped(lawless, tmp_path):
@@ -112,13 +119,14 @@ async def test_hostile_models_and_tools_of_a_real_run(models, ran, browser_page,
     assert await browser_page.locator("h1").inner_text() == f"Is {script} wet?"
 
 
-async def test_answers_of_200_kilobytes_stay_inside_their_columns(record, browser_page, tmp_path):
-    words = "All work and no play makes a long answer [1]. " * 4500
-    one_word = "x" * 200_000
+@pytest.mark.parametrize("size", [40_000, in_depth(200_000)])
+async def test_long_answers_stay_inside_their_columns(record, browser_page, tmp_path, size):
+    words = "All work and no play makes a long answer [1]. " * (size // 46)
+    one_word = "x" * size
     record["answer"] = words + "\n\nThe end of the answer."
-    for answer, text in zip(record["answers"], (words, one_word, "# " * 100_000), strict=True):
+    for answer, text in zip(record["answers"], (words, one_word, "# " * (size // 2)), strict=True):
         answer["content"] = f"{text}\n\nThe end."
-    record["question"] = "Why? " * 40_000
+    record["question"] = "Why? " * (size // 5)
     await browser_page.set_viewport_size(NARROW)
 
     seen = await open_page(browser_page, FusionReport.model_validate(record).to_html(), tmp_path)

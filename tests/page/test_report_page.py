@@ -10,6 +10,7 @@ from pypdf import PdfReader
 
 from fusion_graph import AllPanelistsFailed, FusionReport, create_fusion_graph
 from tests.claims import CLAIMS
+from tests.depth import in_depth
 from tests.page.opening import NARROW, open_page, sideways
 
 CONTRASTS = """() => {
@@ -184,7 +185,7 @@ async def test_a_text_with_thousands_of_citations_stays_a_page(record, browser_p
     assert len(html) < 1_000_000
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize("width", [320, in_depth(390), in_depth(768)])
 async def test_nothing_is_wider_than_the_screen(report, browser_page, tmp_path, width):
     await browser_page.set_viewport_size({"width": width, "height": 800})
     await open_page(browser_page, report.to_html(), tmp_path)
@@ -193,7 +194,7 @@ async def test_nothing_is_wider_than_the_screen(report, browser_page, tmp_path, 
     assert await sideways(browser_page) <= 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", in_depth("dark")])
 async def test_every_text_has_contrast_by_day_and_by_night(report, chromium, tmp_path, scheme):
     page = await (await chromium.new_context(color_scheme=scheme)).new_page()
     await open_page(page, report.to_html(), tmp_path)

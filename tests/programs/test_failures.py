@@ -14,6 +14,7 @@ from langchain_core.messages import HumanMessage
 from fusion_graph.errors import Failure
 from fusion_graph.models.failures import failure_of, worth_retrying
 from fusion_graph.models.programs.installed import open_program
+from tests.depth import in_depth
 from tests.programs import said
 from tests.programs.asking import report_of
 from tests.programs.conftest import Fakes
@@ -267,7 +268,13 @@ async def failure(name: str) -> tuple[Failure, bool]:
     return failure_of(caught.value), worth_retrying(caught.value)
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
+def kinds() -> list[Any]:
+    """Every kind of refusal; in depth where another one of its program has the same reason."""
+    first = {(name, reason): kind for kind, (name, _, (reason, *_)) in reversed(REFUSALS.items())}
+    return [kind if kind in first.values() else in_depth(kind) for kind in REFUSALS]
+
+
+@pytest.mark.parametrize("kind", kinds())
 async def test_a_program_that_does_not_answer_is_told_by_its_kind(fakes: Fakes, kind: str) -> None:
     name, step, (reason, words, again) = REFUSALS[kind]
     fakes.script(name, step)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fusion_graph.faces.server.run import PROVISIONAL
+from tests.depth import in_depth
 from tests.server.conftest import MESSAGES, PATIENCE, Server, running
 
 QUESTION = "How wet is water?"
@@ -38,7 +39,7 @@ def told(server: Server, id: str) -> dict[str, Any]:
     return server.request("GET", f"/api/runs/{id}").json()
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [in_depth(signal.SIGTERM), signal.SIGKILL])
 def test_runs_are_there_after_a_restart_and_an_interrupted_one_pays_nobody_twice(
     models, offer, tmp_path, end
 ):
