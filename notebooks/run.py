@@ -13,12 +13,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import nbformat
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbformat import NotebookNode
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOTEBOOKS = sorted(Path(__file__).parent.glob("*.ipynb"))
 """The notebooks, in reading order."""
@@ -43,6 +41,13 @@ async def execute(path: Path, home: Path) -> NotebookNode:
     Raises:
         nbclient.exceptions.CellExecutionError: A cell raised.
     """
+    # Each process that collects the tests imports this module: nbformat would take it two seconds,
+    # for the grammar of URLs that jsonschema's checker of formats makes.
+    import nbformat
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
+
     notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     if any("matplotlib" in cell.source for cell in notebook.cells):
         # The first import on a machine lists its fonts, and would say so in a cell's output.
@@ -78,6 +83,8 @@ def _neutral() -> dict[str, str]:
 
 async def main(names: list[str]) -> None:
     """Run the notebooks of these names, or all of them."""
+    import nbformat
+
     for path in NOTEBOOKS:
         if names and path.stem not in names:
             continue

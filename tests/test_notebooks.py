@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
 
 from notebooks.run import NOTEBOOKS, execute
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 HINT = "If the change is meant, commit what `python -m notebooks.run` writes."
 
@@ -70,13 +73,13 @@ async def test_it_runs_without_key_or_network_and_shows_what_is_committed(path, 
 
     assert (tmp_path / "guarded").exists(), "the guard refused nothing"
     assert not (tmp_path / "network").exists(), (tmp_path / "network").read_text()
-    committed = nbformat.read(path, as_version=4)
+    committed = read(path)
     assert shown(fresh) == shown(committed), HINT
 
 
 @each
 def test_what_is_committed_is_from_one_run_and_fit_to_be_read(path):
-    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
     outputs = [output for cell in cells for output in cell.outputs]
 
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), HINT
@@ -90,14 +93,21 @@ def test_what_is_committed_is_from_one_run_and_fit_to_be_read(path):
     assert path.stat().st_size < MOST_BYTES
 
 
-def words(output: nbformat.NotebookNode) -> str:
+def read(path: Path) -> NotebookNode:
+    """What is committed."""
+    import nbformat  # here: it takes two seconds, and each worker collects this module
+
+    return nbformat.read(path, as_version=4)
+
+
+def words(output: NotebookNode) -> str:
     """Everything an output says, pictures aside."""
     if output.output_type == "stream":
         return output.text
     return "\n".join(text for kind, text in output.data.items() if kind.startswith("text/"))
 
 
-def shown(notebook: nbformat.NotebookNode) -> dict[str, list[Any]]:
+def shown(notebook: NotebookNode) -> dict[str, list[Any]]:
     """What each cell shows: words where they are the same in every run, else the kind of thing.
 
     Of lines that differ from run to run the figures and the order are left out. Pictures and
@@ -110,7 +120,7 @@ def shown(notebook: nbformat.NotebookNode) -> dict[str, list[Any]]:
     }
 
 
-def _shown(output: nbformat.NotebookNode, varies: bool) -> Any:
+def _shown(output: NotebookNode, varies: bool) -> Any:
     if output.output_type == "stream":
         lines = output.text.splitlines()
         if varies:

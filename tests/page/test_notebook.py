@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import doctest
 import json
-from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
 from IPython.lib.pretty import pretty
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.faces import notebook
@@ -31,37 +26,9 @@ async def web_search(query: str) -> str:
 """
 
 
-class Watching(NotebookClient):
-    """Runs a notebook, and keeps every picture its cells show.
-
-    Once a picture says `needle`, `file` is made.
-    """
-
-    def __init__(self, *cells: str, needle: str = "", file: Path | None = None) -> None:
-        code = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        notebook = nbformat.v4.new_notebook(cells=code)
-        super().__init__(notebook, timeout=300, kernel_name="python3")
-        self.pictures: list[tuple[str, str, str]] = []
-        self._needle, self._file = needle, file
-
-    def process_message(self, message: Any, cell: Any, cell_index: int) -> Any:
-        kind, content = message["msg_type"], message["content"]
-        if kind in ("display_data", "update_display_data"):
-            html = content["data"]["text/html"]
-            self.pictures.append((kind, content["transient"]["display_id"], html))
-            if self._file and self._needle in html:
-                self._file.touch()
-        return super().process_message(message, cell, cell_index)
-
-    def htmls(self, cell: int) -> list[str]:
-        return [
-            output["data"]["text/html"]
-            for output in self.nb.cells[cell].outputs
-            if "text/html" in output.get("data", {})
-        ]
-
-
 async def test_the_output_follows_the_run_and_becomes_the_report(models, panel_config, tmp_path):
+    from tests.page.watching import Watching
+
     research = {"tool_calls": [{"name": "web_search", "args": {"query": "how wet"}}]}
     models.script("a", research, "Water is wet [1].")
     config = panel_config()
@@ -94,6 +61,10 @@ async def test_the_output_follows_the_run_and_becomes_the_report(models, panel_c
 
 @pytest.mark.slow
 async def test_when_nobody_answers_the_output_tells_why(models, panel_config):
+    from nbclient.exceptions import CellExecutionError
+
+    from tests.page.watching import Watching
+
     for name in "abc":
         models.script(name, {"status": 402})
     client = Watching(
