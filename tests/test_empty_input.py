@@ -28,6 +28,7 @@ from fusion_graph import (
 )
 from tests.commands import PATIENCE
 from tests.conftest import VERDICT
+from tests.depth import in_depth
 
 QUESTION = {"messages": [{"role": "user", "content": "How wet is water?", "id": "q"}]}
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -89,7 +90,7 @@ async def test_a_message_that_is_new_is_a_new_question(models, panel_config, giv
     assert Counter(asked(models)) == Counter("jwabcjw")
 
 
-@pytest.mark.parametrize("as_node", [None, "__start__"])
+@pytest.mark.parametrize("as_node", [None, in_depth("__start__")])
 @nothing_new
 async def test_a_question_that_was_put_into_the_thread_is_answered(
     models, panel_config, given, as_node

@@ -16,6 +16,7 @@ import pytest
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.langgraph_seams.loops import loop_owned, run_blocking
+from tests.depth import in_depth
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 
@@ -225,7 +226,7 @@ print(state["messages"][-1].text)
 """
 
 
-@pytest.mark.parametrize(("how", "kind"), [("ainvoke", "function"), ("invoke", "class")])
+@pytest.mark.parametrize(("how", "kind"), [("ainvoke", "function"), in_depth("invoke", "class")])
 def test_a_tool_that_blocks_for_ever_delays_neither_the_answer_nor_the_end_of_the_process(
     models, panel_config, how, kind
 ):

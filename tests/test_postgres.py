@@ -15,6 +15,7 @@ import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
 from tests.benchmarks.checkpoints import BYTES_PER_RUN, in_postgres
+from tests.depth import in_depth
 from tests.postgres import Postgres, start_postgres, why_not
 
 pytest.importorskip("langgraph.checkpoint.postgres")
@@ -173,7 +174,14 @@ def test_a_run_killed_with_a_panelist_at_work_goes_on_in_another_process(
     assert joined(record) == joined(whole)
 
 
-@pytest.mark.parametrize(("case", "most"), BYTES_PER_RUN.items(), ids=str)
+@pytest.mark.parametrize(
+    ("case", "most"),
+    [
+        (case, most) if case.panelists < 8 else in_depth(case, most)
+        for case, most in BYTES_PER_RUN.items()
+    ],
+    ids=str,
+)
 async def test_a_run_leaves_little_in_the_database(models, server, case, most):
     empty = await in_postgres(models, None, server)
     assert await in_postgres(models, case, server) - empty < most

@@ -21,6 +21,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 from fusion_graph import FusionRecursion, FusionReport, create_fusion_graph
 from fusion_graph.run.recursion import DEPTH_VARIABLE, inside_fusion, refuse_recursion
+from tests.depth import in_depth
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 CALL = {"tool_calls": [{"name": "ask_experts", "args": {"question": "How wet?"}}]}
@@ -99,7 +100,9 @@ KINDS = (in_sync, in_async, in_a_task, in_a_thread, in_langchains_executor, in_a
 @pytest.mark.parametrize(
     ("kind", "face"),
     [
-        *((kind, face) for kind in KINDS for face in ("invoke", "ainvoke")),
+        *((kind, "invoke") for kind in KINDS),
+        (in_async, "ainvoke"),
+        *(in_depth(kind, "ainvoke") for kind in KINDS if kind is not in_async),
         (in_the_loops_executor, "invoke"),  # with `ainvoke` the loop is the caller's
     ],
 )

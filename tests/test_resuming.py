@@ -9,6 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_graph import ConfigurationError, create_fusion_graph
 from fusion_graph.run.settings import GraphConfig
+from tests.depth import in_depth
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -31,7 +32,7 @@ async def refused(graph: Any, context: Any = None) -> str:
 
 
 @pytest.mark.parametrize("before", ["panelist", "join", "judge", "synthesis", "verify"])
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, in_depth(3)])
 async def test_without_the_panel_of_its_context_a_run_says_so_and_asks_nobody(
     models, panel_config, before, size
 ):

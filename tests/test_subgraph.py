@@ -26,6 +26,7 @@ from fusion_graph import (
     FusionReport,
     create_fusion_graph,
 )
+from tests.depth import in_depth
 
 THREAD = {"configurable": {"thread_id": "t"}}
 TURNS = ("First question?", "Second question?", "Third question?")
@@ -116,7 +117,7 @@ async def async_sqlite(path):
 
 
 # None: as the parent's. False: the fusion keeps nothing. True: it keeps its own memory.
-@pytest.mark.parametrize("own", [None, False, True])
+@pytest.mark.parametrize("own", [None, in_depth(False), True])
 @pytest.mark.parametrize("open_saver", [in_memory, sqlite])
 def test_three_turns_in_a_thread_accumulate_nothing(
     models, panel_config, tmp_path, open_saver, own
@@ -134,7 +135,7 @@ def test_three_turns_in_a_thread_accumulate_nothing(
         assert report.thread_id == "t"
 
 
-@pytest.mark.parametrize("own", [None, True])
+@pytest.mark.parametrize("own", [None, in_depth(True)])
 @pytest.mark.parametrize("open_saver", [async_in_memory, async_sqlite])
 async def test_three_turns_in_a_thread_accumulate_nothing_asynchronously(
     models, panel_config, tmp_path, open_saver, own

@@ -10,6 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.faces.follow import follow
+from tests.depth import in_depth
 from tests.fusion_tools.site import Site
 from tests.test_evidence_run import JUDGES, PANELS, research, tools
 
@@ -166,12 +167,14 @@ async def test_a_verifiers_contradiction_is_told(models, asking):
     [
         json.dumps({"verdicts": [verdict(1, "supported", "Members share every burden.")]}),
         json.dumps({"verdicts": [verdict(1, "supported")]}),
-        json.dumps({"verdicts": [verdict(1, "unsupported"), verdict(1, "supported", "bill")]}),
-        json.dumps({"verdicts": [verdict(7, "supported", "The price grows")]}),
-        json.dumps({"verdicts": [{"claim": "first", "verdict": "fine"}]}),
+        in_depth(
+            json.dumps({"verdicts": [verdict(1, "unsupported"), verdict(1, "supported", "bill")]})
+        ),
+        in_depth(json.dumps({"verdicts": [verdict(7, "supported", "The price grows")]})),
+        in_depth(json.dumps({"verdicts": [{"claim": "first", "verdict": "fine"}]})),
         "All claims look good to me.",
         "",
-        {"status": 500, "error": {"message": "no"}},
+        in_depth({"status": 500, "error": {"message": "no"}}),
         {"status": 401, "error": {"message": "no key"}},
     ],
 )

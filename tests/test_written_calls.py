@@ -10,6 +10,7 @@ from langchain_core.tools import tool
 
 from fusion_graph import FusionReport, create_fusion_graph
 from fusion_graph.text.written_calls import WEB_TOOLS, written_calls
+from tests.depth import in_depth
 
 OFFERED: Any = {
     "look_up": {"topic": {"type": "string"}, "most": {"type": "integer"}},
@@ -215,7 +216,7 @@ def of(report: FusionReport, name: str) -> Any:
     return next(answer for answer in report.answers if answer.name == name)
 
 
-@pytest.mark.parametrize("chunks", ["word", 1, 7, 1_000])
+@pytest.mark.parametrize("chunks", ["word", 1, in_depth(7), in_depth(1_000)])
 @pytest.mark.parametrize(
     "text",
     [

@@ -25,6 +25,7 @@ from fusion_tools._readers import Document, Extracted
 from fusion_tools._worker import Worker
 from fusion_tools.errors import ToolError
 from fusion_tools.extract import Extractor
+from tests.depth import in_depth
 from tests.fusion_tools import bodies
 from tests.fusion_tools.bodies import article
 
@@ -107,7 +108,9 @@ def test_a_page_that_takes_too_long_is_killed_and_the_next_is_read(extractor: Ex
     assert extractor.pids() != [before]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, in_depth(signal.SIGSEGV), in_depth(signal.SIGTERM)]
+)
 def test_a_worker_that_dies_between_pages(extractor: Extractor, how: signal.Signals) -> None:
     extractor.submit(html(article()), PATIENT).result()
     [pid] = extractor.pids()

@@ -14,6 +14,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from fusion_graph import FusionReport
+from tests.depth import in_depth
 from tests.server.conftest import MESSAGES, PATIENCE, Server, async_client, text_of
 
 FINAL = "The final answer of the writer."
@@ -397,7 +398,8 @@ async def test_a_client_that_hangs_up_stops_the_run(server: Server, models, offe
     assert all(call.disconnected for call in calls)
 
 
-async def test_fifty_clients_at_once_get_their_own_answers(server: Server, models, offer):
+@pytest.mark.parametrize("clients", [12, in_depth(50)])
+async def test_clients_at_once_get_their_own_answers(server: Server, models, offer, clients):
     model = offer()
     for name in "abc":
         models.script(name, {"text": "{model} saw {marker}."})
@@ -414,7 +416,7 @@ async def test_fifty_clients_at_once_get_their_own_answers(server: Server, model
         return marker, text_of(chunks), chunks[-1].fusion["report"]
 
     async with async_client(server) as client:
-        replies = await asyncio.gather(*(ask(client, number) for number in range(50)))
+        replies = await asyncio.gather(*(ask(client, number) for number in range(clients)))
     for marker, text, report in replies:
         assert text == f"Yours is {marker}."
         assert [a["content"] for a in report["answers"]] == [

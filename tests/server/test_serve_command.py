@@ -13,6 +13,7 @@ import pytest
 from openai import OpenAI
 
 from tests.commands import run
+from tests.depth import in_depth
 from tests.server.conftest import MESSAGES, PATIENCE, running
 
 
@@ -105,8 +106,15 @@ def test_a_missing_extra_is_one_line_with_the_remedy():
     assert len(ended.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("stop", "stream"),
+    [
+        (signal.SIGINT, True),
+        (signal.SIGTERM, False),
+        in_depth(signal.SIGINT, False),
+        in_depth(signal.SIGTERM, True),
+    ],
+)
 def test_a_signal_stops_the_runs_and_the_server(models, offer, tmp_path, stop, stream):
     model = offer(tmp_path)
     for name in "abc":
