@@ -153,7 +153,7 @@ def test_a_deleted_run_is_gone_from_the_disk(models, offer, tmp_path):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("no database", "not a database"),
+        pytest.param("no database", "not a database", marks=pytest.mark.slow),
         pytest.param("cut short", "malformed", marks=pytest.mark.slow),
         pytest.param("later version", "later version", marks=pytest.mark.slow),
         pytest.param("no folder", "File exists", marks=pytest.mark.slow),
