@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.conftest import VERDICT
+from tests.depth import in_depth
 from tests.server.conftest import Server
 from tests.server.playground.gate import gate
 from tests.server.playground.visiting import PHONE, Open, reading, searching
@@ -311,7 +312,7 @@ LONG = "\n\n".join(
 )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", in_depth("dark")])
 async def test_nothing_sticks_out_on_a_phone(
     server: Server, models, offer: Callable[..., str], visit: Open, scheme: str
 ):

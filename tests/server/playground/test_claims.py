@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
@@ -130,6 +131,7 @@ async def test_hostile_claims_stay_text_and_nothing_sticks_out(server: Server, v
     seen.assert_quiet()
 
 
+@pytest.mark.slow
 async def test_no_answer_takes_long(seen: Visit):
     sentence = "Water is wet and so is rain"
     claims = [claim(f"{sentence}.", [1], "supported")] * 300
