@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from langchain_core.messages import HumanMessage
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk import get_client
@@ -37,7 +41,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    with start_fleet() as fleet:
+    """One fleet at a time, however many processes run tests: each is seven processes.
+
+    A worker that a busy machine keeps from speaking must not be taken for dead: so it is given
+    twice the time that the documentation gives it.
+    """
+    lock = Path(gettempdir()) / f"fusion-graph-fleet-{os.getuid()}.lock"
+    with FileLock(lock), start_fleet(environment={"LG_BG_JOB_HEARTBEAT": "10"}) as fleet:
         yield fleet
 
 

@@ -22,10 +22,17 @@ HANG = {"hang": True}
 SEARCH = {"tool_calls": [{"name": "web_search", "args": {"query": "fusion"}}], "cost": 0.001}
 
 
-async def cut_off(graph: Any, models: Any, model: str, calls: int, **options: Any) -> None:
-    """Begin a run, and end it once a model has had so many calls."""
-    running = asyncio.create_task(graph.ainvoke(QUESTION, THREAD, **options))
+async def cut_off(
+    graph: Any, models: Any, model: str, calls: int, saver: Any, received: int
+) -> None:
+    """Begin a run, and end it once a model has had so many calls.
+
+    The others have had their replies by then, and they are kept.
+    """
+    running = asyncio.create_task(graph.ainvoke(QUESTION, THREAD))
     await asyncio.to_thread(models.calls, model, arrived=calls)
+    while kept(saver) < received:
+        await asyncio.sleep(0.01)  # between two looks
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
@@ -52,7 +59,7 @@ async def test_a_panelists_research_goes_on_where_it_was(models, panel_config, i
     )
     if inside:
         graph = parent(graph, saver)
-    await cut_off(graph, models, "c", 2)
+    await cut_off(graph, models, "c", 2, saver, 4)  # one of them a search
 
     result = await graph.ainvoke(None, THREAD)
 
@@ -70,8 +77,9 @@ async def test_a_judge_that_was_asked_to_mend_its_verdict_is_not_asked_for_it_ag
     models, panel_config
 ):
     models.script("j", "No verdict at all.", HANG, json.dumps(VERDICT))
-    graph = create_fusion_graph(panel_config(), checkpointer=InMemorySaver())
-    await cut_off(graph, models, "j", 2)
+    saver = InMemorySaver()
+    graph = create_fusion_graph(panel_config(), checkpointer=saver)
+    await cut_off(graph, models, "j", 2, saver, 4)
 
     report = (await graph.ainvoke(None, THREAD))["fusion"]
 
@@ -82,8 +90,9 @@ async def test_a_judge_that_was_asked_to_mend_its_verdict_is_not_asked_for_it_ag
 
 async def test_a_writers_reply_is_kept_with_what_it_cost(models, panel_config):
     models.script("w", {"text": "", "cost": 0.01}, HANG, {"text": "Wet.", "cost": 0.01})
-    graph = create_fusion_graph(panel_config(), checkpointer=InMemorySaver())
-    await cut_off(graph, models, "w", 2)
+    saver = InMemorySaver()
+    graph = create_fusion_graph(panel_config(), checkpointer=saver)
+    await cut_off(graph, models, "w", 2, saver, 5)
 
     report = (await graph.ainvoke(None, THREAD))["fusion"]
 
@@ -96,8 +105,9 @@ async def test_a_call_that_failed_is_made_again(models, panel_config):
     models.script("j", {"status": 401}, json.dumps(VERDICT))
     models.script("k", HANG)
     config = panel_config(fallbacks=["scripted:k"])
-    graph = create_fusion_graph(config, checkpointer=InMemorySaver())
-    await cut_off(graph, models, "k", 1)
+    saver = InMemorySaver()
+    graph = create_fusion_graph(config, checkpointer=saver)
+    await cut_off(graph, models, "k", 1, saver, 3)
 
     report = (await graph.ainvoke(None, THREAD))["fusion"]
 
