@@ -251,19 +251,22 @@ AT_THE_DOOR = 20
 be many are the runs."""
 
 
-async def crowd(fleet: Fleet, scope: Scope, count: int, at_once: int | None = None) -> list[str]:
+async def crowd(
+    fleet: Fleet, scope: Scope, count: int, delay: float = 0.2, at_once: int | None = None
+) -> list[str]:
     """Have many runs at once, each begun at one worker and waited for at another.
 
     Args:
         fleet: The fleet.
         scope: The models.
         count: How many runs.
+        delay: Seconds that a call takes.
         at_once: Calls that the provider takes at once; None takes any number.
 
     Returns:
         What was wrong; empty if every run had its own answer, from its own panelists' answers.
     """
-    context = crowd_scripted(scope, 0.2, at_once)
+    context = crowd_scripted(scope, delay, at_once)
     size = len(fleet.workers)
     door = asyncio.Semaphore(AT_THE_DOOR)
 

@@ -113,6 +113,9 @@ async def kills(fleet: Fleet, models: ModelServer, folder: Path, count: int) -> 
 AT_ONCE = 16
 """Calls that the storm's provider takes at once."""
 
+SECONDS = 1.5
+"""What each of them takes: so long that the provider is waited for, and not the machine."""
+
 LIMITS = {
     "each worker by itself": {},
     "shared, the limit found by running into it": {"FUSION_REDIS_URL": "{redis}"},
@@ -135,7 +138,7 @@ def storm(models: ModelServer, count: int, environment: dict[str, str]) -> list[
     scope = models.scope()
     with start_fleet(environment=environment) as fleet:
         began = time.monotonic()
-        wrong = asyncio.run(crowd(fleet, scope, count, AT_ONCE))
+        wrong = asyncio.run(crowd(fleet, scope, count, SECONDS, AT_ONCE))
         seconds = time.monotonic() - began
     calls = scope.calls()
     busy = sum(call.status == 429 for call in calls)
@@ -235,7 +238,7 @@ def storms(models: ModelServer, count: int, only: int | None) -> str:
     """Have the storm with each kind of limits, or with one of them."""
     said = (
         f"A provider that answers 429 (`Retry-After: 1`) to whatever comes while {AT_ONCE} calls "
-        "are under way; each call takes 0.2 s.\n\n"
+        "are under way; each call takes {SECONDS} s.\n\n"
         "| limits | runs at once | calls | 429s | of all calls | runs not whole | seconds |\n"
         "|---|---|---|---|---|---|---|\n"
     )
