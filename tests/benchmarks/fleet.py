@@ -238,7 +238,7 @@ def storms(models: ModelServer, count: int, only: int | None) -> str:
     """Have the storm with each kind of limits, or with one of them."""
     said = (
         f"A provider that answers 429 (`Retry-After: 1`) to whatever comes while {AT_ONCE} calls "
-        "are under way; each call takes {SECONDS} s.\n\n"
+        f"are under way; each call takes {SECONDS} s.\n\n"
         "| limits | runs at once | calls | 429s | of all calls | runs not whole | seconds |\n"
         "|---|---|---|---|---|---|---|\n"
     )
