@@ -89,6 +89,18 @@ async def test_whoever_is_told_to_wait_has_everybody_wait_for_that_model(two):
     assert await other.enter(neighbour, "c") == 0
 
 
+async def test_as_many_are_let_through_as_there_was_room_for(two):
+    one, other = two
+    where = line()
+    assert await taken(one, where, range(100)) == 100
+    for token in range(80):
+        await one.leave(where, str(token), 60.0, 0.0)
+    for token in range(80, 100):
+        await one.leave(where, str(token), 60.0, None)
+
+    assert await taken(other, where, range(100, 200)) == 20
+
+
 async def test_where_few_are_under_way_a_refusal_takes_no_place_away(two):
     one, other = two
     where = line()
@@ -102,8 +114,8 @@ async def test_after_a_refusal_fewer_are_under_way_and_slowly_more_again(two):
     one, other = two
     where = line()
     assert await taken(one, where, range(10)) == 10
-    for token in range(10):  # refused together, so it counts once
-        await one.leave(where, str(token), 60.0, 0.0)
+    for token in range(10):  # three are refused together, which is one overload
+        await one.leave(where, str(token), 60.0, 0.0 if token < 3 else None)
 
     assert await taken(other, where, range(10, 30)) == 7
 

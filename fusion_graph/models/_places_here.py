@@ -44,6 +44,7 @@ FULL = -1.0
 @dataclass
 class _Refused:
     allowed: float = 0.0
+    room: float = 0.0
     shrunk: float = -FORGET_SECONDS
     paused: float = 0.0
 
@@ -116,7 +117,9 @@ class PlacesHere:
                 line.model, _Refused(allowed=float(max(before, LEAST)))
             )
             known.paused = max(known.paused, now + refused)
-            # Of calls that were under way together, one refusal counts.
+            # Calls under way together are one overload; there was no room in it for who was refused.
             if now - took > known.shrunk:
-                known.allowed = max(float(LEAST), min(known.allowed, before) * SHRINK)
+                known.allowed, known.room = min(known.allowed, before) * SHRINK, before
                 known.shrunk = now
+            known.room -= 1
+            known.allowed = max(float(LEAST), min(known.allowed, known.room))

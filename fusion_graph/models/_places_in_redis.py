@@ -55,10 +55,16 @@ end
 local paused = tonumber(redis.call('HGET', KEYS[3], 'paused') or '0')
 redis.call('HSET', KEYS[3], 'paused', math.max(paused, now + refused))
 local shrunk = tonumber(redis.call('HGET', KEYS[3], 'shrunk') or '0')
+local room = tonumber(redis.call('HGET', KEYS[3], 'room') or '0')
 if now - tonumber(ARGV[2]) > shrunk then
+  room = before
   if allowed > 0 then before = math.min(before, allowed) end
-  redis.call('HSET', KEYS[3], 'allowed', math.max({LEAST}, before * {SHRINK}), 'shrunk', now)
+  allowed = before * {SHRINK}
+  redis.call('HSET', KEYS[3], 'shrunk', now)
 end
+room = room - 1
+allowed = math.max({LEAST}, math.min(allowed, room))
+redis.call('HSET', KEYS[3], 'allowed', allowed, 'room', room)
 redis.call('PEXPIRE', KEYS[3], {int(FORGET_SECONDS * 1000)})
 """
 
