@@ -117,7 +117,7 @@ class PlacesHere:
                 line.model, _Refused(allowed=float(max(before, LEAST)))
             )
             known.paused = max(known.paused, now + refused)
-            # Calls under way together are one overload; there was no room in it for who was refused.
+            # Calls under way together are one overload; who was refused had no room in it.
             if now - took > known.shrunk:
                 known.allowed, known.room = min(known.allowed, before) * SHRINK, before
                 known.shrunk = now
