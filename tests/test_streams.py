@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -289,3 +291,32 @@ async def test_a_stream_leaves_its_connection_to_the_next_call(models, api):
     calls = models.calls()
     assert [call.stream for call in calls] == [True] * 3
     assert len({call.port for call in calls}) == 1
+
+
+async def test_a_burst_of_events_leaves_others_their_turns(models):
+    burst = "".join(
+        f'data: {{"choices": [{{"delta": {{"content": "{n} "}}}}]}}\n\n' for n in range(60)
+    )
+    ended = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    models.script("m", {"malformed": burst + ended, "headers": STREAM})
+    model = await open_model("scripted:m", {"scripted": Provider(base_url=models.base_url)})
+    turns, at = 0, []
+
+    def heard(_text: str) -> None:
+        at.append(turns)
+        time.sleep(0.003)  # what a slow machine takes for an event
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(others())
+    reply = await Caller("panel", "m", 0.0, lambda *_, **__: None).ask(
+        model, ASKED, Options(), sink=heard
+    )
+    beside.cancel()
+
+    assert reply.text.split() == [str(n) for n in range(60)]
+    assert at[59] - at[0] >= 58, "one after each event, though all came at once"
