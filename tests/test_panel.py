@@ -127,7 +127,7 @@ async def test_seconds_of_a_member_do_not_count_the_line_for_a_slot(models, pane
 
 async def test_seconds_of_a_member_do_not_count_the_line_for_its_provider(models, panel_config):
     for name in "abc":
-        models.script(name, {"text": f"The answer of {name}.", "delay": 0.5})
+        models.script(name, {"text": f"The answer of {name}.", "delay": 1.0})
 
     events = await events_of(panel_config(provider_concurrency=1))
 
