@@ -2,11 +2,13 @@
 
 The workers are langhost's, LangGraph's own server on a free runtime. It pins packages that the
 product does not, so it stands in an environment of its own in the user's cache, which
-`python -m tests.benchmarks.fleet` makes; where that is not there, tests are skipped.
+`python -m tests.benchmarks.fleet` makes. Tests have a fleet where that is there and WITH_FLEET is
+set, and are skipped elsewhere.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -68,6 +70,8 @@ def provide_langhost() -> Path:
 
 def why_no_fleet() -> str | None:
     """Why no fleet can be started here, or None."""
+    if not os.environ.get("WITH_FLEET"):
+        return "seven processes for two minutes: WITH_FLEET=1 asks for them"
     if python_there("langhost", _packages(), _FOLDER) is None:
         return "langhost is not there: `python -m tests.benchmarks.fleet --install`"
     return postgres.why_not() or why_no_redis()
