@@ -29,7 +29,7 @@ sys.dont_write_bytecode = False
 # Slow inputs say something of the machine, which may be busy, and nothing of the code.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("short", _PATIENT, max_examples=25, derandomize=True)
-settings.register_profile("full", _PATIENT, max_examples=150)
+settings.register_profile("full", _PATIENT, max_examples=75)
 settings.load_profile("short")
 
 
