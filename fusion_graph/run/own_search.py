@@ -28,9 +28,7 @@ from fusion_graph.models.provider_search_reply import (
     searches_in,
 )
 from fusion_graph.state import ToolRecord
-from fusion_tools.address import check_url
 from fusion_tools.domains import DomainRules
-from fusion_tools.errors import ToolError
 from fusion_tools.results import SearchResult
 from fusion_tools.sources import SourceBook
 
@@ -107,7 +105,7 @@ class OwnSearch:
         calls = searches_in(message, self._begun)
         self._made = []
         for call in calls:
-            hits = [hit for hit in call.hits if self._allows(hit["url"])]
+            hits = [hit for hit in call.hits if self._rules.allow(hit["url"])]
             self._learn(hits)
             self._record(researcher, call, researcher.book.note_results(hits))
         return len(calls)
@@ -126,7 +124,7 @@ class OwnSearch:
 
         def mark(annotation: Annotation) -> str:
             hit = hit_of(annotation)
-            if not self._allows(hit["url"]):
+            if not self._rules.allow(hit["url"]):
                 return ""
             self._learn([hit])
             (number,) = researcher.book.note_results([hit])
@@ -155,13 +153,6 @@ class OwnSearch:
             return []
         detail = f"{name} cited sources that no tool gave: {self._made_up} (shown as [?])."
         return [{"code": "unknown_citation", "detail": detail}]
-
-    def _allows(self, url: str) -> bool:
-        try:
-            self._rules.check(check_url(url))
-        except ToolError:
-            return False
-        return True
 
     def _record(self, researcher: Searcher, call: Searched, ids: list[int]) -> None:
         caller = researcher.caller

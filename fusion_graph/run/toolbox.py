@@ -17,10 +17,8 @@ from fusion_graph.models.recording import Asked, Recording, asker, current_recor
 from fusion_graph.run._mcp_tools import mcp_tools
 from fusion_graph.run._recorded import found
 from fusion_graph.run.tool_servers import ToolServers, open_tool_servers
-from fusion_tools.address import check_url
 from fusion_tools.corpus import open_corpus
 from fusion_tools.domains import DomainRules
-from fusion_tools.errors import ToolError
 from fusion_tools.foreign_search import tool_provider
 from fusion_tools.ledger import Followed, FollowLinks, UrlLedger
 from fusion_tools.results import Page, PageFetcher, SearchProvider, SearchResult
@@ -242,14 +240,7 @@ class _Filtered:
 
     async def search(self, query: str, limit: int) -> list[SearchResult]:
         hits = await self._search.search(query, limit)
-        return [hit for hit in hits if self._allows(hit["url"])]
-
-    def _allows(self, url: str) -> bool:
-        try:
-            self._rules.check(check_url(url))
-        except ToolError:
-            return False
-        return True
+        return [hit for hit in hits if self._rules.allow(hit["url"])]
 
 
 def _search(search: Any) -> SearchProvider:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from fusion_tools._hosts import canonical_host
-from fusion_tools.address import CheckedUrl
+from fusion_tools.address import CheckedUrl, check_url
 from fusion_tools.errors import ToolError
 
 
@@ -53,6 +53,14 @@ class DomainRules:
             )
         if any(rule.matches(url) for rule in self._blocked):
             raise ToolError("url_not_allowed", f"{url.host} is blocked here; use another source.")
+
+    def allow(self, url: str) -> bool:
+        """Tell whether an address may be fetched at all, and the rules let it in."""
+        try:
+            self.check(check_url(url))
+        except ToolError:
+            return False
+        return True
 
 
 def _entries(entries: Iterable[str]) -> Iterable[str]:
