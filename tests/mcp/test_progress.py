@@ -61,10 +61,21 @@ def test_after_the_panel_the_stage_at_work_is_told() -> None:
     writing = {"type": "synthesis.in_progress", "model": "w"}
     piece = {"type": "answer.delta", "message_id": "1", "text": "word"}
     checking = {"type": "verify.in_progress", "claims": 3}
+    proposed = {"type": "code.proposed", "tests": 3, "by": ["a", "b"]}
+    tried = {"type": "code.tried", "candidates": [], "best": ["b"], "reason": ""}
     for events, words in (
+        ((proposed,), "code: 3 tests proposed by a, b"),
+        ((proposed, tried), "code: run, best: b"),
         ((judging,), "judge: comparing 2 answers"),
         ((judging, writing, piece), "writer: writing, 4 characters"),
         ((judging, writing, piece, checking), "check: checking 3 claims of the answer"),
     ):
         line = standing(*panel, *events).line(1.0, "t")
         assert line == f"1 s: {words}; 1 of 2 answered · task t"
+
+
+def test_members_that_are_not_asked_are_told_so() -> None:
+    stopped = {"type": "panel.stopped", "names": ["c"], "reason": "agreed", "detail": "They agree."}
+    done = [{"type": "panel.completed", "name": name} for name in ("a", "b")]
+    made = standing(started("a", "b", "c"), *done, stopped)
+    assert made.line(3.0, "t") == "3 s: a: answered; b: answered; c: not asked · task t"

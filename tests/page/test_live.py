@@ -8,8 +8,10 @@ import pytest
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.faces.follow import follow
+from fusion_graph.report.html._live_events import TELLERS
 from fusion_graph.report.html._workers import TAIL
 from fusion_graph.report.html.live import LiveRun
+from fusion_graph.state.events import EVENTS
 from tests.page.hostile import PAYLOADS
 from tests.page.opening import open_page
 
@@ -120,6 +122,31 @@ def test_the_check_of_the_answer_is_shown_and_a_writer_that_mends_it_is_at_work_
     assert "✓ the answer was mended; 2 claims checked: 2 supported" in words(run)
     run.take({"type": "verify.failed", "detail": "It broke."})
     assert "✗ failed: It broke." in words(run)
+
+
+def test_the_trial_of_the_panels_code_is_shown_with_what_became_of_each():
+    run = after({"type": "fusion.waiting", "stage": "tests", "name": "tester", "seconds": 11})
+    assert "code still at it, silent for 11 s" in words(run)
+    run.take({"type": "code.proposed", "tests": 3, "by": ["a", "b"]})
+    assert "code running, 3 tests proposed by a, b" in words(run)
+    assert run.progress == "The panel’s code is run: 3 tests proposed by a, b"
+
+    nothing = {"given": None, "failed": 0, "broken": ""}
+    tried = [
+        {**nothing, "name": "a", "passed": 2, "failed": 1},
+        {**nothing, "name": "b", "passed": 0, "broken": "<b>no</b> function"},
+    ]
+    run.take({"type": "code.tried", "candidates": tried, "best": ["a"], "reason": ""})
+    assert "✓ a: passes 2 of 3 proposed tests; b: cannot be run" in words(run)
+    assert "<b>no" not in run.to_html(3)
+    assert run.progress == "The panel’s code was run; best: a"
+    run.take({"type": "code.tried", "candidates": tried, "best": [], "reason": ""})
+    assert run.code is not None
+    assert run.code.condition == "failed"
+
+
+def test_every_event_of_a_run_has_its_place_in_the_picture():
+    assert EVENTS.keys() <= TELLERS.keys()
 
 
 def test_events_of_later_versions_change_nothing():

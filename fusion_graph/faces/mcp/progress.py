@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fusion_graph.text.phrases import checking, clean, counted, doing, waiting
+from fusion_graph.text.phrases import checking, clean, counted, doing, proposed, tried, waiting
 
 LINE_CHARACTERS = 200
 """About as much as clients show of a progress message."""
@@ -34,6 +34,8 @@ class Standing:
             self._members[name] = "thinking"
         elif kind in ("panel.delta", "answer.delta"):
             self._write(kind, event)
+        elif kind == "panel.stopped":
+            self._members |= dict.fromkeys(map(str, event["names"]), "not asked")
         elif kind == "call.retried" and name in self._members:
             self._members[name] = waiting(event)
         elif words := _stage(event):
@@ -69,7 +71,7 @@ class Standing:
         told = [f"{clean(name)}: {words}" for name, words in self._members.items()]
         if len(whole := "; ".join(told)) <= room:
             return whole
-        at_work = [line for line in told if not line.endswith(": answered")]
+        at_work = [line for line in told if not line.endswith((": answered", ": not asked"))]
         share = (room - len(summed)) // max(1, len(at_work)) - 2
         if share < FEWEST_CHARACTERS:
             return summed
@@ -100,6 +102,10 @@ def _words(event: Mapping[str, Any]) -> str:
 def _stage(event: Mapping[str, Any]) -> str:
     """Word what the run as a whole is doing, where an event says so."""
     match event["type"]:
+        case "code.proposed":
+            return f"code: {proposed(event)}"
+        case "code.tried":
+            return f"code: run, {tried(event)[-1]}"
         case "analysis.in_progress":
             return f"judge: comparing {counted(event['answers'], 'answer')}"
         case "synthesis.in_progress":

@@ -19,9 +19,11 @@ from fusion_graph.text.phrases import (
     extended,
     failed,
     found,
+    proposed,
     restarted,
     shortened,
     stopped,
+    tried,
 )
 from fusion_graph.text.phrases import waiting as trying_again
 
@@ -138,6 +140,18 @@ def _reused(run: RunState, event: _Event) -> None:
     run.progress = f"The panel’s {counted(event['answers'], 'answer')} are used again"
 
 
+def _code_proposed(run: RunState, event: _Event) -> None:
+    run.code = Worker("code", doing=f"running, {proposed(event)}")
+    run.progress = f"The panel’s code is run: {proposed(event)}"
+
+
+def _code_tried(run: RunState, event: _Event) -> None:
+    run.code = run.code or Worker("code")
+    lines = tried(event)
+    run.code.end("done" if event["best"] else "failed", "; ".join(lines))
+    run.progress = f"The panel’s code was run; {lines[-1]}"
+
+
 def _analysing(run: RunState, event: _Event) -> None:
     answers = counted(event["answers"], "answer")
     run.judge = Worker("judge", clean(event["model"]), doing=f"comparing {answers}")
@@ -229,6 +243,8 @@ TELLERS: dict[str, Callable[[RunState, _Event], None]] = {
     "panel.reused": _reused,
     "panel.extended": _extended,
     "panel.stopped": _stopped,
+    "code.proposed": _code_proposed,
+    "code.tried": _code_tried,
     "recheck.started": _rechecking,
     "recheck.completed": _rechecked,
     "call.retried": _retried,

@@ -21,6 +21,7 @@ class RunState:
         progress: What happens now, as a sentence.
         invoked: Whether a panel was asked, as far as that is known.
         panel: The panelists by name, in panel order.
+        code: The trial of the panel's code, where it is run.
         judge: The judge, once it is at work.
         analysis: What the judge found, as plain data.
         writer: The writer, once it is at work.
@@ -37,6 +38,7 @@ class RunState:
     progress: str = "The run begins"
     invoked: bool = True
     panel: dict[str, Worker] = field(default_factory=dict)
+    code: Worker | None = None
     judge: Worker | None = None
     analysis: Mapping[str, Any] | None = None
     writer: Worker | None = None
@@ -50,7 +52,7 @@ class RunState:
     @property
     def workers(self) -> list[Worker]:
         """Everybody at work, in the order of the run."""
-        late = (self.judge, self.writer, self.check)
+        late = (self.code, self.judge, self.writer, self.check)
         return [*self.panel.values(), *(worker for worker in late if worker)]
 
     def member(self, event: Mapping[str, Any]) -> Worker:
@@ -65,6 +67,9 @@ class RunState:
 
     def worker(self, event: Mapping[str, Any]) -> Worker:
         """Whoever an event with a `stage` is about."""
+        if event["stage"] == "tests":
+            self.code = self.code or Worker("code")
+            return self.code
         if event["stage"] == "judge":
             self.judge = self.judge or Worker("judge")
             return self.judge
