@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 
 from tests import postgres
 from tests.clients.provision import provide_python, python_there
-from tests.hosts import ROOT, free_port, langgraph_settings, started
+from tests.hosts import PORT, ROOT, langgraph_settings, started
 from tests.redis_server import start_redis, why_no_redis
 
 LANGHOST = ("langhost==0.11.1.post1", "langgraph-runtime-pg==0.11.1.post1", "redis>=5,<9")
@@ -102,10 +102,7 @@ class Worker:
         (folder / "langgraph.json").write_text(settings)
         python = python_there("langhost", _packages(), _FOLDER)
         command = [str(python), "-m", "langhost", "serve", "--n-jobs-per-worker", str(RUNS_AT_ONCE)]
-        port = free_port()
-        host = started(
-            [*command, "--port", str(port)], folder, port, "/ok", SETTINGS | self._environment
-        )
+        host = started([*command, "--port", PORT], folder, "/ok", SETTINGS | self._environment)
         self.url, self.process = self._held.enter_context(host)
         self._log = folder / "log"
 

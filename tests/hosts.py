@@ -24,6 +24,13 @@ LANGGRAPH = which("langgraph", path=os.pathsep.join([str(Path(sys.executable).pa
 PATIENCE = 90
 """Seconds until a wait counts as a failure; nothing is ever this slow when it works."""
 
+PORT = "{port}"
+"""What stands in a command for the port that its server is to listen on."""
+
+PORTS = 5
+"""How many ports are tried: a free one may be somebody else's before a server that starts for
+seconds listens on it."""
+
 _opener = build_opener(ProxyHandler({}))
 
 
@@ -35,9 +42,8 @@ def langgraph_dev(folder: Path) -> Iterator[str]:
         "LANGGRAPH_CLI_NO_ANALYTICS": "1",
         "LANGGRAPH_NO_VERSION_CHECK": "true",
     }
-    port = free_port()
     command = [str(LANGGRAPH), "dev", "--no-browser", "--no-reload", "--n-jobs-per-worker", "4"]
-    with started([*command, "--port", str(port)], folder, port, "/ok", environment) as (url, _):
+    with started([*command, "--port", PORT], folder, "/ok", environment) as (url, _):
         yield url
 
 
@@ -63,21 +69,22 @@ def free_port() -> int:
 
 @contextmanager
 def started(
-    command: Sequence[str], folder: Path, port: int, sign: str, environment: dict[str, str]
+    command: Sequence[str], folder: Path, sign: str, environment: dict[str, str]
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server that listens on a port, with nothing of the machine's owner around it.
+    """A server that listens on a free port, with nothing of the machine's owner around it.
 
     Args:
-        command: What starts it.
+        command: What starts it; `PORT` in it stands for the port.
         folder: Where it runs and keeps what it keeps.
-        port: Where it listens.
         sign: The path that answers with status 200 once it is ready.
         environment: Variables of its own.
 
     Yields:
         Its address and its process, which ends with the block.
+
+    Raises:
+        RuntimeError: It does not come up.
     """
-    url, log = f"http://127.0.0.1:{port}", folder / "log"
     whole = {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tools")]),
@@ -92,32 +99,60 @@ def started(
         "HTTPS_PROXY": "http://127.0.0.1:9",
         **environment,
     }
-    with log.open("w") as out:
-        process = subprocess.Popen(
+    for _ in range(PORTS):
+        port = free_port()
+        here = [part.replace(PORT, str(port)) for part in command]
+        process = _begun(here, folder, whole)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            if _comes_up(process, url + sign, folder / "log"):
+                yield url, process
+                return
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    raise RuntimeError(f"{PORTS} ports were free, and taken before the server listened")
+
+
+def _begun(
+    command: Sequence[str], folder: Path, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("w") as out:
+        return subprocess.Popen(
             list(command),
             cwd=folder,
-            env=whole,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
         )
-    try:
-        for _ in range(PATIENCE * 10):
-            if _answers(url + sign):
-                break
-            if process.poll() is not None:
-                raise RuntimeError(f"{command[0]} ended:\n{log.read_text()[-3000:]}")
-            time.sleep(0.1)  # between two looks at the port: there is nothing to wait for
-        else:
-            raise RuntimeError(f"{command[0]} does not answer:\n{log.read_text()[-3000:]}")
-        yield url, process
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+
+
+def _comes_up(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
+    """Wait until a server answers; False if its port had been taken by another.
+
+    Raises:
+        RuntimeError: It ends otherwise, or does not answer.
+    """
+    for _ in range(PATIENCE * 10):
+        if process.poll() is not None:
+            said = log.read_text("utf-8", "replace")
+            if port_was_taken(said):
+                return False
+            raise RuntimeError(f"the server ended:\n{said[-3000:]}")
+        if _answers(url):
+            return True
+        time.sleep(0.1)  # between two looks at the port: there is nothing to wait for
+    raise RuntimeError(f"the server does not answer:\n{log.read_text()[-3000:]}")
+
+
+def port_was_taken(said: str) -> bool:
+    """Tell by what a server wrote whether somebody else had its port."""
+    return "address already in use" in said.lower()
 
 
 def _answers(url: str) -> bool:

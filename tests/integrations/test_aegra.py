@@ -24,7 +24,7 @@ from langgraph_sdk import get_client
 from fusion_graph import follow
 from tests import postgres
 from tests.conftest import VERDICT
-from tests.hosts import ROOT, free_port, started
+from tests.hosts import PORT, ROOT, started
 
 AEGRA = which("aegra")
 QUESTION: Any = {"messages": [{"role": "user", "content": "How wet is water?"}]}
@@ -64,10 +64,9 @@ def aegra(folder: Path, database: str, config: Any) -> Iterator[tuple[str, Any]]
     (folder / "aegra.json").write_text(json.dumps({"graphs": graphs}))
     # Not `aegra serve`, which would leave its server behind when it is killed.
     python = Path(str(AEGRA)).parent / "python"
-    port = free_port()
-    command = [str(python), "-m", "uvicorn", "aegra_api.main:app", "--port", str(port)]
+    command = [str(python), "-m", "uvicorn", "aegra_api.main:app", "--port", PORT]
     environment = {"DATABASE_URL": database, "AEGRA_CONFIG": str(folder / "aegra.json")}
-    with started(command, folder, port, "/health", environment) as server:
+    with started(command, folder, "/health", environment) as server:
         yield server
 
 
