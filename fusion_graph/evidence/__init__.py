@@ -1,7 +1,7 @@
 """Evidence: the numbered sources of a run, citations of them, and words checked on their pages."""
 
 from fusion_graph.evidence._citation_marks import Mark
-from fusion_graph.evidence._passages import share_words
+from fusion_graph.evidence._passages import PageIndex, share_words
 from fusion_graph.evidence.citations import (
     ANY_SOURCE,
     NO_SOURCE,
@@ -37,6 +37,7 @@ __all__ = [
     "Ledger",
     "Mark",
     "Miscount",
+    "PageIndex",
     "Pages",
     "QuoteRecord",
     "Reading",

@@ -74,7 +74,12 @@ def miscounted(
     return found
 
 
-def unfounded(point: str, answers: Mapping[str, str], question: str = "") -> list[str]:
+def unfounded(
+    point: str,
+    answers: Mapping[str, str],
+    question: str = "",
+    indexes: dict[str, PageIndex] | None = None,
+) -> list[str]:
     """Who of those who are said to make a point does not make it, as far as code can tell.
 
     Somebody does not where a figure, date, name or denial of the point is contradicted by the
@@ -84,10 +89,15 @@ def unfounded(point: str, answers: Mapping[str, str], question: str = "") -> lis
         point: A point of the consensus.
         answers: The answers of those who are said to make it, by name.
         question: What was asked.
+        indexes: Those of the same answers by name, as far as there are any; the others are put in.
+            Who asks of many points so has each answer read once.
     """
+    indexes = {} if indexes is None else indexes
     said = _plain_beginning(_without_counts(point, answers), answers.values())
     sentence = CitedSentence(said, (), ())
-    return [name for name, text in answers.items() if not _makes(sentence, text, question)]
+    for name in answers.keys() - indexes.keys():
+        indexes[name] = _index_of(answers[name], question)
+    return [name for name in answers if not _makes(sentence, indexes[name])]
 
 
 def _plain_beginning(point: str, answers: Iterable[str]) -> str:
@@ -101,11 +111,14 @@ def _plain_beginning(point: str, answers: Iterable[str]) -> str:
     return f"{first.lower()} {rest}"
 
 
-def _makes(sentence: CitedSentence, text: str, question: str) -> bool:
+def _index_of(text: str, question: str) -> PageIndex:
     plain = read_citations(text, ANY_SOURCE).without(lambda _mark: "")
     # What was asked stands over every answer to it, as a title stands over a page.
-    page = f"{' '.join(question.split())}\n\n{plain}" if question else plain
-    return check_sentence(sentence, [PageIndex(page)]).verdict in ("supported", "not_checkable")
+    return PageIndex(f"{' '.join(question.split())}\n\n{plain}" if question else plain)
+
+
+def _makes(sentence: CitedSentence, answer: PageIndex) -> bool:
+    return check_sentence(sentence, [answer]).verdict in ("supported", "not_checkable")
 
 
 # --- counts in an answer

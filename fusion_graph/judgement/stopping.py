@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fusion_graph.evidence import SourceRecord, unfounded
+from fusion_graph.evidence import PageIndex, SourceRecord, unfounded
 from fusion_graph.judgement.analysis import Analysis, Contradiction, Point
 
 StoppingReason = Literal[
@@ -103,8 +103,9 @@ def enough_agreed(
     if alone > len(carrying):
         detail = f"{alone} points are of some of the scouts alone, {len(carrying)} of all."
         return Stopping("one_sided", detail)
+    indexes: dict[str, PageIndex] = {}
     for point in carrying:
-        if strangers := unfounded(point.point, answers, question):
+        if strangers := unfounded(point.point, answers, question, indexes):
             who = " and ".join(strangers)
             return Stopping("unfounded", f"Not in the answer of {who}: {point.point}")
     if sources:

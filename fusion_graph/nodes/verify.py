@@ -12,6 +12,7 @@ from fusion_graph.errors import Degradation, VerifierFailed
 from fusion_graph.evidence import (
     Claim,
     ClaimVerdict,
+    PageIndex,
     SourceRecord,
     check_claims,
     open_ledger,
@@ -130,7 +131,8 @@ class _Checking:
         Whatever goes wrong here costs the check and never the answer, which is paid for.
         """
         try:
-            much = bool(self._joined["sources"]) or is_long(final["answer"])
+            read = [answer["content"] for answer in self._joined["answers"]]
+            much = bool(self._joined["sources"]) or is_long(final["answer"], *read)
             pages = await off_loop(much, self._pages)
             claims, miscounts, losses = await off_loop(much, self._by_code, final, pages)
         except Exception as error:  # an error of the check is no verdict
@@ -169,9 +171,10 @@ class _Checking:
         analysis = (self._judgement["analysis"] if self._judgement else None) or {}
         answers = {a["name"]: a["content"] for a in self._joined["answers"] if a["status"] == "ok"}
         losses, points = list[Degradation](), list[tuple[str, list[str]]]()
+        indexes: dict[str, PageIndex] = {}
         for point in analysis.get("consensus", []):
             named = {name: answers[name] for name in point["models"] if name in answers}
-            strangers = unfounded(point["point"], named, self._stage.run["question"])
+            strangers = unfounded(point["point"], named, self._stage.run["question"], indexes)
             points.append((point["point"], [n for n in point["models"] if n not in strangers]))
             # Who changed its mind when it was asked again said otherwise in its answer.
             if strangers and not point.get("rechecked"):

@@ -24,6 +24,11 @@ QUIET_SECONDS = 10.0
 DELTA_SECONDS = 0.1
 """Pieces of a panelist's text are told together, at most this often."""
 
+MOST_UNREAD = 1_000
+"""Characters of such pieces that are kept until then. Looking for tags in each of them as it came
+was a third of the work on a fast model's answer of 9,000 tokens; many at once would hold the loop
+up."""
+
 EVENTS: dict[str, str] = {
     "fusion.started": "run_id, question, preset, preset_reason, panel (names), invoked, reason",
     "fusion.waiting": "stage, name, seconds: still at it, and silent for 10 s",
@@ -136,6 +141,8 @@ class Deltas:
         self._turn = 0
         self._timer: asyncio.TimerHandle | None = None
         self._complete = False
+        self._unread: list[str] = []
+        self._unread_size = 0
         self.begin()
 
     def begin(self) -> None:
@@ -155,10 +162,18 @@ class Deltas:
     def take(self, text: str) -> None:
         """Take the next piece of the model's text."""
         self.touch()
-        self._visible.take(text)
+        if not text:
+            return
+        self._unread.append(text)
+        self._unread_size += len(text)
+        if self._unread_size > MOST_UNREAD:
+            self._read()
+        else:
+            self._tell_soon()
 
     def end(self) -> None:
         """The text is complete."""
+        self._read()
         self._visible.end()
         self._tell()
         self._complete = True
@@ -170,13 +185,23 @@ class Deltas:
         self.end()
         return self._text.strip()
 
+    def _read(self) -> None:
+        """Find out what of the pieces that came a reader may see."""
+        text = "".join(self._unread)
+        self._unread, self._unread_size = [], 0
+        self._visible.take(text)
+
     def _hold(self, text: str) -> None:
         self._held += text
         self._text += text
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._tell)
 
     def _tell(self) -> None:
+        self._read()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
