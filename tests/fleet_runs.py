@@ -26,10 +26,6 @@ CREW = "abc"
 CALLS = Counter({"a": 2, "b": 2, "c": 2, "j": 1, "w": 1})
 """Of one run that nobody kills: each panelist searches once and answers."""
 
-SETTLED = 0.25
-"""Seconds before the kill from which a reply counts as received and kept. What the model server
-sent in the last moment may still have been on its way to the worker, or to the database."""
-
 PATIENCE = 600.0
 """Seconds after which a run counts as not resumed."""
 
@@ -85,25 +81,55 @@ class Asked:
     run: str
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A reply that the model server had sent whole before a worker was killed.
+
+    Attributes:
+        age: Seconds from its last byte to the kill.
+        again: Whether its call was made, and answered, again.
+    """
+
+    age: float
+    again: bool
+
+
 @dataclass
 class Struck:
     """What became of a run whose worker was killed.
 
     Attributes:
         seconds: From the kill until another worker began with it.
-        finished: Calls whose reply had been sent `SETTLED` before the kill.
-        repeated: Those of them that were made again, by model.
-        fresh: Calls whose reply was sent in the last moment before the kill.
-        again: Those of them that were made again.
+        replies: The replies that had been sent to it.
         same: Whether answer and joined record are those of a run that nobody killed.
     """
 
     seconds: float
-    finished: int
-    repeated: Counter[str]
-    fresh: int
-    again: int
+    replies: Sequence[Sent]
     same: bool
+
+
+def sent_before(calls: Sequence[Call], killed: float) -> list[Sent]:
+    """The replies that had been sent whole before a kill, and whether each was paid again.
+
+    Args:
+        calls: The calls of a run. No model is asked the same twice but after a kill.
+        killed: When, by the model server's clock.
+    """
+    whole = [call for call in calls if call.ended is not None and not call.disconnected]
+    found = []
+    for call in whole:
+        assert call.ended is not None
+        if call.ended <= killed:
+            same = [other for other in whole if _asked(other) == _asked(call)]
+            found.append(Sent(killed - call.ended, len(same) > 1))
+    return found
+
+
+def _asked(call: Call) -> tuple[str, int]:
+    """The model, and how much of its research it was given."""
+    roles = [message["role"] for message in call.body["messages"]]
+    return call.model, roles.count("tool")
 
 
 def record_of(report: dict[str, Any]) -> Any:
@@ -175,7 +201,6 @@ async def strike(
     runs: Sequence[Asked],
     victim: Worker,
     expected: Any,
-    calls: Counter[str] = CALLS,
 ) -> list[Struck]:
     """Kill a worker with runs at work; see them taken up and finished by others.
 
@@ -186,16 +211,15 @@ async def strike(
         runs: The runs.
         victim: The worker.
         expected: The record of a run that nobody kills.
-        calls: The model calls of such a run.
 
     Raises:
         TimeoutError: A run was taken up by nobody.
     """
-    settled = {asked.run: replied(asked.scope.calls()) for asked in runs}
-    await asyncio.sleep(SETTLED)
     held = [asked for asked in runs if asked.run in victim.begun()]
-    victim.kill()
+    now, before = runs[0].scope.now(), time.monotonic()
     killed = time.monotonic()
+    victim.kill()
+    killed_there = now + killed - before
     last = {asked.run: replied(asked.scope.calls()) for asked in held}
     # Whose writer had answered was finished, or as good as.
     struck = [asked for asked in held if last[asked.run]["w"] == 0]
@@ -216,13 +240,8 @@ async def strike(
         if asked not in struck:
             assert same, "a run of another worker came to something else"
             continue
-        more = replied(asked.scope.calls()) - calls
-        fresh = last[asked.run] - settled[asked.run]
-        repeated = more - fresh
-        again = sum((more & fresh).values())
-        finished = sum(settled[asked.run].values())
-        after = seconds[asked.run]
-        found.append(Struck(after, finished, repeated, sum(fresh.values()), again, same))
+        replies = sent_before(asked.scope.calls(), killed_there)
+        found.append(Struck(seconds[asked.run], replies, same))
     return found
 
 

@@ -95,9 +95,10 @@ async def test_a_killed_workers_run_is_finished_by_another_and_nobody_is_paid_tw
     await kept(fleet, asked, panelists)
 
     victim = await holder(fleet, asked)
-    (struck,) = await strike(fleet, [asked], victim, expected, Counter("abcjw"))
+    (struck,) = await strike(fleet, [asked], victim, expected)
 
-    assert (struck.same, struck.repeated) == (True, Counter())
+    assert struck.same
+    assert [reply.again for reply in struck.replies] == [False] * panelists
     answered = [call.model for call in scope.calls() if not call.disconnected]
     assert Counter(answered) == Counter("abcjw")
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, MessagesState, StateGraph
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.run.kept_replies import CHANNEL
 from tests.conftest import VERDICT
+from tests.redis_server import start_redis, why_no_redis
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
 THREAD: Any = {"configurable": {"thread_id": "t"}}
@@ -164,3 +167,60 @@ async def test_what_cannot_be_kept_costs_no_answer(panel_config, caplog):
 
     assert report["status"] == "ok"
     assert "it is paid again if this process dies" in caplog.text
+
+
+class Sealing(JsonPlusSerializer):
+    """A serializer that, like one that encrypts, writes what only it reads."""
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        kind, data = super().dumps_typed(obj)
+        return f"{kind}+sealed", data[::-1]
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        kind, sealed = data
+        return super().loads_typed((kind.removesuffix("+sealed"), sealed[::-1]))
+
+
+@pytest.fixture
+def redis_url(monkeypatch) -> Iterator[str]:
+    pytest.importorskip("redis")
+    if why := why_no_redis():
+        pytest.skip(why)
+    with start_redis() as (url, _):
+        monkeypatch.setenv("FUSION_REDIS_URL", url)
+        yield url
+
+
+def in_redis(url: str) -> list[bytes]:
+    """The replies that a Redis holds."""
+    from redis import Redis
+
+    with Redis.from_url(url) as client:
+        names = client.keys("{fusion}:received:*")
+        assert all(0 < client.ttl(name) <= 3600 for name in names)
+        return [data for name in names for data in client.hvals(name)]
+
+
+async def test_a_reply_that_the_database_has_not_taken_yet_is_found_in_the_shared_redis(
+    models, panel_config, redis_url
+):
+    models.script("j", "No verdict at all.", HANG, json.dumps(VERDICT))
+    saver = Full(serde=Sealing())
+    graph = create_fusion_graph(panel_config(), checkpointer=saver)
+    await cut_off(graph, models, "j", 2, saver, 0)
+    there = in_redis(redis_url)
+
+    report = (await graph.ainvoke(None, THREAD))["fusion"]
+
+    assert whole(models)[3:] == "jjw"
+    assert report["usage"]["stages"]["judge"]["calls"] == 2
+    assert len(there) == 4
+    assert all(data.startswith(b"bytes+sealed\0") for data in there)
+
+
+async def test_what_the_database_has_leaves_the_shared_redis(panel_config, redis_url):
+    saver = InMemorySaver()
+    await create_fusion_graph(panel_config(), checkpointer=saver).ainvoke(QUESTION, THREAD)
+
+    assert kept(saver) == 5
+    assert in_redis(redis_url) == []

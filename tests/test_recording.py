@@ -25,6 +25,9 @@ class Place:
         assert self._key not in self._steps
         self._steps[self._key] = json.loads(json.dumps(value))
 
+    async def receive(self, value: dict[str, Any]) -> None:
+        self.keep(value)
+
     def cut(self, calls: Any) -> None:
         pass
 

@@ -201,6 +201,10 @@ class _Step:
         self.paid = value.get("calls", ())
         self._recording._keep(self._asked, self._place, value)
 
+    async def receive(self, value: dict[str, Any]) -> None:
+        """Keep a reply; as `keep`."""
+        self.keep(value)
+
     def cut(self, calls: Sequence[CallRecord]) -> None:
         """It was cut off, by a deadline or by the end of the evaluation."""
         self.paid = calls

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from langgraph.config import get_config
@@ -46,6 +48,25 @@ class NodeCheckpoint:
     saver: Any
     config: dict[str, Any]
     synchronous: bool
+
+    @property
+    def name(self) -> str:
+        """What no other checkpoint is called, without what its thread is called."""
+        return sha256(json.dumps(self.config, sort_keys=True).encode()).hexdigest()
+
+    def sealed(self, value: Any) -> bytes:
+        """Write something as the saver would: encrypted where that encrypts.
+
+        Args:
+            value: Plain data.
+        """
+        kind, data = self.saver.serde.dumps_typed(value)
+        return bytes(kind.encode() + b"\0" + data)
+
+    def opened(self, sealed: bytes) -> Any:
+        """Read what was sealed."""
+        kind, _, data = sealed.partition(b"\0")
+        return self.saver.serde.loads_typed((kind.decode(), data))
 
     async def read(self, channel: str) -> dict[str, Any]:
         """Read what was written beside the checkpoint; the values by their keys.

@@ -17,27 +17,19 @@ from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from fusion_graph.config.shared_limits import REDIS_URL, SharedLimits, shared_limits
-from fusion_graph.errors import ARROW, CallFailed
-from fusion_graph.langgraph_seams.loops import loop_owned
+from fusion_graph.config.shared_limits import SharedLimits, shared_limits
+from fusion_graph.errors import CallFailed
 from fusion_graph.models._day_budget import DayBudget
 from fusion_graph.models._places_here import FULL, Line, PlacesHere
 from fusion_graph.models._places_in_redis import LEASE_SECONDS, PlacesInRedis
 from fusion_graph.models.failures import failed_once
 from fusion_graph.models.model import Model
+from fusion_graph.models.shared_redis import SharedRedis, shared_redis
 from fusion_graph.state import CallRecord
-
-ANSWER_SECONDS = 2.0
-"""How long a Redis may take to answer before it counts as gone."""
-
-AGAIN_SECONDS = 5.0
-"""After which a Redis that was gone is asked again."""
 
 LOOK_SECONDS = 0.05
 """Between two looks whether a place is free: one call of each model in a process looks, the others
 stand behind it."""
-
-_INSTALL = f"{ARROW}pip install 'fusion-graph[redis]'."
 
 _HERE = PlacesHere()
 _DAY = DayBudget()
@@ -73,7 +65,7 @@ async def place_for(
         CallFailed: The day's money is spent.
     """
     limits = shared_limits()
-    shared = await _shared(limits, lost)
+    shared = await shared_redis(lost)
     names = [name for name in (model.provider, model.key_name) if name]
     if limits.usd_a_day:
         await _within_the_day(limits, names, shared, lost)
@@ -96,71 +88,8 @@ async def place_for(
             await _count(names, place.record, shared)
 
 
-class _Shared:
-    """The Redis of a loop.
-
-    Attributes:
-        client: Its client.
-        places: The places in it.
-        gone: Until when it counts as gone, by the monotonic clock.
-    """
-
-    def __init__(self, url: str) -> None:
-        from redis.asyncio import BlockingConnectionPool, Redis
-
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=32,
-            timeout=ANSWER_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-        )
-        self.client: Any = Redis(connection_pool=pool)
-        self.places = PlacesInRedis(self.client)
-        self.gone = 0.0
-        self.why = ""
-
-    def fail(self, error: BaseException) -> str:
-        """Leave it alone for a while; gives the sentence that says so."""
-        self.gone = time.monotonic() + AGAIN_SECONDS
-        self.why = _not_shared(type(error).__name__)
-        return self.why
-
-    async def close(self) -> None:
-        """Close its connections."""
-        with suppress(Exception):
-            await self.client.aclose()
-            await self.client.connection_pool.disconnect()
-
-
-def _not_shared(why: str) -> str:
-    return (
-        f"The Redis of {REDIS_URL} cannot be used ({why}): limits of calls and of a day's dollars "
-        "hold for this process alone."
-    )
-
-
-async def _shared(limits: SharedLimits, lost: Callable[[str], None]) -> _Shared | None:
-    """The Redis that limits are kept in; None where there is none, or it is gone."""
-    url = limits.redis_url
-    if not url:
-        return None
-    try:
-        shared = await loop_owned(f"redis {url}", lambda: _Shared(url), _Shared.close)
-    except ImportError:
-        lost(_not_shared("its client is not installed") + _INSTALL)
-        return None
-    except ValueError as error:
-        lost(_not_shared(type(error).__name__))
-        return None
-    if shared.gone > time.monotonic():
-        lost(shared.why)
-        return None
-    return shared
-
-
 async def _within_the_day(
-    limits: SharedLimits, names: list[str], shared: _Shared | None, lost: Callable[[str], None]
+    limits: SharedLimits, names: list[str], shared: SharedRedis | None, lost: Callable[[str], None]
 ) -> None:
     told = ""
     try:
@@ -174,8 +103,8 @@ async def _within_the_day(
         raise CallFailed({**failed_once("over_budget", told), "attempts": 0})
 
 
-async def _count(names: list[str], record: CallRecord, shared: _Shared | None) -> None:
-    alive = shared is not None and shared.gone <= time.monotonic()
+async def _count(names: list[str], record: CallRecord, shared: SharedRedis | None) -> None:
+    alive = shared is not None and shared.answers
     try:
         await _DAY.count(names, record, shared.client if shared is not None and alive else None)
     except Exception as error:
@@ -203,7 +132,7 @@ def _queue(model: str) -> _Queue:
 
 
 async def _enter(
-    shared: _Shared | None,
+    shared: SharedRedis | None,
     line: Line,
     token: str,
     in_line: Callable[[], AbstractContextManager[Any]],
@@ -231,15 +160,16 @@ async def _enter(
 
 
 async def _try(
-    shared: _Shared | None, line: Line, token: str, lost: Callable[[str], None]
+    shared: SharedRedis | None, line: Line, token: str, lost: Callable[[str], None]
 ) -> tuple[PlacesHere | PlacesInRedis, float]:
-    if shared is not None and shared.gone <= time.monotonic():
+    if shared is not None and shared.answers:
+        places = PlacesInRedis(shared.client)
         try:
-            return shared.places, await shared.places.enter(line, token)
+            return places, await places.enter(line, token)
         except asyncio.CancelledError:
             # It may have been let in, and nobody been told.
             with suppress(Exception):
-                await shared.places.leave(line, token, 0.0, None)
+                await places.leave(line, token, 0.0, None)
             raise
         except Exception as error:
             lost(shared.fail(error))

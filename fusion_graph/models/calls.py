@@ -10,7 +10,7 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -18,6 +18,7 @@ from contextlib import (
     nullcontext,
 )
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -175,7 +176,7 @@ class Caller:
         """
         recording = current_recording()
         if recording is None:
-            return await self._ask(model, messages, options, sink, restart)
+            return await self._ask(model, messages, options, sink, restart, None)
         content = call_content(messages, options)
         asked = Asked("call", self.stage, self.name, model.ref, content)
         made = len(self.calls)
@@ -184,8 +185,14 @@ class Caller:
                 step = await place.enter_async_context(recording.step(asked))
             if step.kept is not None:
                 return await self._again(model, step, messages, options, sink)
+
+            async def keep(reply: ModelReply) -> None:
+                message = reply.message.model_dump(mode="json")
+                kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
+                await step.receive({**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
+
             try:
-                reply = await self._ask(model, messages, options, sink, restart)
+                return await self._ask(model, messages, options, sink, restart, keep)
             except CallFailed as failed:
                 if made < len(self.calls):  # what was not even tried may do another time
                     step.keep({"failure": failed.failure, "calls": self.calls[made:]})
@@ -193,10 +200,6 @@ class Caller:
             except asyncio.CancelledError:
                 step.cut(self.calls[made:])
                 raise
-            message = reply.message.model_dump(mode="json")
-            kept = {"message": message, "calls": self.calls[made:], "cut": self.fitting.kept()}
-            step.keep({**kept, "ended_by": reply.ended_by, "remedy": reply.remedy})
-            return reply
 
     async def _again(
         self,
@@ -255,6 +258,7 @@ class Caller:
         options: Options,
         sink: Callable[[str], None] | None,
         restart: Callable[[str], None] | None,
+        keep: Callable[[ModelReply], Awaitable[None]] | None,
     ) -> ModelReply:
         # Who may call tools is asked again, with all of this before what they bring; the writer,
         # whose tools are somebody else's, is not.
@@ -276,8 +280,9 @@ class Caller:
             if options.search is not None and not can_search(model):
                 options = options.without("search")
             sent, fitted = self._fitted(model, messages, options)
+            received = partial(self._received, model, messages, options, (sent, fitted), keep)
             try:
-                message = await self._once(model, sent, fitted, sink)
+                return await self._once(model, sent, fitted, sink, received)
             except CallFailed:
                 raise
             except Exception as error:
@@ -305,11 +310,25 @@ class Caller:
                 if restart is not None:
                     restart(reason_of(error))
                 attempt += 1
-                continue
-            self._counted(model, sent, fitted, message)
-            ended = ended_by(model.window, options.max_tokens, fitted.max_tokens, message)
-            remedy = model.window.remedy() if ended.startswith(CONTEXT) else ""
-            return await self._read(message, messages, options, (ended, remedy))
+
+    async def _received(
+        self,
+        model: Model,
+        messages: Sequence[BaseMessage],
+        options: Options,
+        tried: tuple[list[BaseMessage], Options],
+        keep: Callable[[ModelReply], Awaitable[None]] | None,
+        message: AIMessage,
+    ) -> ModelReply:
+        """Read a reply that has come, and keep it."""
+        sent, fitted = tried
+        self._counted(model, sent, fitted, message)
+        ended = ended_by(model.window, options.max_tokens, fitted.max_tokens, message)
+        remedy = model.window.remedy() if ended.startswith(CONTEXT) else ""
+        reply = await self._read(message, messages, options, (ended, remedy))
+        if keep is not None:
+            await keep(reply)
+        return reply
 
     def _fitted(
         self, model: Model, messages: Sequence[BaseMessage], options: Options
@@ -362,7 +381,8 @@ class Caller:
         messages: Sequence[BaseMessage],
         options: Options,
         sink: Callable[[str], None] | None,
-    ) -> AIMessage:
+        received: Callable[[AIMessage], Awaitable[ModelReply]],
+    ) -> ModelReply:
         """Try once, and record it."""
         async with (
             self.gate(model.provider),
@@ -383,7 +403,8 @@ class Caller:
                 place.refused = _asked_to_wait(error)
                 raise
             attempt.answered(message)
-            return message
+            # Before the place is given back, which may be two more round trips to a Redis.
+            return await received(message)
 
     def _note_not_shared(self, detail: str) -> None:
         self.not_shared = {"code": "limits_not_shared", "detail": detail}

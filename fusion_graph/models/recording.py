@@ -55,6 +55,9 @@ class Step(Protocol):
     def keep(self, value: dict[str, Any]) -> None:
         """Keep what it brought, as plain data. `calls` in it are the records of model calls."""
 
+    async def receive(self, value: dict[str, Any]) -> None:
+        """Keep the reply of a model call, before anything else is done; as `keep`."""
+
     def cut(self, calls: Sequence[CallRecord]) -> None:
         """A deadline or the end of the run cut it off, after these calls."""
 

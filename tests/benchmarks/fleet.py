@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 
 from tests.clients.provision import Unavailable
@@ -27,7 +29,6 @@ from tests.fleet import Fleet, Worker, provide_langhost, start_fleet
 from tests.fleet_runs import (
     CREW,
     QUESTION,
-    SETTLED,
     Struck,
     ask,
     at,
@@ -58,23 +59,28 @@ def spread(seconds: Sequence[float]) -> str:
 
 def kills_table(kills: int, struck: Sequence[Struck]) -> str:
     """What many kills came to."""
-    again = "… of them paid again"
-    return table(
+    replies = [reply for run in struck for reply in run.replies]
+    said = table(
         [
             ("workers killed while they had runs at work", kills),
             ("runs that they had at work", len(struck)),
             ("taken up by another worker, and finished", len(struck)),
             ("seconds until taken up: median, most", spread([s.seconds for s in struck])),
-            (
-                f"replies sent {SETTLED} s before the kill or earlier",
-                sum(s.finished for s in struck),
-            ),
-            (again, sum(sum(s.repeated.values()) for s in struck)),
-            ("replies sent in the last moment before the kill", sum(s.fresh for s in struck)),
-            (again, sum(s.again for s in struck)),
             ("answer and joined record as without a kill", sum(s.same for s in struck)),
         ]
     )
+    said += (
+        "\n| reply sent so many seconds before the kill | replies | paid again |\n|---|---|---|\n"
+    )
+    for least, most in pairwise(AGES):
+        these = [reply.again for reply in replies if least <= reply.age < most]
+        name = f"{least} or more" if most == inf else f"{least} to {most}"
+        said += f"| {name} | {len(these)} | {sum(these)} |\n"
+    return said
+
+
+AGES = (0, 0.02, 0.05, 0.1, 0.25, inf)
+"""Between which ages, in seconds, replies are counted together."""
 
 
 async def kills(fleet: Fleet, models: ModelServer, folder: Path, count: int) -> list[Struck]:
@@ -104,7 +110,8 @@ async def kills(fleet: Fleet, models: ModelServer, folder: Path, count: int) -> 
             continue  # all of its runs had just ended
         done += 1
         found += struck
-        print(done, [round(s.seconds, 1) for s in struck], [dict(s.repeated) for s in struck])
+        again = [round(r.age, 3) for s in struck for r in s.replies if r.again]
+        print(done, [round(s.seconds, 1) for s in struck], again, flush=True)
         for asked in runs:
             asked.scope.clear()
     return found
@@ -168,6 +175,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="how many kills (50) or runs at once (300)")
     parser.add_argument("--install", action="store_true", help="only make the environment")
     parser.add_argument("--only", type=int, help="of the storm, only the limits of this row")
+    parser.add_argument("--alone", action="store_true", help="kills: without a Redis of ours")
     given = parser.parse_args()
     try:
         provide_langhost()
@@ -182,7 +190,8 @@ def main() -> None:
         if "storm" in chosen:
             write("storm", storms(models, given.count or 300, given.only))
         if {"kills", "crowd"} & set(chosen):
-            with start_fleet() as fleet, tempfile.TemporaryDirectory() as folder:
+            ours = {} if given.alone else {"FUSION_REDIS_URL": "{redis}"}
+            with start_fleet(environment=ours) as fleet, tempfile.TemporaryDirectory() as folder:
                 if "kills" in chosen:
                     count = given.count or 50
                     struck = asyncio.run(kills(fleet, models, documents(Path(folder)), count))

@@ -95,6 +95,10 @@ class Scope:
         records = fetch("GET", f"{self._url}/_log?{urlencode(query)}")
         return [Call(**record) for record in records]
 
+    def now(self) -> float:
+        """The time now, as the calls' `started` and `ended` tell it."""
+        return float(fetch("GET", f"{self._url}/_now")["seconds"])
+
     def log_url(self, model: str, arrived: int) -> str:
         """What to GET in order to wait until a model has had so many calls, from any process."""
         return f"{self._url}/_log?{urlencode({'model': model, 'arrived': arrived})}"

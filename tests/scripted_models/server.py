@@ -2,8 +2,8 @@
 
 POST /SCOPE/v1/chat/completions, POST /SCOPE/v1/responses and GET /SCOPE/v1/models are OpenAI's.
 The rest is control:
-PUT /SCOPE/_script {"model", "steps", "apis"}, PUT /SCOPE/_clock {"seconds"}, GET /SCOPE/_log,
-DELETE /SCOPE.
+PUT /SCOPE/_script {"model", "steps", "apis"}, PUT /SCOPE/_clock {"seconds"}, GET /SCOPE/_now,
+GET /SCOPE/_log, DELETE /SCOPE.
 """
 
 import argparse
@@ -254,6 +254,8 @@ class Server:
                 return self._scope(name).script(request)
             case "PUT", [name, "_clock"]:
                 return self._scope(name).set_clock(request)
+            case "GET", [_, "_now"]:
+                return json_reply(200, {"seconds": time.monotonic() - _STARTED})
             case "GET", [name, "_log"]:
                 query = {key: values[0] for key, values in parse_qs(request.query).items()}
                 arrived, ended = int(query.get("arrived", 0)), int(query.get("ended", 0))
