@@ -181,6 +181,16 @@ KeysOption = Annotated[
         "one. FUSION_API_KEY stays yours, and sees all.",
     ),
 ]
+FleetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fleet",
+        metavar="URL",
+        rich_help_panel=KEEPING,
+        help="Have the panels at work in the fleet of a LangGraph server, which keeps the runs. "
+        "Repeat it for more addresses of the same fleet. Unset: FUSION_FLEET_URL, else here.",
+    ),
+]
 KeepRunsOption = Annotated[
     str | None,
     typer.Option(

@@ -26,6 +26,7 @@ from fusion_graph.cli.listening import (
 )
 from fusion_graph.cli.options import (
     ALLOWED,
+    FleetOption,
     KeepRunsOption,
     KeysOption,
     MostCostOption,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from fusion_graph.faces.server.limits import Limits
     from fusion_graph.faces.server.run_store import RunStore
+    from fusion_graph.faces.server.runs import Runs
     from fusion_graph.faces.server.settings import ServerSettings
 
 PACKAGES = ("starlette", "uvicorn", "sse_starlette")
@@ -59,6 +61,7 @@ class Service:
         allow_origins: Origins of web pages that are let in.
         keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
         keys: The file of further keys; None for none.
+        fleet: Addresses of the fleet; None for the environment's.
     """
 
     host: str
@@ -68,6 +71,7 @@ class Service:
     allow_origins: tuple[str, ...] = ()
     keep_runs: str | None = None
     keys: str | None = None
+    fleet: tuple[str, ...] | None = None
 
 
 def serve(service: Service) -> int:
@@ -83,10 +87,13 @@ def serve(service: Service) -> int:
             f"`serve` needs packages that are not installed: {', '.join(missing)}.",
             "Install them with: pip install 'fusion-graph[serve]'",
         )
+    from fusion_graph.cli.fleet import checked_fleet, fleet_runs, fleet_told
+    from fusion_graph.faces.server.fleet.address import FleetAddress
     from fusion_graph.faces.server.settings import ServerSettings
 
+    fleet = FleetAddress.from_environment(service.fleet)
     settings = ServerSettings.from_environment(
-        limits_of(service.limits),
+        limits_of({**service.limits, "elsewhere": None if fleet is None else True}),
         access_log=True,
         allow_origins=service.allow_origins,
         keys=service.keys,
@@ -97,9 +104,15 @@ def serve(service: Service) -> int:
             refuse_open(listener, service.host)
         working = _working(settings)
         log_to_stderr()
-        store = opened_store(service.keep_runs, "serve")
-        server = _server(settings, store)
-        _announce(listener, settings, working, store)
+        if fleet is not None:
+            checked_fleet(fleet, settings, service.keep_runs)
+            kept = fleet_told(fleet)
+            server = _server(settings, fleet_runs(fleet, settings))
+        else:
+            store = opened_store(service.keep_runs, "serve")
+            kept = keeping_told(store)
+            server = _server(settings, _own_runs(settings, store))
+        _announce(listener, settings, working, kept)
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
             asyncio.Runner().run(server.serve(sockets=[listener]))
     # Straight out: a thread may still be fetching a page for a run that has been given up.
@@ -137,9 +150,10 @@ def _working(settings: ServerSettings) -> list[str]:
     Raises:
         ConfigurationError: None of those named can.
     """
-    from fusion_graph.faces.server.offer import PREFIX, Offer, problem
+    from fusion_graph.faces.server.offer import PREFIX, Offer
 
-    problems = {name: problem(ref) for name, ref in Offer(settings.limits.presets).refs().items()}
+    offer = Offer(settings.limits.presets, elsewhere=settings.limits.elsewhere)
+    problems = {name: offer.problem(ref) for name, ref in offer.refs().items()}
     working = [f"{PREFIX}{name}" for name, trouble in problems.items() if trouble is None]
     if settings.limits.presets is not None:
         for name, trouble in problems.items():
@@ -151,16 +165,13 @@ def _working(settings: ServerSettings) -> list[str]:
 
 
 def _announce(
-    listener: socket.socket,
-    settings: ServerSettings,
-    working: list[str],
-    store: RunStore | None,
+    listener: socket.socket, settings: ServerSettings, working: list[str], kept: str
 ) -> None:
     url = url_of(listener)
     complain(f"fusion-graph listens on {url}/v1 (page: {url}/)")
     complain(f"  access: {access_told(listener, settings)}")
     complain(f"  models: {', '.join(working)}")
-    complain(f"  runs: {keeping_told(store)}")
+    complain(f"  runs: {kept}")
     name = "FUSION_API_KEY" if settings.key is not None else "KEY"
     key = f'-H "Authorization: Bearer ${name}" ' if settings.has_keys else ""
     body = (
@@ -172,15 +183,19 @@ def _announce(
     complain("  Ctrl-C stops it")
 
 
-def _server(settings: ServerSettings, store: RunStore | None) -> uvicorn.Server:
+def _own_runs(settings: ServerSettings, store: RunStore | None) -> Runs:
     # Imported before the event loop runs: there Ctrl-C would wait for the end of the import, and
     # everybody for the first request.
     import fusion_graph.models.openai_protocol  # noqa: F401
-    from fusion_graph.faces.server.app import create_app
     from fusion_graph.faces.server.runs import Runs
     from fusion_graph.graph import create_fusion_graph
 
-    runs = Runs(create_fusion_graph(), at_once=settings.limits.max_runs, store=store)
+    return Runs(create_fusion_graph(), at_once=settings.limits.max_runs, store=store)
+
+
+def _server(settings: ServerSettings, runs: Runs) -> uvicorn.Server:
+    from fusion_graph.faces.server.app import create_app
+
     # What is imported by now stays for good: a pass of the garbage collector over its million
     # objects would stop every client for 0.1 s.
     gc.freeze()
@@ -263,6 +278,7 @@ def _serve(
     max_runs: MostRunsOption = None,
     keep_runs: KeepRunsOption = None,
     keys: KeysOption = None,
+    fleet: FleetOption = None,
 ) -> Work:
     """Serve the presets over OpenAI's and Anthropic's APIs, with a page to watch them at work.
 
@@ -290,4 +306,5 @@ def _serve(
         "max_runs": max_runs,
     }
     origins = split(allow_origin) or ()
-    return lambda: serve(Service(host, port, limits, without_key, origins, keep_runs, keys))
+    service = Service(host, port, limits, without_key, origins, keep_runs, keys, split(fleet))
+    return lambda: serve(service)

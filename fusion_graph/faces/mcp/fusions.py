@@ -42,7 +42,7 @@ class Fusions:
 
     def __init__(self, runs: Runs, limits: Limits, cancellations: Cancellations) -> None:
         self._limits = limits
-        self._offer = Offer(limits.presets)
+        self._offer = Offer(limits.presets, elsewhere=limits.elsewhere)
         self._cancellations = cancellations
         self._tasks = Tasks(runs, cancellations)
 

@@ -114,7 +114,7 @@ class Answering:
             context |= {"preset": preset.ref}
             same = asked_key(asked.asker, context, before.messages)
             # OpenAI's and Anthropic's clients ask again by themselves when a connection breaks.
-            run = self._runs.left_off(same)
+            run = await self._runs.left_off(same, holder)
             if run is not None and run.status == "interrupted":
                 self._runs.resume(run, holder)
             elif run is None:
@@ -128,6 +128,7 @@ class Answering:
                     max_cost=max_cost(context, preset.preset),
                 )
             self._failed.remember(key, run)
+        run.readers += 1
 
         def reply(ended: Run) -> Reply:
             return self._reply(ended, asked, before, call_prefix)

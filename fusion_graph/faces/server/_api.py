@@ -19,7 +19,7 @@ from fusion_graph.faces.server._answering import Answering, Begun
 from fusion_graph.faces.server._guard import endpoint
 from fusion_graph.faces.server._wire import json_response, read_json, to_json
 from fusion_graph.faces.server.holders import holder_of
-from fusion_graph.faces.server.offer import Offer, problem
+from fusion_graph.faces.server.offer import Offer
 from fusion_graph.faces.server.protocols import CHAT, COMPLETIONS, MESSAGES, RESPONSES
 from fusion_graph.faces.server.protocols._kept_responses import KeptResponses
 from fusion_graph.faces.server.protocols._protocol import Frame, Wire
@@ -57,7 +57,7 @@ def api_routes(settings: ServerSettings, runs: Runs) -> list[BaseRoute]:
         settings: The server's.
         runs: Where its runs are kept.
     """
-    offer = Offer(settings.limits.presets)
+    offer = Offer(settings.limits.presets, elsewhere=settings.limits.elsewhere)
     answering = Answering(settings, offer, runs)
     models = _Models(offer)
     return [
@@ -108,7 +108,7 @@ class _Models:
     async def tell(self, request: Request) -> Response:
         id = request.path_params["id"]
         found = self._offer.only(holder_of(request).presets).find(id)
-        trouble = await asyncio.to_thread(problem, found.ref)
+        trouble = await asyncio.to_thread(self._offer.problem, found.ref)
         if trouble is not None:
             said = f"The model {id!r} cannot work here now. {trouble}"
             raise ApiError(404, said, "model_not_found", param="model")
@@ -136,12 +136,13 @@ async def _answer(
                 kept.keep(asked.body, whole, holder.name)
             response = json_response(whole, headers=headers)
             response.background = BackgroundTask(_note_told, begun)
+            run.leave()
             return response
         await _begun(run)
         if run.failure is not None:
             raise run.failure
     except BaseException:
-        run.stop()
+        run.leave()
         raise
     return EventSourceResponse(
         _streamed(wire, begun, kept),
@@ -174,7 +175,7 @@ async def _streamed(
                     yield _sent(frame)
         begun.told()
     finally:
-        begun.run.stop()  # nobody else is to read it, if the client has gone
+        begun.run.leave()
 
 
 def _sent(frame: Frame) -> ServerSentEvent:

@@ -50,12 +50,12 @@ def playground_routes(settings: ServerSettings) -> list[BaseRoute]:
     Args:
         settings: The server's. Its runs are the app's `state.runs`.
     """
-    tickets = Tickets()
+    tickets = Tickets(settings.signing_key if settings.limits.elsewhere else None)
     api = Playground(settings, tickets.address)
 
     async def report(request: Request) -> Response:
         # Whoever has the ticket may read this one report; no key comes with it.
-        run = request.app.state.runs.get(request.path_params["id"])
+        run = await request.app.state.runs.find(request.path_params["id"])
         if run is None:
             raise no_such_run()
         if not tickets.opens(run, request.query_params.get("ticket", "")):
@@ -64,7 +64,7 @@ def playground_routes(settings: ServerSettings) -> list[BaseRoute]:
         return await report_page(run)
 
     async def report_with_key(request: Request) -> Response:
-        return await report_page(api.run(request))
+        return await report_page(await api.run(request))
 
     return [
         Route("/", _page),
@@ -83,10 +83,17 @@ def playground_routes(settings: ServerSettings) -> list[BaseRoute]:
 
 
 class Tickets:
-    """Addresses of reports that hold their own permission, good as long as this server runs."""
+    """Addresses of reports hold their own permission.
 
-    def __init__(self) -> None:
+    Args:
+        secret: What all servers share that are to let the holder in; None for a new one, with
+            which addresses are good as long as this server runs.
+    """
+
+    def __init__(self, secret: str | None = None) -> None:
         self._secret = secrets.token_bytes(32)
+        if secret is not None:
+            self._secret = hmac.digest(secret.encode("utf-8", "replace"), b"reports", "sha256")
 
     def address(self, run: Run) -> str:
         """Where a run's report is, as the page links to it."""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fusion_graph.errors import ApiError
-from fusion_graph.faces.server._attached import MOST_BYTES, Attached, attached
+from fusion_graph.faces.server._attached import MOST_BYTES, MOST_FILES, Attached, attached
 from fusion_graph.faces.server._playground_cards import drawn
 from fusion_graph.faces.server._playground_presets import presets
 from fusion_graph.faces.server._playground_thread import earlier_turns
@@ -47,7 +47,8 @@ class Playground:
 
     def __init__(self, settings: ServerSettings, report_address: Callable[[Run], str]) -> None:
         self._limits = settings.limits
-        self._offer = Offer(settings.limits.presets)
+        limits = settings.limits
+        self._offer = Offer(limits.presets, elsewhere=limits.elsewhere)
         self._report_address = report_address
 
     async def presets(self, request: Request) -> Response:
@@ -71,6 +72,7 @@ class Playground:
         """
         body = await read_json(request)
         runs = _runs(request)
+        await _find_named(runs, body)
         files = await asyncio.to_thread(attached, body.get("files"), _files_of(runs))
         question = _question(body, files)
         turns = earlier_turns(runs, body)
@@ -81,8 +83,9 @@ class Playground:
         asked = await asyncio.to_thread(run_request, question, name, fusion, offer, limits)
         messages = conversation(turns, question, files)
         same = _digest(runs.holder.name, asked.model, asked.context, messages)
-        if (run := runs.interrupted(same)) is not None:
-            runs.resume(run)  # who asks again what a restart has interrupted pays for the rest
+        if (run := await runs.unfinished(same)) is not None:
+            if not run.running:
+                runs.resume(run)  # who asks again what a restart has interrupted pays for the rest
         else:
             run = runs.start(
                 messages,
@@ -100,7 +103,7 @@ class Playground:
 
     async def resume(self, request: Request) -> Response:
         """Have a run that a restart has interrupted go on; nothing is paid twice."""
-        run = self.run(request)
+        run = await self.run(request)
         _runs(request).resume(run)
         return json_response(self._told(run))
 
@@ -111,7 +114,7 @@ class Playground:
         """
         words = request.query_params.get("q", "").casefold().split()
         listed: dict[str, list[dict[str, Any]]] = {"page": [], "api": []}
-        latest = _runs(request).latest()
+        latest = await _runs(request).listed()
         followed = {turn["run"] for run in latest for turn in run.turns}
         for run in latest:
             if not _says(run, words):
@@ -122,11 +125,11 @@ class Playground:
 
     async def tell(self, request: Request) -> Response:
         """One run: how it stands, and its report once it has ended."""
-        return json_response(self._told(self.run(request)))
+        return json_response(self._told(await self.run(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop a run; of one that has ended nothing changes. With `?forget=true` it is dropped."""
-        run = self.run(request)
+        run = await self.run(request)
         if _forgets(request):
             await _runs(request).forget(run.id)
             return Response(status_code=204)
@@ -135,7 +138,7 @@ class Playground:
 
     async def events(self, request: Request) -> Response:
         """A run's events from the beginning or after `Last-Event-ID`, live until `run.ended`."""
-        run = self.run(request)
+        run = await self.run(request)
         last = request.headers.get("last-event-id", "")
         after = int(last) + 1 if last.isdecimal() and len(last) < 10 else 0
         return _stream(_told_live(run, after))
@@ -145,18 +148,18 @@ class Playground:
 
         The last message is `{ended: status}`.
         """
-        run = self.run(request)
+        run = await self.run(request)
         runs = _runs(request)
-        turns = [{**turn, "kept": runs.get(turn["run"]) is not None} for turn in run.turns]
+        turns = [{**turn, "kept": await runs.find(turn["run"]) is not None} for turn in run.turns]
         return _stream(_drawn_live(run, turns, self._report_address(run)))
 
-    def run(self, request: Request) -> Run:
+    async def run(self, request: Request) -> Run:
         """The run that a request's path names.
 
         Raises:
             ApiError: 404, there is none.
         """
-        run = _runs(request).get(request.path_params["id"])
+        run = await _runs(request).find(request.path_params["id"])
         if run is None:
             raise no_such_run()
         return run
@@ -199,6 +202,16 @@ def _forgets(request: Request) -> bool:
         said = f"`forget` is true or false, not {forget[:60]!r}: nothing was done."
         raise ApiError(400, said, "invalid_value", param="forget")
     return forget == "true"
+
+
+async def _find_named(runs: SeenRuns, body: Mapping[str, Any]) -> None:
+    """Have the runs that a request names remembered here."""
+    given = body.get("files")
+    files = given[:MOST_FILES] if isinstance(given, list) else []
+    named = [body.get("follows"), body.get("instead_of")]
+    named += [one.get("run") for one in files if isinstance(one, dict)]
+    for id in {id for id in named if isinstance(id, str)}:
+        await runs.find(id)
 
 
 def _files_of(runs: SeenRuns) -> Callable[[str], list[Attached] | None]:

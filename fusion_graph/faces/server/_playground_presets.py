@@ -27,7 +27,7 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
         example (a question it can answer).
     """
     choice = offer.preferred()
-    return [_told(name, ref, choice) for name, ref in offer.refs().items()]
+    return [_told(name, ref, choice, offer.elsewhere) for name, ref in offer.refs().items()]
 
 
 def problem_told(error: ConfigurationError) -> str:
@@ -41,7 +41,7 @@ def problem_told(error: ConfigurationError) -> str:
     return api_error(error).message
 
 
-def _told(name: str, ref: str, choice: Choice) -> dict[str, Any]:
+def _told(name: str, ref: str, choice: Choice, elsewhere: bool) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": name,
         "description": "",
@@ -56,13 +56,13 @@ def _told(name: str, ref: str, choice: Choice) -> dict[str, Any]:
     }
     try:
         told["description"] = load(ref).description
-        told |= _working(ref)
+        told |= _working(ref, elsewhere)
     except ConfigurationError as error:
         told["problem"] = problem_told(error)
     return told
 
 
-def _working(ref: str) -> Mapping[str, Any]:
+def _working(ref: str, elsewhere: bool) -> Mapping[str, Any]:
     """What a preset comes to here and now.
 
     Raises:
@@ -74,7 +74,8 @@ def _working(ref: str) -> Mapping[str, Any]:
     given = GraphConfig({"preset": ref})
     settings, _ = given.begin(None)
     try:
-        check(settings, given)
+        if not elsewhere:
+            check(settings, given)
         problem = None
     except ConfigurationError as error:
         problem = problem_told(error)

@@ -92,12 +92,17 @@ def restored(record: RunRecord) -> Run:
     return run
 
 
-def interrupt(run: Run) -> None:
-    """Say of a run that its server stopped, and that it can go on."""
+def interrupt(run: Run, said: str = INTERRUPTED) -> None:
+    """Say of a run that its server stopped, and that it can go on.
+
+    Args:
+        run: The run.
+        said: In which words.
+    """
     run.status = "interrupted"
     run.failure = ApiError(
         503,
-        INTERRUPTED,
+        said,
         "interrupted",
         type="server_error",
         retry=True,

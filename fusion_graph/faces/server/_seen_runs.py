@@ -29,27 +29,32 @@ class SeenRuns:
         """Have an interrupted run of this key go on; see `Runs.resume`."""
         self._runs.resume(run, self.holder)
 
-    def interrupted(self, asked: str) -> Run | None:
-        """The interrupted run of a request, by its digest, if there is one."""
-        run = self._runs.left_off(asked)
-        return run if run is not None and run.status == "interrupted" else None
+    async def unfinished(self, asked: str) -> Run | None:
+        """The run of a request, by its digest, that is interrupted, or at work for nobody here."""
+        run = await self._runs.left_off(asked, self.holder)
+        return run if run is not None and run.status in ("interrupted", "running") else None
 
     def get(self, id: str) -> Run | None:
-        """The run of that id, if it is remembered, and seen."""
+        """The run of that id, if it is remembered here, and seen."""
         run = self._runs.get(id)
         return run if run is not None and self.holder.sees(run.owner) else None
 
-    def latest(self) -> list[Run]:
-        """All runs that are remembered and seen, the newest first."""
-        return [run for run in self._runs.latest() if self.holder.sees(run.owner)]
+    async def find(self, id: str) -> Run | None:
+        """The run of that id, wherever it is remembered, if it is seen."""
+        run = await self._runs.find(id)
+        return run if run is not None and self.holder.sees(run.owner) else None
+
+    async def listed(self) -> list[Run]:
+        """All runs that are remembered and seen, the newest first; see `Runs.listed`."""
+        return await self._runs.listed(self.holder)
 
     async def cancel(self, id: str) -> bool:
         """Stop a run that is seen; see `Runs.cancel`."""
-        return self.get(id) is not None and await self._runs.cancel(id)
+        return await self.find(id) is not None and await self._runs.cancel(id)
 
     async def forget(self, id: str) -> None:
         """Drop a run that is seen; see `Runs.forget`."""
-        if self.get(id) is not None:
+        if await self.find(id) is not None:
             await self._runs.forget(id)
 
     async def kept(self) -> None:

@@ -56,6 +56,12 @@ class KeyFile:
         """The names of its keys."""
         return [holder.name for holder in self._holders.values()]
 
+    @property
+    def with_daily_budgets(self) -> list[str]:
+        """The names of those whose spending of a day is limited."""
+        limited = (h for h in self._holders.values() if h.max_cost_usd_per_day is not None)
+        return [holder.name for holder in limited]
+
     def find(self, given: str) -> Holder | None:
         """Find who gives a key; a changed file counts from now on, a broken one not at all.
 

@@ -98,6 +98,7 @@ class Limits:
         max_tokens: Most tokens of one model call; also caps what a preset says.
         max_cost: Most US dollars of one run; also caps what a preset says. None for no cap.
         max_runs: Most runs at work at the same time.
+        elsewhere: Whether panels are at work on other machines, which have the keys and programs.
     """
 
     presets: tuple[str, ...] | None = None
@@ -107,6 +108,7 @@ class Limits:
     max_tokens: int = 128_000
     max_cost: float | None = None
     max_runs: int = 64
+    elsewhere: bool = False
 
 
 def run_context(

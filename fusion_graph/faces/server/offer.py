@@ -59,13 +59,22 @@ class Offer:
         presets: By name or by the path of a file; None for every preset there is, which may
             change while the server runs.
         allowed: The names of those that whoever asks may have; None for all.
+        elsewhere: Whether they are at work on other machines: what they need is not here.
+
+    Attributes:
+        elsewhere: As given.
     """
 
     def __init__(
-        self, presets: tuple[str, ...] | None = None, allowed: tuple[str, ...] | None = None
+        self,
+        presets: tuple[str, ...] | None = None,
+        allowed: tuple[str, ...] | None = None,
+        *,
+        elsewhere: bool = False,
     ) -> None:
         self._presets = presets
         self._allowed = allowed
+        self.elsewhere = elsewhere
         self._since = int(time.time())
 
     def only(self, allowed: tuple[str, ...] | None) -> Offer:
@@ -108,7 +117,7 @@ class Offer:
             # A fallback's missing key matters to nobody until it is asked.
             needed = {**fields, "fallbacks": []}
             here = all(map(is_set, keys_of(needed))) and all(map(is_installed, programs_of(needed)))
-            if here:
+            if here or self.elsewhere:
                 told[name] = preset.description
         return told
 
@@ -117,8 +126,8 @@ class Offer:
 
         May take a second when something holds Ollama's port without answering.
         """
-        choice, refs = choose(), self.refs()
-        if choice.name in refs:
+        refs = self.refs()
+        if not self.elsewhere and (choice := choose()).name in refs:
             return choice
         if not refs:
             raise ApiError(403, "This key may ask no preset on offer here.", "preset_not_allowed")
@@ -162,8 +171,12 @@ class Offer:
 
         May take a second when something holds Ollama's port without answering.
         """
-        names = [name for name, ref in self.refs().items() if problem(ref) is None]
+        names = [name for name, ref in self.refs().items() if self.problem(ref) is None]
         return [self.told(name, direct) for name in names for direct in (False, True)]
+
+    def problem(self, ref: str) -> FusionError | None:
+        """Why a preset cannot work here and now; None if it can, or where that is not seen."""
+        return _unreadable(ref) if self.elsewhere else problem(ref)
 
     def told(self, name: str, direct: bool = False) -> dict[str, Any]:
         """One preset as OpenAI's model object, with what OpenRouter and Anthropic say besides.
@@ -188,6 +201,14 @@ class Offer:
             "description": about,
             "supported_parameters": list(SUPPORTED),
         }
+
+
+def _unreadable(ref: str) -> FusionError | None:
+    try:
+        load(ref)
+    except FusionError as error:
+        return error
+    return None
 
 
 def problem(ref: str) -> FusionError | None:

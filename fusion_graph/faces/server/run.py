@@ -59,6 +59,8 @@ class Run:
         told: Whether its answer has gone out to the program that asked.
         restored: Whether it was kept by a server that has ended since.
         resumed: When it was last gone on with, Unix time; None if never.
+        mirror: Whether another server has begun it, and this one follows it.
+        readers: How many programs wait for its answer here.
     """
 
     id: str
@@ -83,6 +85,8 @@ class Run:
     told: bool = False
     restored: bool = False
     resumed: float | None = None
+    mirror: bool = False
+    readers: int = field(default=0, repr=False)
     _numbers: list[int] = field(default_factory=list, repr=False)
     _next: int = field(default=0, repr=False)
     _followers: int = field(default=0, repr=False)
@@ -161,6 +165,12 @@ class Run:
         """Wait for its end."""
         while self.running:
             await self._news.wait()
+
+    def leave(self) -> None:
+        """Note that a program has its answer, or has left; the last one that leaves stops it."""
+        self.readers -= 1
+        if self.readers <= 0:
+            self.stop()
 
     def stop(self) -> None:
         """Have it stop, if it is running; waits for nothing."""

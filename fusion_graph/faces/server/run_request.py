@@ -54,6 +54,9 @@ def run_request(
     context = {**run_context(fusion, {}, found.preset, limits), "preset": found.ref}
     if found.direct:
         context["invocation"] = "never"
+    limit = max_cost(context, found.preset)
+    if limits.elsewhere:
+        return RunRequest(question, f"{PREFIX}{name}", context, limit)
     given = GraphConfig(None)
     settings, _ = given.begin(context)
     try:
@@ -61,7 +64,6 @@ def run_request(
     except MissingKey as error:
         said = missing_key_told(error)
         raise ApiError(503, said, "missing_key", type="server_error", retry=False) from None
-    limit = max_cost(context, found.preset)
     return RunRequest(question, f"{PREFIX}{name}", context, limit)
 
 

@@ -19,7 +19,7 @@ from fusion_graph.faces.server._checkpoints import Checkpoints
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 from fusion_graph.faces.server._retention import forgettable, size_of
-from fusion_graph.faces.server._run_records import interrupt
+from fusion_graph.faces.server._run_records import INTERRUPTED, interrupt
 from fusion_graph.faces.server._spending import Spending, today
 from fusion_graph.faces.server._turns import Turn
 from fusion_graph.faces.server.holders import OWNER, Holder
@@ -160,16 +160,18 @@ class Runs:
         self._sizes.pop(run.id, None)
         self._set_to_work(run, self._checkpoints.resume(run))
 
-    def left_off(self, asked: str) -> Run | None:
+    async def left_off(self, asked: str, holder: Holder = OWNER) -> Run | None:
         """Find the run of a request that a server before did not live to answer.
 
         Args:
             asked: What is asked, as a digest.
+            holder: Who asks.
 
         Returns:
             One that is interrupted, or had ended, but whose answer never went out.
         """
-        same = (run for run in self.latest() if asked and run.asked == asked)
+        seen = (run for run in self.latest() if holder.sees(run.owner))
+        same = (run for run in seen if asked and run.asked == asked)
         return next((run for run in same if _may_go_on(run) or _is_untold(run)), None)
 
     def note_told(self, run: Run) -> None:
@@ -179,17 +181,33 @@ class Runs:
             self._store.write_about(run)
 
     def get(self, id: str) -> Run | None:
-        """The run of that id, if it is remembered."""
+        """The run of that id, if it is remembered here."""
         return self._runs.get(id)
+
+    async def find(self, id: str) -> Run | None:
+        """The run of that id, wherever it is remembered."""
+        return self.get(id)
+
+    async def find_task(self, prefix: str) -> Run | None:
+        """The run whose id begins so, wherever it is remembered."""
+        return next((run for run in self.latest() if run.id.startswith(prefix)), None)
 
     @property
     def at_work(self) -> int:
-        """How many runs are at work."""
-        return sum(run.running for run in self._runs.values())
+        """How many runs are at work that this server has begun."""
+        return sum(run.running and not run.mirror for run in self._runs.values())
 
     def latest(self) -> list[Run]:
-        """All runs that are remembered, the newest first."""
+        """All runs that are remembered here, the newest first."""
         return list(reversed(self._runs.values()))
+
+    async def listed(self, holder: Holder = OWNER) -> list[Run]:
+        """All runs that are remembered anywhere, the newest first; others' as a list shows them.
+
+        Args:
+            holder: Who asks.
+        """
+        return [run for run in self.latest() if holder.sees(run.owner)]
 
     async def kept(self) -> None:
         """Wait until what has happened so far is on the disk, if it is to be there."""
@@ -263,7 +281,7 @@ class Runs:
         """Note how a run ended; called for its task, which may have been stopped unbegun."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled() and self._closing and self._is_kept:
-            interrupt(run)
+            interrupt(run, self._interrupted)
             run.end("interrupted")
             self._count(run)
             return
@@ -280,16 +298,22 @@ class Runs:
             run.end(task.result())
         else:
             run.error = {"code": run.failure.code, "message": run.failure.message}
-            run.end("cancelled" if task.cancelled() else "error")
+            run.end("cancelled" if run.failure.code == "cancelled" else "error")
         outcome = run.failure.code if run.failure is not None else run.status
-        self.tally.add(run.model, outcome, run.worked, run.report)
-        self.tally.add_of_key(run.owner, outcome)
+        if not run.mirror:
+            self.tally.add(run.model, outcome, run.worked, run.report)
+            self.tally.add_of_key(run.owner, outcome)
         self._finish(run)
 
     @property
     def _is_kept(self) -> bool:
         """Whether runs at work can be gone on with by the next server."""
         return self._checkpoints is not None and not self._checkpoints.lost
+
+    @property
+    def _interrupted(self) -> str:
+        """What is said of a run that the end of this server interrupts."""
+        return INTERRUPTED
 
     def _give_up(self, run: Run) -> bool:
         _cancelled(run)
@@ -324,7 +348,9 @@ class Runs:
             await self._checkpoints.drop(id)
 
     async def _work(self, run: Run, stream: AsyncIterator[Event]) -> Status:
-        await self.kept()  # nobody is asked before a server to come would know whose answer it is
+        await Runs.kept(
+            self
+        )  # nobody is asked before a server to come would know whose answer it is
         async with aclosing(stream) as events:  # type: ignore[type-var]
             async for event in events:
                 if event["type"] == "fusion.result":

@@ -89,7 +89,7 @@ class ServerSettings:
             )
         signing_key = os.environ.get(SIGNING_KEY_VARIABLE) or None
         limits = limits or Limits()
-        offer = Offer(limits.presets)
+        offer = Offer(limits.presets, elsewhere=limits.elsewhere)
         file = None if keys is None else KeyFile(Path(keys).expanduser(), offer.refs)
         origins = check_origins(allow_origins, has_keys=bool(key) or file is not None)
         return cls(key or None, limits, access_log, signing_key, origins, file)
