@@ -119,7 +119,13 @@ async def browser_page(window: BrowserContext) -> Page:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let a test that uses the browser run in the loop that its driver works in."""
+    """Have what uses the browser run in its driver's loop, and with what is slow.
+
+    A browser of each test process and its pages take a sixth of what all other tests take, and it
+    is a package of the system, which the README's command does not ask for.
+    """
+    if isinstance(item, pytest.Function) and "chromium_address" in item.fixturenames:
+        item.add_marker(pytest.mark.slow)
     if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
         assert iscoroutinefunction(item.function), item.nodeid
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

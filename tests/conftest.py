@@ -43,6 +43,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 2
 
 
+def pytest_sessionstart() -> None:
+    """Have the garbage collector look less often.
+
+    What a run throws away goes at once, by its references; of the circles that are left, hundreds
+    of thousands fit into memory. To look for them after every 700 objects took a fifth of the
+    processor time of a test run.
+    """
+    gc.set_threshold(50_000, 20, 20)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, bool, bool]:
     """Keep what collecting makes out of the garbage collector's sight.

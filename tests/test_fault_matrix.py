@@ -1,4 +1,8 @@
-"""The fault matrix, cell by cell: nothing is lost, nothing hidden, and nobody else is touched."""
+"""The fault matrix, cell by cell: nothing is lost, nothing hidden, and nobody else is touched.
+
+The README's command plays a sample, `.ci/run` every second and third cell; the whole is
+`python -m tests.benchmarks.faults`, whose figures stand in `tests/benchmarks/faults.md`.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +30,14 @@ PARTS = [
     pytest.param(SAMPLE, id="a sample of all"),
     *(
         pytest.param(
-            [cell for cell in CELLS if PLACES.index(cell[1]) // 3 == third],
+            [cell for cell in CELLS[::2] if PLACES.index(cell[1]) // 3 == third],
             id=f"{PLACES[3 * third].name} and on",
             marks=pytest.mark.slow,
         )
         for third in range(len(PLACES) // 3)
     ),
     pytest.param(WAVE_SAMPLE, id="a sample of both waves"),
-    pytest.param(WAVE_CELLS, id="both waves", marks=pytest.mark.slow),
+    pytest.param(WAVE_CELLS[::3], id="both waves", marks=pytest.mark.slow),
 ]
 
 
@@ -49,10 +53,10 @@ def test_a_fault_is_called_what_it_is_and_costs_what_it_must(
     assert [(row.fault, row.place) for row in rows] == list(cells)
 
 
-def test_the_matrix_is_whole_and_its_sample_has_every_fault_and_place() -> None:
-    assert sum(len(part.values[0]) for part in PARTS) == sum(
-        map(len, (SAMPLE, CELLS, WAVE_SAMPLE, WAVE_CELLS))
-    )
+def test_the_matrix_is_whole_and_its_samples_have_every_fault_and_place() -> None:
+    played = [cell for part in PARTS for cell in part.values[0]]
+    assert {fault.name for fault, _ in played} == {fault.name for fault in FAULTS}
+    assert {place.name for _, place in played} == {place.name for place in (*PLACES, *WAVES)}
     assert {fault.name for fault, _ in SAMPLE} == {fault.name for fault in FAULTS}
     assert {place.name for _, place in SAMPLE} == {place.name for place in PLACES}
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,6 +85,12 @@ def command_line() -> typer.Typer:
     return app
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """What parses the arguments: made of every command's signature, which takes a while."""
+    return typer.main.get_command(command_line())
+
+
 def parse() -> Work:
     """The command that the process's arguments ask for.
 
@@ -93,7 +100,7 @@ def parse() -> Work:
         Exception: One of typer's, for wrong usage; `exits` knows them.
     """
     try:
-        parsed = command_line()(standalone_mode=False, prog_name="fusion-graph")
+        parsed = _command()(standalone_mode=False, prog_name="fusion-graph")
     except typer.Abort:
         raise KeyboardInterrupt from None
     if parsed == INTERRUPTED:  # Ctrl-C while it parsed, in the words of newer versions

@@ -54,10 +54,12 @@ def tool_result(report: Mapping[str, Any], max_characters: int) -> str:
         for answer in report["answers"]
         if answer["status"] == "ok"
     ]
-    bare = _payload(report, told, 0, readings)
+    failed = [_failed(failure) for failure in report["failures"]]
+    claims = _claims(report.get("claims"))
+    bare = _payload(report, told, 0, readings, failed, claims)
 
     def with_responses_cut(limit: int) -> str:
-        return _dump(_payload(report, told, limit, readings))
+        return _dump(_payload(report, told, limit, readings, failed, claims))
 
     def with_texts_cut(limit: int) -> str:
         return _dump(_shrunk(bare, limit))
@@ -112,6 +114,8 @@ def _payload(
     analysis: dict[str, Any] | None,
     limit: int,
     readings: Sequence[Reading],
+    failed: Sequence[dict[str, Any]],
+    claims: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The result with every response cut to `limit` characters."""
     payload: dict[str, Any] = {"status": "ok"}
@@ -122,8 +126,8 @@ def _payload(
         for answer in report["answers"]
         if answer["status"] == "ok"
     ]
-    if failures := report["failures"]:
-        payload["failed_models"] = [_failed(failure) for failure in failures]
+    if failed:
+        payload["failed_models"] = failed
     shown = [len(r.text) if _cut(r.text, limit) == r.text else limit for r in readings]
     cited = {
         n
@@ -134,10 +138,16 @@ def _payload(
     }
     if sources := [_source(source) for source in report["sources"] if source["id"] in cited]:
         payload["sources"] = sources
-    if claims := report.get("claims"):
-        false = [_claim(claim) for claim in worst_first(claims) if is_false(claim)]
-        payload["claims"] = {**counts(claims), **({"false": false} if false else {})}
+    if claims:
+        payload["claims"] = claims
     return payload
+
+
+def _claims(claims: Sequence[Mapping[str, Any]] | None) -> dict[str, Any] | None:
+    if not claims:
+        return None
+    false = [_claim(claim) for claim in worst_first(claims) if is_false(claim)]
+    return {**counts(claims), **({"false": false} if false else {})}
 
 
 def _claim(claim: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def clean(text: object, limit: int | None = None) -> str:
         limit: Most characters.
     """
     line = " ".join(str(text).split())
-    line = "".join(character for character in line if character.isprintable())
+    if not line.isprintable():
+        line = "".join(filter(str.isprintable, line))
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
 
 

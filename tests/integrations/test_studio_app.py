@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-from fusion_graph.faces.studio_app import KnownPages
-
 
 async def status(origin: str | None, further: str = "") -> int:
     """What a request from a page of that origin gets."""
+    from fusion_graph.faces.studio_app import KnownPages  # with it comes the MCP server
+
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

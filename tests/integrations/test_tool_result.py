@@ -10,6 +10,7 @@ import pytest
 from fusion_graph import AllPanelistsFailed, ConfigurationError, EmptyQuestion, FusionRecursion
 from fusion_graph.faces._tool_result import LEAST_CHARACTERS, error_result, tool_result
 from tests.claims import CLAIMS, claim
+from tests.depth import in_depth
 
 ANALYSIS = {
     "consensus": [{"point": "Water is wet.", "models": ["a", "b"], "sources": [1]}],
@@ -176,8 +177,14 @@ def test_points_are_left_out_only_at_last_and_that_is_told():
     assert len(result["analysis"]["blind_spots"]) > 1_000
 
 
-@pytest.mark.parametrize("times", [100, pytest.param(3_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("size", [LEAST_CHARACTERS, 1_500, 5_000, 24_000])
+@pytest.mark.parametrize(
+    ("times", "size"),
+    [
+        *((100, size) for size in (LEAST_CHARACTERS, 1_500, 5_000, 24_000)),
+        in_depth(3_000, LEAST_CHARACTERS),
+        in_depth(3_000, 24_000),
+    ],
+)
 @pytest.mark.parametrize("text", ["x", '"\\\n', "\x00", "日本", "[1]", "```\n[2]\n"])
 def test_whatever_a_model_writes_the_result_is_valid_and_within_its_size(times, size, text):
     wild = text * times

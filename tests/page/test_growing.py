@@ -123,7 +123,7 @@ def test_hostile_texts_are_escaped_while_they_grow(payload):
         }
 
 
-@pytest.mark.parametrize("times", [200, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [200, pytest.param(1_000, marks=pytest.mark.slow)])
 def test_no_text_is_too_odd_to_show(times):
     for bomb in BOMBS:
         for text in (bomb * 10 * times, "\n".join([bomb] * times), "\n\n".join([bomb] * times)):

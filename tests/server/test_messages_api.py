@@ -13,8 +13,6 @@ from pydantic import TypeAdapter
 from tests.server.conftest import MESSAGES, Server, running
 from tests.server.streams import events_of
 
-anthropic = pytest.importorskip("anthropic")
-
 FINAL = "The final answer of the writer."
 WEATHER: Any = {
     "name": "get_weather",
@@ -25,8 +23,14 @@ CALL = {"name": "get_weather", "args": {"city": "Oslo"}, "id": "call_0"}
 ADAPTIVE: Any = {"type": "adaptive"}
 
 
+@pytest.fixture(scope="module")
+def anthropic() -> Any:
+    """Anthropic's own package, whose import takes seconds."""
+    return pytest.importorskip("anthropic")
+
+
 @pytest.fixture
-def claude(server: Server) -> Iterator[Any]:
+def claude(anthropic, server: Server) -> Iterator[Any]:
     """Anthropic's own client of the shared server."""
     with anthropic.Anthropic(base_url=server.url, api_key="unused", max_retries=0) as client:
         yield client
@@ -36,7 +40,7 @@ def body(model: str, **more: Any) -> dict[str, Any]:
     return {"model": model, "max_tokens": 1000, "messages": MESSAGES, **more}
 
 
-def test_an_answer_comes_with_usage_and_the_report(claude, offer):
+def test_an_answer_comes_with_usage_and_the_report(anthropic, claude, offer):
     model = offer()
     done = claude.messages.create(**body(model))
     assert (done.type, done.role, done.model) == ("message", "assistant", model)
@@ -48,7 +52,7 @@ def test_an_answer_comes_with_usage_and_the_report(claude, offer):
     anthropic.types.Message.model_validate(done.model_dump())
 
 
-def test_every_event_of_a_stream_is_one_of_anthropics(server: Server, models, offer):
+def test_every_event_of_a_stream_is_one_of_anthropics(anthropic, server: Server, models, offer):
     model = offer()
     models.script("w", {"text": "Let me look.", "tool_calls": [CALL]})
     told = events_of(server, "/v1/messages?beta=true", body(model, stream=True, tools=[WEATHER]))
@@ -312,7 +316,7 @@ def test_pictures_documents_and_results_of_all_kinds_are_read(claude, models, of
             assert words in sent
 
 
-def test_a_panel_that_failed_for_good_is_not_asked_again_at_once(claude, models, offer):
+def test_a_panel_that_failed_for_good_is_not_asked_again_at_once(anthropic, claude, models, offer):
     # As Claude Code does, which takes a stream's failure for the stream's own fault.
     model = offer()
     for name in "abc":
@@ -386,7 +390,7 @@ def test_tokens_are_counted_without_asking_anybody(claude, models, offer):
         ({"status": 401}, "APIStatusError", "api_error"),
     ],
 )
-def test_errors_have_anthropics_shape(claude, server, models, offer, step, error, kind):
+def test_errors_have_anthropics_shape(anthropic, claude, server, models, offer, step, error, kind):
     model = offer()
     for name in "abc":
         models.script(name, step)
@@ -439,7 +443,7 @@ def test_anthropics_client_lists_the_models(claude, offer):
 
 
 @pytest.mark.slow
-def test_the_key_may_come_as_anthropics_clients_send_it(tmp_path):
+def test_the_key_may_come_as_anthropics_clients_send_it(anthropic, tmp_path):
     with running(tmp_path, "--preset", "offline", FUSION_API_KEY="a-key") as server:
         ask = {"json": body("fusion/offline")}
         refused = server.request("POST", "/v1/messages", **ask, headers={"x-api-key": "b"})
