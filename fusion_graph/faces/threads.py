@@ -287,9 +287,7 @@ async def _names(saver: ThreadSaver) -> list[str]:
         "SELECT thread_id FROM checkpoints WHERE checkpoint_ns = '' "
         "GROUP BY thread_id ORDER BY MAX(checkpoint_id) DESC"
     )
-    await saver.setup()
-    async with saver.conn.execute(query) as rows:
-        return [str(row[0]) async for row in rows]
+    return [str(row[0]) for row in await saver.ask(query)]
 
 
 def _told_again(state: Any) -> Event:

@@ -51,12 +51,10 @@ class Checkpoints:
             return
         try:
             # A killed process loses nothing by it: the system has what was written.
-            await self._saver.conn.execute("PRAGMA synchronous=NORMAL")
-            await self._saver.conn.execute("PRAGMA secure_delete=ON")
-            query = "SELECT DISTINCT thread_id FROM checkpoints"
-            async with self._saver.conn.execute(query) as ids:
-                there = [str(row[0]) async for row in ids]
-            for id in set(there) - set(needed):
+            await self._saver.ask("PRAGMA synchronous=NORMAL")
+            await self._saver.ask("PRAGMA secure_delete=ON")
+            rows = await self._saver.ask("SELECT DISTINCT thread_id FROM checkpoints")
+            for id in {str(row[0]) for row in rows} - set(needed):
                 await self._saver.adelete_thread(id)
         except sqlite3.Error as error:
             self.lost = str(error)
@@ -116,8 +114,7 @@ class Checkpoints:
         with suppress(sqlite3.Error, ValueError):  # a full disk; it is removed at the next start
             await self._saver.adelete_thread(id)
             if wipe:
-                async with self._saver.lock:
-                    await self._saver.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                await self._saver.ask("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Close the file."""
