@@ -64,7 +64,7 @@ def main() -> int:
             lines = _clients(models, folder, given.only, absent)
             with panel(models, folder / "programs") as at:
                 for name in names:
-                    _say(name)
+                    _say(f"{name} …")
                     assert house is not None
                     row = program_row(at, house, name, CELLS)
                     lines.append((_title(name), _speaks(name), row))
@@ -72,9 +72,10 @@ def main() -> int:
         if "as-tool" in (given.part or PAGES):
             rows = []
             for name in names:
-                _say(name)
+                _say(f"{name} …")
                 assert house is not None
                 rows.append(_tool_row(house, name, given.real_limits))
+                _say(rows[-1])
             pages["as-tool"] = _tool_page(rows, given.real_limits)
     for name, text in pages.items():
         print(text)
@@ -91,7 +92,7 @@ def _clients(models: ModelServer, folder: Path, only: str, absent: list[str]) ->
         for name, client in CLIENTS.items():
             if only not in name:
                 continue
-            _say(name)
+            _say(f"{name} …")
             try:
                 lines.append((client.title, client.speaks, drive(at, name, folder)))
             except Unavailable as error:
@@ -206,8 +207,8 @@ def _speaks(name: str) -> str:
     return MANNERS[name].speaks if name in MANNERS else "Google's"
 
 
-def _say(name: str) -> None:
-    print(f"{name} …", file=sys.stderr, flush=True)
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -63,3 +63,16 @@ def loops(house: House, name: str) -> Loop:
     # opencode wants a title besides, from the writer alone.
     paid = {one: len(models.calls(one)) for one in "abcj"} | {"w": len(with_tools)}
     return Loop(name, ANSWER in ended.out, results, paid, ended.code, ended.out)
+
+
+def fails(house: House, name: str) -> tuple[int, dict[str, int]]:
+    """A program asks a panel of which nobody answers; returns its exit code, and what was paid."""
+    key = f"{name}-fails-{secrets.token_hex(4)}"
+    models, config = house.models.scope(key), house.folder / f"{key}-config"
+    write_preset(config, models)
+    for member in "abc":
+        models.script(member, {"text": "", "cost": 0.001})
+    with serving(config) as url, Wire() as wire:
+        home = make_plain_home(PROGRAMS[name], house.folder / key, url, wire, "fusion/scripted")
+        ended = home.run(house.programs, "How wet is water?")
+    return ended.code, {member: len(models.calls(member)) for member in "abc"}

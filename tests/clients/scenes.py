@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def waits(house: House, name: str, limit: float | None, wait: float = 6.0) -> Ro
         at.vendor.script(at.ask(), at.ask("fusion_start"), fetch, fetch, fetch)
         process = at.home.start(house.programs)
         try:
-            at.models.calls("b", arrived=1)
+            _arrived(at, process)
             at.wire.wait_for(lambda record: _beyond(record, wait))
             if at.row(0, "").cuts:
                 # The model asks on, by its task; the panel is at work all the while.
@@ -222,7 +223,7 @@ def interrupted(house: House, name: str) -> tuple[Row, bool]:
         at.vendor.script(at.ask())
         process = at.home.start(house.programs)
         try:
-            at.models.calls("b", arrived=1)
+            _arrived(at, process)
             os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
             call = at.models.calls("b", ended=1)[0]
             out, _ = process.communicate(timeout=60)
@@ -230,6 +231,20 @@ def interrupted(house: House, name: str) -> tuple[Row, bool]:
             process.kill()
             process.wait()
         return at.row(process.returncode, out), call.disconnected
+
+
+def _arrived(at: Scene, process: subprocess.Popen[str]) -> None:
+    """Wait for the slow member's call; says what the program did instead, where none comes."""
+    try:
+        at.models.calls("b", arrived=1)
+    except TimeoutError:
+        process.kill()
+        out, _ = process.communicate()
+        name, asked, told = at.home.program.name, at.vendor.log(), at.wire.records
+        raise AssertionError(
+            f"{name} asked no panel: {len(asked)} requests to its vendor, {len(told)} messages of "
+            f"MCP, the last {told[-3:]}; it printed {out[-2_000:]!r}"
+        ) from None
 
 
 def _beyond(record: dict[str, Any], wait: float) -> bool:

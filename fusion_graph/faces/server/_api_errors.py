@@ -12,6 +12,10 @@ from fusion_graph.errors import (
     PresetFileError,
 )
 
+FAILED = "api_error"
+"""Type of a panel's failure for good. Not `server_error`: opencode 1.18 takes whatever holds that
+word in a stream for passing, and asks five times more."""
+
 _ALL_FAILED = {
     "rate_limited": (429, "rate_limit_error", "rate_limited"),
     "insufficient_credits": (402, "insufficient_quota", "insufficient_credits"),
@@ -19,7 +23,7 @@ _ALL_FAILED = {
     "context_length": (400, "invalid_request_error", "context_length_exceeded"),
     "content_filter": (400, "invalid_request_error", "content_filter"),
     "unsupported_input": (400, "invalid_request_error", "unsupported_input"),
-    "timed_out": (504, "server_error", "timed_out"),
+    "timed_out": (504, FAILED, "timed_out"),
 }
 """Status, type and code when every panelist failed for the same reason; else 502."""
 
@@ -54,7 +58,7 @@ def api_error(error: BaseException) -> ApiError:
 def _all_failed(error: AllPanelistsFailed) -> ApiError:
     reasons = {str(failure["reason"]) for _, failure in error.members}
     shared = reasons.pop() if len(reasons) == 1 else ""
-    otherwise = (502, "server_error", "all_panelists_failed")
+    otherwise = (502, FAILED, "all_panelists_failed")
     status, kind, code = _ALL_FAILED.get(shared, otherwise)
     # The members have been tried three times each, where that could help.
     return ApiError(status, str(error), code, type=kind, retry=False, report=error.report)
