@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from fusion_graph import AllPanelistsFailed, ConfigurationError, create_fusion_graph
 from fusion_graph.models._day_budget import DayBudget
@@ -43,16 +46,31 @@ async def client_of(url: str) -> AsyncIterator[Any]:
         await client.connection_pool.disconnect()
 
 
+@dataclass
+class Clock:
+    """A clock that is set by hand, in milliseconds."""
+
+    now: int = 1_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(params=["process", pytest.param("redis", marks=needs_redis)])
-async def two(request) -> AsyncIterator[tuple[Any, Any]]:
+async def two(request, clock) -> AsyncIterator[tuple[Any, Any]]:
     """Two who count the same calls: threads of a process, or processes with one Redis."""
     if request.param == "process":
-        here = PlacesHere()
+        here = PlacesHere(clock)
         yield here, here
         return
     url = request.getfixturevalue("redis_url")
     async with client_of(url) as one, client_of(url) as other:
-        yield PlacesInRedis(one), PlacesInRedis(other)
+        yield PlacesInRedis(one, clock=clock), PlacesInRedis(other, clock=clock)
 
 
 def line(most: int | None = None, model: str = "m") -> Line:
@@ -92,13 +110,59 @@ async def test_whoever_is_told_to_wait_has_everybody_wait_for_that_model(two):
 async def test_as_many_are_let_through_as_there_was_room_for(two):
     one, other = two
     where = line()
-    assert await taken(one, where, range(100)) == 100
-    for token in range(80):
+    assert await taken(one, where, range(24)) == 24
+    for token in range(12):
         await one.leave(where, str(token), 60.0, 0.0)
-    for token in range(80, 100):
+    for token in range(12, 24):
         await one.leave(where, str(token), 60.0, None)
 
-    assert await taken(other, where, range(100, 200)) == 20
+    assert await taken(other, where, range(100, 200)) == 12
+
+
+async def test_a_provider_of_which_nothing_is_known_is_asked_by_twice_as_many_each_second(
+    two, clock
+):
+    one, other = two
+    where = line()
+
+    assert await taken(one, where, range(100)) == 24
+    clock.now += 999
+    assert await taken(other, where, range(100, 200)) == 0
+    clock.now += 1
+    assert await taken(other, where, range(200, 300)) == 24
+    clock.now += 1000
+    assert await taken(one, where, range(300, 400)) == 48
+
+
+async def test_all_models_of_a_provider_are_asked_by_as_many_as_it_took_together(two):
+    one, other = two
+    first = line()
+    second = Line(first.provider, f"{first.provider} another", None)
+    assert await taken(one, first, range(12)) == 12
+    assert await taken(one, second, range(12, 24)) == 12
+    for token in (10, 11):
+        await one.leave(first, str(token), 0.1, 30.0)
+    for token in (22, 23):
+        await one.leave(second, str(token), 0.1, 30.0)
+
+    third = Line(first.provider, f"{first.provider} a third", None)
+    for token in range(3):
+        await one.leave(first, str(token), 0.1, None)
+    assert await taken(other, third, range(30, 60)) == 3
+
+
+async def test_a_model_that_refuses_takes_no_place_from_one_that_answers(two):
+    one, other = two
+    good = line()
+    bad = Line(good.provider, f"{good.provider} bad", None)
+    assert await taken(one, good, range(20)) == 20
+    assert await one.enter(bad, "bad") == 0
+    for token in range(20, 23):
+        assert await one.enter(good, str(token)) == 0
+    await one.leave(good, "0", 1.0, None)
+    await one.leave(bad, "bad", 0.1, 30.0)
+
+    assert await taken(other, good, range(30, 60)) == 2
 
 
 async def test_where_few_are_under_way_a_refusal_takes_no_place_away(two):
@@ -267,3 +331,52 @@ async def test_what_a_day_may_cost_holds_over_processes(redis_url):
         assert await DayBudget().used_up({name: 4.0}, [name], client) == ""
         assert "$3.50 of the $3 a day" in await DayBudget().used_up({name: 3.0}, [name], client)
         assert await DayBudget().used_up({name: 3.0}, [name], None) == ""
+
+
+MOVES = st.one_of(
+    st.tuples(st.just("enter"), st.integers(0, 7), st.sampled_from([1, 12, 40])),
+    st.tuples(st.just("answered"), st.integers(0, 40), st.integers(1, 20)),
+    st.tuples(st.just("refused"), st.integers(0, 40), st.integers(1, 12)),
+    st.tuples(st.just("later"), st.sampled_from([250, 1000, 10_000, 10_000, 600_000]), st.just(0)),
+)
+"""What happens: calls of a model want to begin, calls end (from which on, and how many), time."""
+
+
+@needs_redis
+@pytest.mark.slow
+@settings(
+    max_examples=100,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(moves=st.lists(MOVES, min_size=20, max_size=60))
+def test_a_process_and_a_redis_count_by_the_same_rules(redis_url, moves):
+    asyncio.run(both_follow(redis_url, moves))
+
+
+async def both_follow(url: str, moves: Sequence[tuple[str, int, int]]) -> None:
+    """Do the same at both, at the same time, and compare all that they say."""
+    clock = Clock()
+    provider = uuid4().hex
+    lines = [Line(provider, f"{provider} {n}", 30 if n == 7 else None) for n in range(8)]
+    held: list[tuple[Line, str, int]] = []
+    async with client_of(url) as client:
+        here = PlacesHere(clock)
+        there = PlacesInRedis(client, lease=100_000_000, clock=clock)
+        for number, (what, which, amount) in enumerate(moves):
+            if what == "later":
+                clock.now += which
+            elif what == "enter":
+                for turn in range(amount):
+                    token, where = f"{number}/{turn}", lines[which]
+                    said = await here.enter(where, token)
+                    assert await there.enter(where, token) == said
+                    if said == 0:
+                        held.append((where, token, clock.now))
+            else:
+                for _ in range(min(amount, len(held))):
+                    where, token, began = held.pop(which % len(held))
+                    wait = (which % 3) / 4 if what == "refused" else None
+                    for places in (here, there):
+                        await places.leave(where, token, (clock.now - began) / 1000, wait)

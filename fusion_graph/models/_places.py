@@ -2,7 +2,8 @@
 
 All runs of a process share them, and all processes with the same Redis. A model that answers 429 is
 left alone by everybody for as long as it asks, and then asked by fewer at once, until it takes more
-again: so a storm slows everybody a little, and few calls fail of it. What cannot be counted in the
+again; a provider of which nothing is known is asked by few at first (`_pace`): so a storm slows
+everybody a little, and few calls fail of it. What cannot be counted in the
 Redis is counted in the process: a call is never lost to a limit that cannot be read.
 """
 

@@ -5,21 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SHRINK = 0.7
-"""What is left of the calls at once to a model after it answered 429."""
-
-LEAST = 4
-"""Calls at once to a model that no refusal takes away: where so few are under way, it is not their
-number that was too much (tokens a minute, an overloaded provider), and the wait is all it takes."""
-
-GROW = 0.25
-"""How much of one more call at once is allowed after as many answers as are allowed at once: four
-rounds for each, so that a limit which is found by running into it is run into seldom."""
-
-FORGET_SECONDS = 600.0
-"""After which nothing is known any more of what a model refused."""
+from fusion_graph.models._pace import FORGET_MS, Pace, Refused
 
 
 @dataclass(frozen=True)
@@ -29,7 +18,7 @@ class Line:
     Attributes:
         provider: Whose calls are counted together.
         model: Whose refusals are.
-        most: Most calls to the provider at once; None: any number.
+        most: Most calls to the provider at once; None: whatever it takes.
     """
 
     provider: str
@@ -41,20 +30,22 @@ FULL = -1.0
 """What `enter` gives where others have to leave first; else seconds to wait, 0 for being in."""
 
 
-@dataclass
-class _Refused:
-    allowed: float = 0.0
-    room: float = 0.0
-    shrunk: float = -FORGET_SECONDS
-    paused: float = 0.0
+def _milliseconds() -> int:
+    return int(time.monotonic() * 1000)
 
 
 @dataclass
 class PlacesHere:
-    """Counts the calls of this process, in whatever threads and loops they are made."""
+    """Counts the calls of this process, in whatever threads and loops they are made.
 
+    Attributes:
+        clock: Gives the time in milliseconds.
+    """
+
+    clock: Callable[[], int] = _milliseconds
     _calls: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    _refused: dict[str, _Refused] = field(default_factory=dict)
+    _refused: dict[str, Refused] = field(default_factory=dict)
+    _paces: dict[str, Pace] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     async def enter(self, line: Line, token: str) -> float:  # noqa: ARG002 - as in a Redis
@@ -67,17 +58,18 @@ class PlacesHere:
         Returns:
             0 if it has one; seconds until the model may be asked again; or `FULL`.
         """
-        now = time.monotonic()
+        now = self.clock()
         with self._lock:
-            known = self._refused.get(line.model)
-            if known is not None:
-                if known.paused > now:
-                    return known.paused - now
-                if now - known.shrunk > FORGET_SECONDS:
-                    del self._refused[line.model]
-                elif self._calls[line.model] >= int(known.allowed):
+            known = self._known(line.model, now)
+            if known is not None and known.paused > now:
+                return (known.paused - now) / 1000
+            if known is not None and self._calls[line.model] >= int(known.allowed):
+                return FULL
+            calls = self._calls[line.provider]
+            if line.most is not None:
+                if calls >= line.most:
                     return FULL
-            if line.most is not None and self._calls[line.provider] >= line.most:
+            elif not self._pace(line.provider, now).let_in(calls, now):
                 return FULL
             for name in (line.provider, line.model):
                 self._calls[name] += 1
@@ -101,25 +93,33 @@ class PlacesHere:
             took: Seconds that it took.
             refused: Seconds the provider asked to wait, with a 429; None if it sent none.
         """
-        now = time.monotonic()
+        now, began = self.clock(), self.clock() - int(took * 1000)
         with self._lock:
-            before = self._calls[line.model]
+            of_model, of_all = self._calls[line.model], self._calls[line.provider]
             for name in (line.provider, line.model):
                 self._calls[name] -= 1
                 if self._calls[name] <= 0:
                     del self._calls[name]
-            known = self._refused.get(line.model)
+            known, pace = self._known(line.model, now), self._pace(line.provider, now)
             if refused is None:
+                pace.answered(of_all, now)
                 if known is not None:
-                    known.allowed += GROW / known.allowed
+                    known.answered()
                 return
-            known = self._refused.setdefault(
-                line.model, _Refused(allowed=float(max(before, LEAST)))
-            )
-            known.paused = max(known.paused, now + refused)
-            # Calls under way together are one overload; who was refused had no room in it.
-            if now - took > known.shrunk:
-                known.allowed, known.room = min(known.allowed, before) * SHRINK, before
-                known.shrunk = now
-            known.room -= 1
-            known.allowed = max(float(LEAST), min(known.allowed, known.room))
+            pace.refused(of_all, now)
+            if known is None:
+                known = self._refused[line.model] = Refused()
+            known.again(of_model, began, now, int(refused * 1000))
+
+    def _known(self, model: str, now: int) -> Refused | None:
+        known = self._refused.get(model)
+        if known is not None and known.forget <= now:
+            del self._refused[model]
+            return None
+        return known
+
+    def _pace(self, provider: str, now: int) -> Pace:
+        pace = self._paces.get(provider)
+        if pace is None or pace.forget <= now:
+            pace = self._paces[provider] = Pace(forget=now + FORGET_MS)
+        return pace
