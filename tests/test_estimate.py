@@ -27,10 +27,12 @@ from fusion_graph.estimate.calls import MOST_HITS, MOST_RESULT_CHARACTERS
 from fusion_graph.prompts import panel_system
 from fusion_graph.run.settings import GraphConfig
 from fusion_graph.state import CallRecord, PanelAnswer
+from fusion_graph.state.files import pdf_block
 from fusion_tools.corpus import open_corpus
 from fusion_tools.render import page_text, search_text
 from fusion_tools.tools import web_fetch_tool, web_search_tool
 from tests.conftest import VERDICT
+from tests.pdfs import encoded, plain_pdf
 from tests.scripted_models.client import Scope
 
 QUESTION = "How wet is water, and who has measured it?"
@@ -460,6 +462,21 @@ def test_attachments_that_cannot_be_counted_leave_no_total(models):
     assert (found["multiple"], found["unknown"]) == (None, [])
     free = estimated({"preset": "offline"}, said=said)
     assert free["total"]["high"]["cost_usd"] == 0
+
+
+def test_a_pdf_is_counted_by_its_pages_and_the_call(models):
+    block = pdf_block(encoded(plain_pdf(30)), "wet.pdf")
+    plain = estimated(config(models))
+    seen = estimated(
+        config(models), said=[HumanMessage([{"type": "text", "text": QUESTION}, block])]
+    )
+
+    for case, page in (("low", 258), ("likely", 2_000), ("high", 8_000)):
+        more = seen["total"][case]["input_tokens"] - plain["total"][case]["input_tokens"]
+        calls = plain["stages"]["panel"][case]["calls"] + 1  # the writer sees it, the judge not
+        assert more >= 30 * page * calls
+    assert seen["uncounted"] == []
+    assert seen["total"]["likely"]["cost_usd"] > plain["total"]["likely"]["cost_usd"]
 
 
 def test_an_image_is_counted_by_the_call(models):

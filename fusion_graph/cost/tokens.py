@@ -13,7 +13,9 @@ from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+from fusion_graph.cost.pdf import pdf_pages
 from fusion_graph.state.conversation import attachments
+from fusion_graph.state.files import pdfs
 
 Case = Literal["low", "likely", "high"]
 CASES: tuple[Case, ...] = ("low", "likely", "high")
@@ -52,6 +54,11 @@ IMAGE_TOKENS: dict[Case, int] = {"low": 70, "likely": 1_600, "high": 5_000}
 """One image: at least what Gemini takes at its lowest resolution; likely a megapixel for Claude
 (28 x 28 pixels a token); at most Claude's largest, 2,576 pixels wide (4,784 tokens)."""
 
+PDF_PAGE_TOKENS: dict[Case, int] = {"low": 258, "likely": 2_000, "high": 8_000}
+"""One page of a PDF: at least what Gemini 2 takes (Gemini 3 takes 560); likely a page of text or a
+scan for Claude, which gets it as text and as a picture (1,600 to 2,500 when measured); at most
+3,000 of text, as its manual says, with a picture of the largest size."""
+
 
 def text_tokens(text: str, case: Case) -> int:
     """Tokens of a text that is there."""
@@ -67,13 +74,23 @@ def unseen_tokens(characters: int, case: Case) -> int:
 
 
 def message_tokens(messages: Iterable[BaseMessage], case: Case) -> int:
-    """Tokens of messages: their text, tool calls and images, and what stands around each.
+    """Tokens of messages: text, tool calls, images and PDFs, and what stands around each.
 
-    Attachments of other kinds are not counted: see `attachments`.
+    Attachments of other kinds are not counted: see `uncounted`.
     """
     messages = list(messages)
     text = sum(text_tokens(message.text, case) for message in messages)
     made = [call["args"] for m in messages if isinstance(m, AIMessage) for call in m.tool_calls]
     text += sum(text_tokens(json.dumps(args, default=str), case) for args in made)
-    images = attachments(messages)["image"]
-    return text + images * IMAGE_TOKENS[case] + len(messages) * MESSAGE_TOKENS[case]
+    images = attachments(messages)["image"] * IMAGE_TOKENS[case]
+    pages = sum(pdf_pages(pdf) or 0 for pdf in pdfs(messages)) * PDF_PAGE_TOKENS[case]
+    return text + images + pages + len(messages) * MESSAGE_TOKENS[case]
+
+
+def uncounted(messages: Iterable[BaseMessage]) -> list[str]:
+    """Name the kinds of attachments whose tokens cannot be told: `audio`, `file`, `video`."""
+    messages = list(messages)
+    found = attachments(messages)
+    # Each PDF whose pages were counted is one of the files.
+    found["file"] -= sum(pdf_pages(pdf) is not None for pdf in pdfs(messages))
+    return sorted(kind for kind, count in found.items() if kind != "image" and count > 0)

@@ -16,7 +16,7 @@ from fusion_graph.cost.baseline import best_of_panel, plain_cost, times
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of, search_price
 from fusion_graph.cost.standings import ENOUGH, Standing, panel_standing, standings
-from fusion_graph.cost.tokens import CASES, Case, message_tokens
+from fusion_graph.cost.tokens import CASES, Case, message_tokens, uncounted
 from fusion_graph.cost.track_record import Entry, own_record
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.errors import ConfigurationError
@@ -24,7 +24,7 @@ from fusion_graph.estimate.calls import LIKELY_ANSWER, Expectation, ExpectedCall
 from fusion_graph.models.provider_search import searching_provider
 from fusion_graph.nodes.scouting import has_scouts
 from fusion_graph.state import Spared
-from fusion_graph.state.conversation import attachments, question_of
+from fusion_graph.state.conversation import question_of
 
 _PLAN: Final = "plan"
 """Stands for the cost of a call that a subscription of the user's pays."""
@@ -143,12 +143,12 @@ def estimate(
     known = _recorded(settings, record)
     priced: _Priced = {}
     unknown: set[str] = set()
-    uncounted = sorted({*attachments(messages)} - {"image"})
+    unseen = uncounted(messages)
     for case in CASES:
         calls = _calls(settings, messages, tools, case, models)
         priced[case] = [(call, _cost(call, settings)) for call in calls]
         unknown |= {model_name(call.model) for call, cost in priced[case] if cost is None}
-        if uncounted:
+        if unseen:
             # Part of the prompt is missing from every figure; nothing is still nothing.
             priced[case] = [
                 (call, cost if cost == _PLAN or not cost else None) for call, cost in priced[case]
@@ -159,18 +159,18 @@ def estimate(
     if settings.invocation != "never" and has_scouts(settings):
         calls = [*(expected.route() if settings.invocation == "auto" else ()), *expected.goes_on()]
         goes_on = _spend([(call, _cost(call, settings)) for call in calls])
-        if uncounted and goes_on["cost_usd"]:
+        if unseen and goes_on["cost_usd"]:
             goes_on["cost_usd"] = None
     best = best_of_panel(settings)
     single = None
-    if not uncounted:
+    if not unseen:
         single = plain_cost(settings, message_tokens(messages, "likely"), LIKELY_ANSWER)
     return {
         "stages": _ranges(priced, lambda call: call.stage),
         "models": _ranges(priced, lambda call: model_name(call.model)),
         "total": total,
         "unknown": sorted(unknown),
-        "uncounted": uncounted,
+        "uncounted": unseen,
         "best": None if best is None else model_name(best),
         "single_usd": single,
         "multiple": times(total["likely"]["cost_usd"], single),
@@ -200,12 +200,11 @@ def spared(
     record = standings(_own_entries())
     calls = Expectation(settings, messages, tools, "likely", record).panel()
     spend = _spend([(call, _cost(call, settings)) for call in calls])
-    uncounted = {*attachments(messages)} - {"image"}
     return {
         "calls": spend["calls"],
         "input_tokens": spend["input_tokens"],
         "output_tokens": spend["output_tokens"],
-        "cost_usd": None if uncounted and spend["cost_usd"] else spend["cost_usd"],
+        "cost_usd": None if uncounted(messages) and spend["cost_usd"] else spend["cost_usd"],
     }
 
 

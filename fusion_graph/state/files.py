@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
 from typing import Any
+
+from langchain_core.messages import BaseMessage
 
 from fusion_graph.text.json_data import whole_characters
 
@@ -43,6 +46,30 @@ def pdf_block(encoded: str, name: object) -> dict[str, Any]:
         "mime_type": "application/pdf",
         "filename": file_name(name, "document.pdf"),
     }
+
+
+def pdfs(messages: Iterable[BaseMessage]) -> list[str]:
+    """Find the PDFs that messages hold, in base64, in LangChain's blocks or OpenAI's.
+
+    Args:
+        messages: The conversation.
+    """
+    blocks = [
+        block
+        for message in messages
+        if isinstance(message.content, list)
+        for block in message.content
+        if isinstance(block, dict) and block.get("type") == "file"
+    ]
+    found = []
+    for block in blocks:
+        data = block.get("base64") or block.get("data")
+        if isinstance(inner := block.get("file"), dict):
+            data = str(inner.get("file_data", "")).rpartition("base64,")[2]
+        # base64 of "%PDF-"
+        if isinstance(data, str) and data.startswith("JVBERi"):
+            found.append(data)
+    return found
 
 
 def file_block(content: bytes, name: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from fusion_graph import FusionReport
 from tests.depth import in_depth
+from tests.pdfs import encoded, plain_pdf
 from tests.server.conftest import MESSAGES, PATIENCE, Server, async_client, text_of
 
 FINAL = "The final answer of the writer."
@@ -91,6 +92,18 @@ def test_a_stream_brings_the_answer_in_pieces_and_the_report_at_the_end(client, 
     assert usage.choices == []
     assert 0 < usage.usage.completion_tokens < usage.usage.prompt_tokens < 100
     assert end.fusion["report"]["usage"]["total"]["input_tokens"] > 100
+
+
+def test_a_pdf_is_counted_in_the_usage_by_its_pages(client, offer):
+    # Agents shorten their conversation by it: a file that counts nothing overflows unseen.
+    data = f"data:application/pdf;base64,{encoded(plain_pdf(12))}"
+    content = [
+        {"type": "text", "text": "What does it say?"},
+        {"type": "file", "file": {"file_data": data, "filename": "wet.pdf"}},
+    ]
+    asked = [{"role": "user", "content": content}]
+    done = client.chat.completions.create(model=offer(), messages=asked)
+    assert 24_000 < done.usage.prompt_tokens < 25_000
 
 
 def test_without_include_usage_every_chunk_has_a_choice(client, offer):
