@@ -479,6 +479,26 @@ def test_a_pdf_is_counted_by_its_pages_and_the_call(models):
     assert seen["total"]["likely"]["cost_usd"] > plain["total"]["likely"]["cost_usd"]
 
 
+def test_the_tools_of_mcp_servers_are_counted_though_none_is_started(models):
+    server = {"command": ["not-to-be-started"]}
+    plain = estimated(config(models))
+    one = estimated(config(models, tools={"wiki": server}))
+    named = estimated(config(models, tools={"wiki": {**server, "only": ["look"]}}))
+    two = estimated(config(models, tools={"wiki": server, "files": server}))
+
+    def read(found: Estimate, case: Any) -> int:
+        return found["stages"]["panel"][case]["input_tokens"]
+
+    for case, tokens in (("low", 20), ("likely", 1_075), ("high", 64_000)):
+        calls = one["stages"]["panel"][case]["calls"]
+        assert calls >= plain["stages"]["panel"][case]["calls"]
+        assert read(one, case) - read(plain, case) >= tokens * calls
+        assert read(two, case) - read(one, case) == tokens * calls
+        assert read(named, case) <= read(one, case)
+    # Without search they are the only tools: a member calls them as it would search.
+    assert one["stages"]["panel"]["likely"]["calls"] > 3
+
+
 def test_an_image_is_counted_by_the_call(models):
     image = {"type": "image_url", "image_url": {"url": "https://water.example/a.png"}}
     plain = estimated(config(models))

@@ -8,7 +8,7 @@ from typing import Any
 from fusion_graph.config import ResolvedConfig, model_name
 from fusion_graph.cost.counts import TokenCounts
 from fusion_graph.cost.prices import price_of
-from fusion_graph.cost.tokens import BYTES_PER_TOKEN, text_tokens
+from fusion_graph.cost.tokens import BYTES_PER_TOKEN, served_tools_tokens, text_tokens
 from fusion_graph.cost.usage import priced_cost
 from fusion_graph.prompts import panel_system
 from fusion_graph.state import CallRecord, PanelAnswer
@@ -102,6 +102,7 @@ def times(cost_usd: float | None, single_usd: float | None) -> float | None:
 def _briefing_tokens(settings: ResolvedConfig) -> int:
     """Count what the panel's instructions and tools add to the conversation."""
     searches = settings.search != "none" and settings.max_tool_calls > 0
-    system = panel_system(searches, settings.max_tool_calls, ANY_DAY, None)
+    served = [server.only for server in settings.tools.values()] if settings.max_tool_calls else []
+    system = panel_system(searches or bool(served), settings.max_tool_calls, ANY_DAY, None)
     tools = WEB_TOOLS_BYTES // BYTES_PER_TOKEN if searches else 0
-    return text_tokens(system, "likely") + tools
+    return text_tokens(system, "likely") + tools + served_tools_tokens(served, "likely")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -50,6 +50,14 @@ TOOLS_TOKENS: dict[Case, int] = {"low": 0, "likely": 350, "high": 600}
 """What a provider says about tools by itself, besides their descriptions: Claude takes 346 tokens
 now, up to 530 in earlier versions; the others say nothing of theirs."""
 
+SERVED_TOOLS_TOKENS: dict[Case, int] = {"low": 20, "likely": 1_075, "high": 64_000}
+"""The descriptions of one MCP server's tools: likely the median of 1,659 servers (o200k_base, of
+2026, policylayer.com/token-cost; nine in ten have at most 6,119); at most as many tools as a panel
+gets of one (64), of 1,000 each. That they are so few can only be seen by starting the server."""
+
+SERVED_TOOL_TOKENS: dict[Case, int] = {"low": 20, "likely": 263, "high": 1_000}
+"""One tool of theirs, where a configuration names the wanted: likely the mean of Slack's 142."""
+
 IMAGE_TOKENS: dict[Case, int] = {"low": 70, "likely": 1_600, "high": 5_000}
 """One image: at least what Gemini takes at its lowest resolution; likely a megapixel for Claude
 (28 x 28 pixels a token); at most Claude's largest, 2,576 pixels wide (4,784 tokens)."""
@@ -71,6 +79,19 @@ def text_tokens(text: str, case: Case) -> int:
 def unseen_tokens(characters: int, case: Case) -> int:
     """Tokens of a text of which only its length in characters is known."""
     return math.ceil(characters / UNSEEN_CHARACTERS_PER_TOKEN[case])
+
+
+def served_tools_tokens(wanted: Iterable[Sequence[str] | None], case: Case) -> int:
+    """Estimate the tokens of the tools of MCP servers, none of which is started for it.
+
+    Args:
+        wanted: For each server the names of the tools that are wanted; None for all.
+        case: Which of the three.
+    """
+    return sum(
+        SERVED_TOOLS_TOKENS[case] if only is None else len(only) * SERVED_TOOL_TOKENS[case]
+        for only in wanted
+    )
 
 
 def message_tokens(messages: Iterable[BaseMessage], case: Case) -> int:

@@ -20,6 +20,7 @@ from fusion_graph.cost.tokens import (
     TOOLS_TOKENS,
     Case,
     message_tokens,
+    served_tools_tokens,
     text_tokens,
     unseen_tokens,
 )
@@ -190,9 +191,12 @@ class Expectation:
         self._settings, self._case, self._messages = settings, case, list(messages)
         self._own_tools = tools
         self._told = calls_as_text(messages)
-        self._cap = settings.max_tool_calls if tools or settings.search != "none" else 0
+        searches, served = settings.search != "none", settings.tools.values()
+        self._cap = settings.max_tool_calls if tools or searches or served else 0
         wire = json.dumps([convert_to_openai_tool(tool) for tool in tools or ()])
-        self._tools = self._text(wire if tools else " " * WEB_TOOLS_BYTES) + TOOLS_TOKENS[case]
+        own = wire if tools else " " * WEB_TOOLS_BYTES * searches
+        self._tools = self._text(own) + TOOLS_TOKENS[case]
+        self._tools += served_tools_tokens([server.only for server in served], case)
         self._most = settings.max_completion_tokens
 
     def panel(self) -> list[ExpectedCall]:
