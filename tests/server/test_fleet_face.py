@@ -19,7 +19,8 @@ import pytest
 
 from tests.commands import start
 from tests.hosts import LANGGRAPH, free_port, langgraph_dev
-from tests.server.conftest import PATIENCE, Server, running
+from tests.server.conftest import MESSAGES, PATIENCE, Server, running
+from tests.server.streams import events_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -174,6 +175,58 @@ def test_what_fails_in_the_fleet_is_told_as_what_fails_here(fleet, models, offer
         assert error["code"] == "all_panelists_failed"
         assert "a: auth" in error["message"]
         assert reply.headers["x-should-retry"] == "false"
+
+
+LOOK: Any = {
+    "type": "function",
+    "function": {"name": "look", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+def test_a_turn_with_tools_goes_on_at_another_server_from_the_same_panel(fleet, models, offer):
+    model = offer(fleet[1])
+    called = {"text": "", "tool_calls": [{"name": "look", "args": {"n": 1}, "id": "call_1"}]}
+    models.script("w", called, {"text": "Done."})
+    asked = body(model, tools=[LOOK])
+    with face(fleet, model) as first, face(fleet, model) as second:
+        message = first.post(asked).json()["choices"][0]["message"]
+        (call,) = message["tool_calls"]
+        result = {"role": "tool", "tool_call_id": call["id"], "content": "Seen."}
+        turn = {**asked, "messages": [*asked["messages"], message, result]}
+        reply = second.post(turn)
+
+        assert content(reply) == "Done."
+        assert reply.headers["x-fusion-invoked"] == "continued"
+        assert reply.headers["x-fusion-deliberation"] == "conversation"
+    assert len(models.calls("a")) == 1
+    sent = json.dumps(models.calls("w")[-1].body)
+    assert "The answer of b." in sent
+    assert "Seen." in sent
+
+
+def test_responses_and_messages_are_had_over_a_fleet_and_referred_to_at_another_server(
+    fleet, models, offer
+):
+    model = offer(fleet[1])
+    with face(fleet, model) as first, face(fleet, model) as second:
+        asked = {"model": model, "input": "How wet is water?"}
+        before = first.request("POST", "/v1/responses", json=asked).json()
+        after = {"model": model, "input": "And ice?", "previous_response_id": before["id"]}
+        reply = second.request("POST", "/v1/responses", json=after)
+        events = events_of(second, "/v1/responses", {**after, "input": "And oil?", "stream": True})
+        nobodys = {**after, "previous_response_id": "resp_" + "0" * 32}
+        messages = {"model": model, "max_tokens": 99, "messages": MESSAGES}
+        told = first.request("POST", "/v1/messages", json=messages)
+
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["output"][-1]["content"][0]["text"] == ANSWER
+        assert events[-1]["type"] == "response.completed"
+        streamed = [e["delta"] for e in events if e["type"] == "response.output_text.delta"]
+        assert "".join(streamed) == ANSWER
+        assert second.request("POST", "/v1/responses", json=nobodys).status_code == 404
+        assert told.json()["content"][-1]["text"] == ANSWER
+    said = [m["content"] for m in models.calls("a")[1].body["messages"]]
+    assert said[-3:] == ["How wet is water?", ANSWER, "And ice?"]
 
 
 KEYS = """

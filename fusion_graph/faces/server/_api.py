@@ -65,7 +65,7 @@ def api_routes(settings: ServerSettings, runs: Runs) -> list[BaseRoute]:
         Route("/v1/models/{id:path}", endpoint({"GET": models.tell}, settings)),
         _route("/v1/chat/completions", CHAT, answering, settings),
         _route("/v1/completions", COMPLETIONS, answering, settings),
-        _route("/v1/responses", RESPONSES, answering, settings, KeptResponses()),
+        _route("/v1/responses", RESPONSES, answering, settings, KeptResponses(runs.shared)),
         _route("/v1/messages", MESSAGES, answering, settings),
         Route(
             "/v1/messages/count_tokens",
@@ -121,7 +121,10 @@ async def _answer(
     refuse_depth(request)
     body = await read_json(request)
     holder = holder_of(request)
-    asked = wire.read(body if kept is None else kept.whole(body, holder.name))
+    if kept is not None:
+        await kept.fetch(body, holder.name)
+        body = kept.whole(body, holder.name)
+    asked = wire.read(body)
     try:
         begun = await answering.begin(asked, wire.call_prefix, holder)
     except EmptyQuestion as error:
@@ -133,7 +136,7 @@ async def _answer(
             await _ended_or_gone(run, request)
             whole = wire.whole(begun.reply(run), asked)
             if kept is not None:
-                kept.keep(asked.body, whole, holder.name)
+                await kept.keep(asked.body, whole, holder.name)
             response = json_response(whole, headers=headers)
             response.background = BackgroundTask(_note_told, begun)
             run.leave()
@@ -171,7 +174,7 @@ async def _streamed(
                 for frame in stream.take(one):
                     if kept is not None and frame.event == "response.completed":
                         assert not isinstance(frame.data, str)
-                        kept.keep(begun.asked.body, frame.data["response"], begun.run.owner)
+                        await kept.keep(begun.asked.body, frame.data["response"], begun.run.owner)
                     yield _sent(frame)
         begun.told()
     finally:

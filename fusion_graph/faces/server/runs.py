@@ -28,6 +28,7 @@ from fusion_graph.faces.server.run_store import RunStore
 
 if TYPE_CHECKING:
     from fusion_graph.faces.follow import Event
+    from fusion_graph.faces.server.fleet._store import FleetStore
     from fusion_graph.graph import FusionGraph
 
 _log = logging.getLogger("fusion_graph.server")
@@ -42,7 +43,12 @@ class Runs:
             key.
         at_once: How many may be at work.
         store: Keeps them for the next server, opened; None to have them in memory only.
+
+    Attributes:
+        shared: Where servers keep things for each other; None for a server of its own.
     """
+
+    shared: FleetStore | None = None
 
     def __init__(
         self,

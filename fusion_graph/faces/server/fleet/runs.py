@@ -47,6 +47,7 @@ class FleetRuns(Runs):
     def __init__(self, fleet: Fleet, *, keep: int = 100, at_once: int = 64) -> None:
         super().__init__(keep=keep, at_once=at_once)
         self.fleet = fleet
+        self.shared = fleet.store
         self._notes: set[asyncio.Task[None]] = set()
         self._placing: dict[str, asyncio.Event] = {}
 
