@@ -16,6 +16,7 @@ import typer
 from fusion_graph.cli.app import Work, app
 from fusion_graph.cli.exits import ANSWERED, complain, leave
 from fusion_graph.cli.options import (
+    FleetOption,
     KeepRunsOption,
     KeysOption,
     MostCostOption,
@@ -40,6 +41,7 @@ class Address:
         without_key: Whether an open address without a key is meant.
         keep_runs: The folder of runs, `none` for no keeping; None for the usual folder.
         keys: The file of further keys; None for none.
+        fleet: Addresses of the fleet; None for the environment's.
     """
 
     host: str
@@ -47,6 +49,7 @@ class Address:
     without_key: bool
     keep_runs: str | None = None
     keys: str | None = None
+    fleet: tuple[str, ...] | None = None
 
 
 def serve_streams(options: Mapping[str, Any]) -> int:
@@ -102,6 +105,7 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
             or everyone on the network would be let in without a key.
     """
     _need_packages()
+    from fusion_graph.cli.fleet import checked_fleet, fleet_runs, fleet_told
     from fusion_graph.cli.keeping import keeping_told, opened_store
     from fusion_graph.cli.listening import (
         access_told,
@@ -112,11 +116,12 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
         url_of,
     )
     from fusion_graph.cli.serve import limits_of
+    from fusion_graph.faces.server.fleet.address import FleetAddress
     from fusion_graph.faces.server.settings import ServerSettings
 
-    settings = ServerSettings.from_environment(
-        limits_of(options), access_log=True, keys=address.keys
-    )
+    fleet = FleetAddress.from_environment(address.fleet)
+    limits = limits_of({**options, "elsewhere": None if fleet is None else True})
+    settings = ServerSettings.from_environment(limits, access_log=True, keys=address.keys)
     with listen(address.host, address.port) as listener:
         if not settings.has_keys and not address.without_key:
             refuse_open(listener, address.host)
@@ -126,12 +131,18 @@ def serve_http(address: Address, options: Mapping[str, Any]) -> int:
 
         import_graph()  # before the event loop runs: there everybody would wait for it
         log_to_stderr()
-        store = opened_store(address.keep_runs, "mcp")
-        runs = Runs(at_once=settings.limits.max_runs, store=store)
+        runs: Runs
+        if fleet is not None:
+            checked_fleet(fleet, settings, address.keep_runs)
+            runs, kept = fleet_runs(fleet, settings), fleet_told(fleet)
+        else:
+            store = opened_store(address.keep_runs, "mcp")
+            runs = Runs(at_once=settings.limits.max_runs, store=store)
+            kept = keeping_told(store)
         server = http_server(create_mcp_app(settings, runs), runs)
         complain(f"fusion-graph listens on {url_of(listener)}{PATH} (MCP, streamable HTTP)")
         complain(f"  access: {access_told(listener, settings)}")
-        complain(f"  runs: {keeping_told(store)}")
+        complain(f"  runs: {kept}")
         complain("  Ctrl-C stops it")
         with suppress(KeyboardInterrupt):  # uvicorn raises its signal again when it is done
             asyncio.Runner().run(server.serve(sockets=[listener]))
@@ -233,6 +244,7 @@ def _mcp(
     max_runs: MostRunsOption = None,
     keep_runs: KeepRunsOption = None,
     keys: KeysOption = None,
+    fleet: FleetOption = None,
 ) -> Work:
     """Serve the panel as tools to coding agents and chat programs, over MCP.
 
@@ -259,7 +271,8 @@ def _mcp(
         raise typer.BadParameter("--print and --yes go with --install")
     options = {"presets": split(preset), "models": (), **numbers}
     if http:
-        return lambda: serve_http(Address(host, port, without_key, keep_runs, keys), options)
-    if keep_runs is not None or keys is not None:
-        raise typer.BadParameter("--keep-runs and --keys go with --http")
+        address = Address(host, port, without_key, keep_runs, keys, split(fleet))
+        return lambda: serve_http(address, options)
+    if keep_runs is not None or keys is not None or fleet:
+        raise typer.BadParameter("--keep-runs, --keys and --fleet go with --http")
     return lambda: serve_streams(options)

@@ -67,7 +67,7 @@ class Fusions:
             if name in ("fusion", "fusion_start"):
                 asked = await self._prepared(given, row)
                 return await (self._ask if name == "fusion" else self._start)(asked, row)
-            task = self._task(given["task"], caller.holder)
+            task = await self._task(given["task"], caller.holder)
             if name == "fusion_cancel":
                 return await self._cancel(task)
             return await self._fetch(task, given.get("wait_seconds", tools.WAIT_SECONDS), row)
@@ -95,7 +95,7 @@ class Fusions:
         if (named := resources.parsed(uri)) is None:
             said = f"{uri[:200]!r} is no resource here. Reports are fusion://reports/TASK."
             raise ApiError(404, said, "resource_not_found")
-        task = self._tasks.get(named[0], holder)
+        task = await self._tasks.find(named[0], holder)
         if task is None or task.run.report is None:
             how = "no task of that id is remembered" if task is None else task.run.status
             raise ApiError(404, f"{uri} holds no report: {how}.", "resource_not_found")
@@ -109,7 +109,7 @@ class Fusions:
         return await checking
 
     async def _ask(self, asked: RunRequest, row: _Row) -> Told:
-        task, joined = self._tasks.begin(asked, row.holder)
+        task, joined = await self._tasks.begin(asked, row.holder)
         with task.attended():
             try:
                 await row.follow(task)
@@ -117,11 +117,11 @@ class Fusions:
                 if not self._cancellations.was_cut(row.call):
                     task.give_up()
                 raise
-        task.read_by(row.call)
+        self._tasks.note_read(task, row.call)
         return result.finished(task, joined)
 
     async def _start(self, asked: RunRequest, row: _Row) -> Told:
-        task, joined = self._tasks.begin(asked, row.holder)
+        task, joined = await self._tasks.begin(asked, row.holder)
         task.kept = True
         await self._tasks.written()  # who has its name finds it after a restart too
         with suppress(TimeoutError):
@@ -140,15 +140,15 @@ class Fusions:
                     await row.follow(task)
         if task.run.running:
             return result.at_work(task, _line(task))
-        task.read_by(row.call)
+        self._tasks.note_read(task, row.call)
         return result.finished(task)
 
     async def _cancel(self, task: Task) -> Told:
         was_running = await self._tasks.stop(task)
         return result.stopped(task, was_running)
 
-    def _task(self, id: str, holder: Holder) -> Task:
-        if (task := self._tasks.get(id, holder)) is None:
+    async def _task(self, id: str, holder: Holder) -> Task:
+        if (task := await self._tasks.find(id, holder)) is None:
             said = f"No task {id[:60]!r} is remembered: it was never started, or is too old."
             raise ApiError(404, said, "task_not_found", param="task")
         return task

@@ -6,6 +6,9 @@ joins that run: nothing is paid twice. Who asks again after reading wants a new 
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +21,9 @@ from fusion_graph.faces.server.runs import Runs
 
 ID_CHARACTERS = 12
 """Of a run's id, what names its task: models copy it by hand, and nobody guesses 48 bits."""
+
+
+_ID = re.compile(rf"[0-9a-f]{{{ID_CHARACTERS}}}")
 
 
 @dataclass
@@ -44,11 +50,14 @@ class Task:
     @contextmanager
     def attended(self) -> Iterator[None]:
         """Count a caller that waits for it."""
+        run = self.run
         self._callers += 1
+        run.readers += 1
         try:
             yield
         finally:
             self._callers -= 1
+            run.readers -= 1
 
     def give_up(self) -> None:
         """Stop the run, now that a caller does not want it, unless others do."""
@@ -82,11 +91,15 @@ class Tasks:
         self._cancellations = cancellations
         self._tasks: dict[str, Task] = {}
 
-    def get(self, id: str, holder: Holder) -> Task | None:
-        """The task of that id, if its run is remembered, and seen by who asks."""
+    async def find(self, id: str, holder: Holder) -> Task | None:
+        """The task of that id, if its run is remembered anywhere, and seen by who asks."""
+        run = await self._runs.find_task(id) if _ID.fullmatch(id) else None
         self._look_through()
         task = self._tasks.get(id)
-        return task if task is not None and holder.sees(task.run.owner) else None
+        if run is None or task is None or not holder.sees(run.owner):
+            return None
+        task.run = run
+        return task
 
     def latest(self, holder: Holder) -> list[Task]:
         """All tasks that somebody sees, the newest first."""
@@ -116,7 +129,7 @@ class Tasks:
         """Wait until the tasks would still be known after a restart."""
         await self._runs.kept()
 
-    def begin(self, request: RunRequest, holder: Holder) -> tuple[Task, bool]:
+    async def begin(self, request: RunRequest, holder: Holder) -> tuple[Task, bool]:
         """Start a run, or join the one that does this already.
 
         Args:
@@ -129,22 +142,44 @@ class Tasks:
         Raises:
             TooManyRuns: No more may be at work.
         """
+        shared = self._runs.shared is not None
         for task in self.latest(holder):
             same = task.request == request and task.run.owner == holder.name
-            if same and self._joinable(task):
+            # Whether somebody has read an answer elsewhere is not known here.
+            if same and self._joinable(task) and (task.run.running or not shared):
                 self.go_on(task, holder)
                 return task, True
+        asked = _digest(request, holder) if shared else ""
+        if shared and (there := await self._shared(asked, holder)) is not None:
+            self.go_on(there, holder)
+            return there, True
         run = self._runs.start(
             [("user", request.question)],
             request.context,
             model=request.model,
             question=request.question,
+            asked=asked,
             holder=holder,
             max_cost=request.max_cost,
         )
         task = Task(run.id[:ID_CHARACTERS], run, request)
         self._tasks[task.id] = task
         return task, False
+
+    def note_read(self, task: Task, call: CallKey) -> None:
+        """Note that a call is given a task's result, also for other servers."""
+        task.read_by(call)
+        if self._runs.shared is not None:
+            self._runs.note_told(task.run)
+
+    async def _shared(self, asked: str, holder: Holder) -> Task | None:
+        """The task of a request that is at work, or not read yet, at any server."""
+        run = await self._runs.left_off(asked, holder)
+        self._look_through()
+        task = None if run is None else self._tasks.get(run.id[:ID_CHARACTERS])
+        if task is not None and run is not None:
+            task.run = run
+        return task
 
     def _joinable(self, task: Task) -> bool:
         if task.run.running:
@@ -161,8 +196,13 @@ class Tasks:
             if run.restored and id not in self._tasks:
                 request = RunRequest(run.question, run.model, run.context)
                 # Whether somebody has read it is not known any more: asked again, it is asked anew.
-                read = run.status != "interrupted"
+                read = run.told if run.mirror else run.status != "interrupted"
                 self._tasks[id] = Task(id, run, request, kept=True, _read=read)
         gone = [id for id, task in self._tasks.items() if self._runs.get(task.run.id) is None]
         for id in gone:
             del self._tasks[id]
+
+
+def _digest(request: RunRequest, holder: Holder) -> str:
+    told = ["mcp", holder.name, request.model, request.question, request.context]
+    return hashlib.sha256(json.dumps(told, default=str).encode("utf-8", "replace")).hexdigest()

@@ -27,6 +27,7 @@ from fusion_graph.faces.server.fleet._threads import (
     CANCELLED,
     KIND,
     OWNER,
+    QUESTION_CHARACTERS,
     RUN,
     TASK,
     TOLD,
@@ -238,7 +239,7 @@ class Fleet:
         """Have the graph run in a run's thread, which is made if need be; gives that run's id."""
         thread = _thread(run.id)
         if given is not None:
-            if run.turns or run.files:
+            if run.turns or run.files or len(run.question) > QUESTION_CHARACTERS:
                 beside = {"question": run.question, "turns": run.turns, "files": run.files}
                 await self.store.put(BESIDE, run.id, beside)
             await self._client.ask(
