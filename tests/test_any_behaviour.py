@@ -109,6 +109,7 @@ def test_every_panel_ends_with_its_books_in_order(model_server: ModelServer) -> 
     assert len(seen.keys() & CODES) >= 10, seen
 
 
+@pytest.mark.slow
 def test_nothing_odd_upsets_a_panel(model_server: ModelServer) -> None:
     # Whatever hypothesis draws: everything that it could draw, once.
     asyncio.run(all_of(model_server, map(oddities, range(ODDITIES))))

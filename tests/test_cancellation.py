@@ -248,6 +248,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_synchronous_run_stops_with_its_caller_and_the_next_one_runs(models, panel_config):
     config = panel_config()
     with subprocess.Popen(

@@ -226,6 +226,7 @@ print(state["messages"][-1].text)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "kind"), [("ainvoke", "function"), in_depth("invoke", "class")])
 def test_a_tool_that_blocks_for_ever_delays_neither_the_answer_nor_the_end_of_the_process(
     models, panel_config, how, kind

@@ -63,6 +63,7 @@ def test_there_are_three():
     ]
 
 
+@pytest.mark.slow
 async def test_the_code_of_the_first_prints_what_is_committed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}

@@ -174,6 +174,7 @@ def test_a_run_killed_with_a_panelist_at_work_goes_on_in_another_process(
     assert joined(record) == joined(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "most"),
     [

@@ -16,12 +16,12 @@ MOST_WORKERS = min(32, (os.cpu_count() or 1) + 4)
 """Threads of asyncio's own executor."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("runs", "rounds"), [(6, 2), pytest.param(20, 4, marks=pytest.mark.slow)])
-async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models, runs, rounds):
+async def test_no_run_is_lost_or_mixed_up_and_nothing_is_left_behind(models):
     script(models, seconds=0.2)
 
-    seen = await soak(models, runs, rounds)  # checks every run's marker in every stage
+    seen = await soak(models, runs=20, rounds=4)  # checks every run's marker in every stage
 
     before, last = seen[0][1], seen[-1][1]
     assert last.tasks == before.tasks

@@ -104,6 +104,7 @@ def test_a_collector_that_is_down_costs_no_answer(preset):
     assert (done.code, done.out, done.err) == (0, "The final answer of the writer.\n", "")
 
 
+@pytest.mark.slow
 def test_the_spans_stand_below_the_callers_own(models, panel_config):
     code = f"""
 import asyncio, json

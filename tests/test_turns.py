@@ -116,6 +116,7 @@ async def sent_back(models: Any, body: str, stream: bool) -> dict[str, Any]:
     return models.calls("m")[-1].body["messages"][1]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=list(HealthCheck))
 @given(turn=turns(), stream=st.booleans())
 def test_any_mixture_of_fields_in_any_chunking_comes_back_as_it_was(model_server, turn, stream):

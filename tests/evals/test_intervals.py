@@ -17,6 +17,7 @@ def arm(values: list[float | None]) -> Arm:
     return {f"q{n:03}": value for n, value in enumerate(values)}
 
 
+@pytest.mark.slow
 def test_the_estimate_is_the_mean_of_the_differences_and_lies_inside():
     rng = random.Random(1)
     one = arm([rng.gauss(60, 10) for _ in range(100)])
@@ -34,6 +35,7 @@ def test_the_estimate_is_the_mean_of_the_differences_and_lies_inside():
     assert swapped.estimate == -found.estimate
 
 
+@pytest.mark.slow
 def test_the_width_is_that_of_the_normal_approximation_where_that_holds():
     rng = random.Random(2)
     values = [rng.choice([-40.0, 0.0, 40.0]) for _ in range(400)]
@@ -45,6 +47,7 @@ def test_the_width_is_that_of_the_normal_approximation_where_that_holds():
     assert found.high - found.low == pytest.approx(2 * 1.966 * spread / 400**0.5, rel=0.04)
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_the_interval_and_another_moves_it_little():
     rng = random.Random(3)
     one, other = (arm([rng.random() for _ in range(60)]) for _ in "ab")
@@ -216,6 +219,7 @@ def test_the_true_difference_is_covered_in_about_95_of_100():
     assert 91 <= covered(draw, 10.0) <= 99
 
 
+@pytest.mark.slow
 def test_few_questions_are_covered_nearly_as_well():
     def draw(rng: random.Random) -> tuple[Arm, Arm]:
         return arm([rng.gauss(53, 10) for _ in range(12)]), arm([50.0] * 12)

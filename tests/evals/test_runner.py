@@ -54,6 +54,7 @@ def stored(out: Path) -> Counter[str]:
     return Counter(found)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_without_making_a_kept_call_again(models, tmp_path):
     script(models, delay=0.03)
     stack, dataset = stack_file(models, tmp_path), question_file(tmp_path, QUESTIONS)
@@ -144,6 +145,7 @@ def test_a_disk_that_fills_up_costs_no_figure_and_is_told(models, tmp_path):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_results_are_the_same_bytes_however_many_answers_are_worked_on_at_once(models, tmp_path):
     script(models)
     stack, dataset = stack_file(models, tmp_path), question_file(tmp_path, QUESTIONS)

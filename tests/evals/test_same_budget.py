@@ -166,6 +166,7 @@ async def test_where_a_revision_fails_the_answer_before_it_stands(models, stack,
     assert revised.failure == ""
 
 
+@pytest.mark.slow
 async def test_asked_again_nothing_of_it_is_paid_twice(models, stack, tmp_path):
     arms, dataset = [stack, f"{stack}:same-budget"], question_file(tmp_path, 2)
     first = await evaluate(tmp_path, arms, dataset)

@@ -108,6 +108,7 @@ def test_a_page_that_takes_too_long_is_killed_and_the_next_is_read(extractor: Ex
     assert extractor.pids() != [before]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, in_depth(signal.SIGSEGV), in_depth(signal.SIGTERM)]
 )
@@ -131,6 +132,7 @@ def test_a_worker_that_dies_over_a_page(extractor: Extractor) -> None:
     assert extractor.submit(html(article()), PATIENT).result().notes == []
 
 
+@pytest.mark.slow
 def test_a_pdf_that_takes_too_long_is_a_clear_failure(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
     document = Document(body=bodies.pdf(*["Words."] * 5000), kind="pdf", url="https://h.example/r")
@@ -140,6 +142,7 @@ def test_a_pdf_that_takes_too_long_is_a_clear_failure(extractor: Extractor) -> N
     assert extractor.submit(html(article()), PATIENT).result().notes == []
 
 
+@pytest.mark.slow
 def test_a_page_that_wants_too_much_memory() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux limits a process's address space")
@@ -160,6 +163,7 @@ def test_a_page_without_text_leaves_the_worker_alone(extractor: Extractor) -> No
     assert extractor.pids() == before
 
 
+@pytest.mark.slow
 async def test_cancelled_callers_do_not_wedge_the_worker(extractor: Extractor) -> None:
     await extractor.extract(html(article()), PATIENT)
     limits = FetchLimits(extract_seconds=1)
@@ -415,14 +419,9 @@ BUSY = """
     """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(
-    "how",
-    [
-        *("killed", "ended"),
-        *(pytest.param(h, marks=pytest.mark.slow) for h in ("terminated", "interrupted", "failed")),
-    ],
-)
+@pytest.mark.parametrize("how", ["killed", "ended", "terminated", "interrupted", "failed"])
 def test_no_worker_outlives_its_parent(how: str) -> None:
     ending = {
         "ended": "",
@@ -486,6 +485,7 @@ def test_an_interrupt_of_the_whole_group_leaves_pages_in_flight_alone() -> None:
     assert out == "[] True"
 
 
+@pytest.mark.slow
 def test_a_hundred_documents_from_a_hundred_threads(extractor: Extractor) -> None:
     results: list[Any] = []
 

@@ -165,6 +165,7 @@ async def test_no_redirect_leads_inside(target: str, secret: Site, site: Site) -
     await fetcher.aclose()
 
 
+@pytest.mark.slow
 async def test_the_recorder_would_show_a_hole(secret: Site, recorder: Recorder) -> None:
     fetcher = WebFetcher(resolver=Names(**NAMES), connector=recorder, limits=ONCE)
     assert (await refusal(fetcher.fetch("http://public.example/"))).code == "url_not_accessible"

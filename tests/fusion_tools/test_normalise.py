@@ -184,6 +184,7 @@ json_like = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(json_like, json_like)
 def test_nothing_makes_it_raise(content: object, artifact: object) -> None:
     for hit in normalise(content, artifact):

@@ -220,6 +220,7 @@ def test_a_key_in_the_environment_puts_the_presets_on_offer_that_it_opens(tmp_pa
     assert {"auto", "offline"} <= set(fusion["inputSchema"]["properties"]["preset"]["enum"])
 
 
+@pytest.mark.slow
 def test_a_server_that_a_fusion_started_asks_no_panel(tmp_path: Path) -> None:
     # An interpreter of its own: the depth is read when the module is imported.
     with Client(config=tmp_path, FIRST_PATH="", FUSION_GRAPH_DEPTH="1") as client:

@@ -23,9 +23,10 @@ async def talk_elsewhere(*words: str) -> list[str]:
     return told.decode().splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "providers",
-    [PROVIDERS[:1], pytest.param(PROVIDERS[1:], marks=pytest.mark.slow)],
+    [PROVIDERS[:1], PROVIDERS[1:]],
     ids=["one", "the others"],
 )
 async def test_a_writer_goes_on_from_its_own_turn_in_another_process(

@@ -256,6 +256,7 @@ def test_a_verdict_can_be_asked_for_as_a_tool_call() -> None:
     assert [i["insight"] for i in call["args"]["unique_insights"]] == ["Tea is hot."]
 
 
+@pytest.mark.slow
 def test_sixteen_long_answers_take_well_under_a_second_or_two() -> None:
     def answer(n: int) -> str:
         return " ".join(

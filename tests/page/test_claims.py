@@ -63,6 +63,7 @@ def test_a_claim_over_several_cells_has_one_mark():
     assert "<td><0>12</span> % <c1><M0></td>" in html
 
 
+@pytest.mark.slow
 def test_no_answer_takes_long():
     sentence = "Water is wet and so is rain."
     assert marked(f"{sentence} [1] " * 7000, *[sentence] * 300).count("<M") == 300

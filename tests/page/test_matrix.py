@@ -147,6 +147,7 @@ def test_a_comparison_without_end_is_cut_and_says_so(record):
     assert "rows more are not shown" in html
 
 
+@pytest.mark.slow
 def test_no_comparison_and_no_answer_takes_long_to_be_matched():
     points = [f"Point number {n} of many that speak of the lake in winter." for n in range(5_000)]
     points[1] = "water lake winter " * 200_000

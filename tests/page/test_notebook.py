@@ -26,6 +26,7 @@ async def web_search(query: str) -> str:
 """
 
 
+@pytest.mark.slow
 async def test_the_output_follows_the_run_and_becomes_the_report(models, panel_config, tmp_path):
     from tests.page.watching import Watching
 

@@ -453,6 +453,7 @@ def test_a_script_needs_a_step(scope: Scope) -> None:
 # Load
 
 
+@pytest.mark.slow
 def test_two_hundred_calls_at_once_each_get_their_own_answer(scope: Scope) -> None:
     scope.script("m", {"text": "for {marker}", "delay": 0.05})
 

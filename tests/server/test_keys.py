@@ -150,6 +150,7 @@ def test_nothing_that_is_remembered_for_one_key_is_told_to_another(keyed, people
     assert not runs[alice] & runs[bob]
 
 
+@pytest.mark.slow
 def test_metrics_and_logs_tell_names_and_no_keys(keyed, people, keys, offer):
     model = offer(keyed.config)
     people("alice").ask(model)

@@ -73,6 +73,7 @@ except OSError as error:
     assert os.listdir(tmp_path) == ["page.html"]
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
     path, size = tmp_path / "page.html", 50_000_000
     path.write_text("paid for")

@@ -122,6 +122,7 @@ async def test_all_three_answer_after_eight_rounds_each(providers: Providers) ->
     check(FusionReport.from_state(state), providers)
 
 
+@pytest.mark.slow
 async def test_a_run_cut_off_at_the_judge_goes_on_and_asks_nobody_again(
     providers: Providers, tmp_path: Path
 ) -> None:
