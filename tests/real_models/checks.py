@@ -242,6 +242,9 @@ CHECKS: list[Check] = [
     killed,
 ]
 
+SAMPLE: list[Check] = [whole_panel, question_too_long, cancelled, killed]
+"""What `.ci/run` checks: without the two that read most, which take two minutes of a processor."""
+
 
 async def _report(config: Any, question: str) -> FusionReport:
     try:
