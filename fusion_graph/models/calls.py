@@ -34,6 +34,11 @@ from fusion_graph.models._attempt import Attempt
 from fusion_graph.models._charges import ReplySoFar, charged_nothing
 from fusion_graph.models._places import place_for
 from fusion_graph.models._reading import read_reply
+from fusion_graph.models._tool_pictures import (
+    has_pictures,
+    shown_behind_results,
+    without_pictures,
+)
 from fusion_graph.models.apis import (
     API_LOSSES,
     API_REFUSALS,
@@ -76,6 +81,11 @@ UNSEEN = ["nostream"]
 """Tag that keeps LangGraph's `messages` mode from emitting a model's reply by itself."""
 
 
+def _may_be_the_pictures(error: Exception) -> bool:
+    """Whether a refusal may be of pictures that tools returned, or of where they stand."""
+    return reason_of(error) in ("unsupported_input", "bad_request")
+
+
 def _steps_down(refused: str, options: Options, error: BaseException) -> int:
     """Count the ways to ask that a refusal ends: of two schemas, both or the bounded one."""
     kinds = [wanted.get("type") for wanted in options.response_formats[:2]]
@@ -115,6 +125,7 @@ class Caller:
         nonce: The run's delimiter secret, which nobody is to see.
         echoed: What its last reply repeated of the prompts, and was taken out.
         not_shared: Why limits that processes share did not hold; None while they do.
+        unseen_by: The model that was not shown the pictures that tools returned; empty if all were.
         fitting: Cuts prompts to the models' contexts, and tells what was cut.
     """
 
@@ -132,6 +143,7 @@ class Caller:
     nonce: str = ""
     echoed: list[str] = field(default_factory=list)
     not_shared: Degradation | None = None
+    unseen_by: str = ""
 
     fitting: Fitting = field(default_factory=Fitting)
 
@@ -141,7 +153,13 @@ class Caller:
     @property
     def losses(self) -> list[Degradation]:
         """What its calls had to do without: of their prompts, and of limits."""
-        return [*self.fitting.losses, *([self.not_shared] if self.not_shared else [])]
+        losses = [*self.fitting.losses, *([self.not_shared] if self.not_shared else [])]
+        if self.unseen_by:
+            said = (
+                f"{self.unseen_by} was not shown the pictures that tools returned: it takes none."
+            )
+            losses.append({"code": "pictures_unseen", "detail": said})
+        return losses
 
     def echoes(self, who: str) -> list[Degradation]:
         """Report what its last reply repeated of the prompts, if anything.
@@ -273,6 +291,8 @@ class Caller:
             model.refused.add(REASONING_WITH_TOOLS)
             options = options.without(REASONING_WITH_TOOLS)
         await model.look_again()
+        if not model.takes("image"):
+            messages = self._unseen(model, messages)
         found: set[str] = set()
         attempt = 1
         while True:
@@ -305,6 +325,9 @@ class Caller:
                         model.note_refused([refused])
                         if refused in API_LOSSES or refused not in API_REFUSALS:
                             self.calls[-1]["left_out"].append(refused)
+                    continue
+                if has_pictures(messages) and _may_be_the_pictures(error):
+                    messages = self._unseen(model, messages)
                     continue
                 await self._wait_or_give_up(model, error, attempt)
                 if restart is not None:
@@ -394,7 +417,8 @@ class Caller:
             so_far = None if sink is None else ReplySoFar(sink)
             into = None if so_far is None else so_far.take
             try:
-                message = await send(model, messages, options, self._trace(), into)
+                shown = shown_behind_results(messages)
+                message = await send(model, shown, options, self._trace(), into)
             except asyncio.CancelledError:
                 attempt.failed("timed_out", so_far)
                 raise
@@ -405,6 +429,13 @@ class Caller:
             attempt.answered(message)
             # Before the place is given back, which may be two more round trips to a Redis.
             return await received(message)
+
+    def _unseen(self, model: Model, messages: Sequence[BaseMessage]) -> Sequence[BaseMessage]:
+        """Leave out the pictures that tools returned, and note it."""
+        if not has_pictures(messages):
+            return messages
+        self.unseen_by = model.ref
+        return without_pictures(messages)
 
     def _note_not_shared(self, detail: str) -> None:
         self.not_shared = {"code": "limits_not_shared", "detail": detail}

@@ -173,6 +173,45 @@ def test_ten_steps_of_tools_take_one_panel_also_with_reminders_in_between(claude
     assert "Use the list." in json.dumps(models.calls("w")[-1].body["messages"])
 
 
+@pytest.mark.parametrize("sees", [True, False])
+def test_pictures_that_a_tool_returned_are_shown_to_a_writer_that_sees(claude, models, offer, sees):
+    # As Claude Code's own tool gives a picture that it read.
+    model = offer()
+    blind = {"status": 404, "error": {"message": "No endpoints found that support image input"}}
+    last = {"text": "It is red."}
+    steps = [last] if sees else [blind, last]
+    models.script("w", {"text": "", "tool_calls": [CALL]}, *steps)
+    first = claude.messages.create(**body(model, tools=[WEATHER]))
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": first.content[-1].id,
+        "content": [{"type": "text", "text": "wet.png:"}, {"type": "image", "source": source}],
+    }
+    note = {"type": "text", "text": "<system-reminder>\nUse the list.\n</system-reminder>"}
+    said = [
+        *MESSAGES,
+        {"role": "assistant", "content": [b.model_dump(exclude_none=True) for b in first.content]},
+        {"role": "user", "content": [result, note]},
+    ]
+    done = claude.messages.create(**body(model, messages=said, tools=[WEATHER]))
+    assert done.content[-1].text == "It is red."
+    assert [len(models.calls(name)) for name in "abcj"] == [1, 1, 1, 1]
+    assert done.usage.input_tokens > 1_600  # of which the picture is most
+    tried = models.calls("w")[1].body["messages"]
+    assert tried[-1]["role"] == "user"
+    assert tried[-1]["content"][1]["image_url"]["url"] == "data:image/png;base64,iVBORw0KGgo="
+    assert tried[-2]["role"] == "tool"
+    assert tried[-2]["content"].startswith("wet.png:\n[a picture]")
+    assert "Use the list." in tried[-2]["content"]
+    codes = [one["code"] for one in done.fusion["degradations"]]
+    assert ("pictures_unseen" in codes) is not sees
+    if not sees:
+        told = json.dumps(models.calls("w")[-1].body["messages"])
+        assert "cannot be shown to this model" in told
+        assert "iVBORw0KGgo=" not in told
+
+
 def test_claude_codes_search_of_the_web_takes_one_model_that_searches(claude, models, offer):
     model = offer(search="corpus", max_tool_calls=2)
     raw = claude.messages.with_raw_response.create(

@@ -157,6 +157,25 @@ def test_tools_go_on_from_one_panel_with_what_the_client_sends_back(client, mode
     assert made["tool_calls"][0]["id"] == returned["tool_call_id"] == "call_0"
 
 
+@pytest.mark.parametrize("suffix", ["", ":direct"])
+def test_a_picture_that_a_tool_returned_is_shown_to_the_writer(client, models, offer, suffix):
+    # As Codex's own view_image gives it.
+    model = f"{offer()}{suffix}"
+    models.script("w", {"text": "", "tool_calls": [CALL]}, {"text": "It is red."})
+    items: list[Any] = [{"role": "user", "content": "What is in wet.png?"}]
+    done = client.responses.create(model=model, input=items, tools=[WEATHER], store=False)
+    picture = "data:image/png;base64,iVBORw0KGgo="
+    output = [{"type": "input_image", "image_url": picture}]
+    items += [item.model_dump(exclude_none=True) for item in done.output]
+    id = done.output[-1].call_id
+    items.append({"type": "function_call_output", "call_id": id, "output": output})
+    final = client.responses.create(model=model, input=items, tools=[WEATHER], store=False)
+    assert final.output_text == "It is red."
+    *_, returned, shown = models.calls("w")[-1].body["messages"]
+    assert (returned["role"], returned["content"]) == ("tool", "[a picture]")
+    assert (shown["role"], shown["content"][1]["image_url"]["url"]) == ("user", picture)
+
+
 @pytest.mark.slow
 def test_a_restart_in_the_middle_of_a_tool_loop_costs_no_panel(models, offer, tmp_path):
     model = offer(tmp_path)

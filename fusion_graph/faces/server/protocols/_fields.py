@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -199,3 +199,20 @@ def shown(fusion: dict[str, Any], otherwise: bool) -> bool:
     if not isinstance(progress, bool):
         raise wrong("fusion.progress", "true or false is meant.")
     return progress
+
+
+PICTURE = "[a picture]"
+"""Stands in a tool's result for a picture that is shown beside it."""
+
+
+def result_content(
+    texts: Sequence[str], pictures: Sequence[str | dict[str, Any]]
+) -> str | list[str | dict[str, Any]]:
+    """Put together what a tool returned: one text, and the pictures beside it.
+
+    Args:
+        texts: Its texts, with `PICTURE` where a picture stood.
+        pictures: Its pictures, as blocks of LangChain's.
+    """
+    text = "\n".join(texts)
+    return [{"type": "text", "text": text}, *pictures] if pictures else text

@@ -17,9 +17,11 @@ from pydantic import BeforeValidator
 
 from fusion_graph.faces.server.protocols._asked import CARRIED
 from fusion_graph.faces.server.protocols._fields import (
+    PICTURE,
     Part,
     check_picture,
     checked,
+    result_content,
     wire_name,
     wrong,
 )
@@ -106,9 +108,10 @@ def conversation_of(message: Message, where: str) -> Iterator[AnyMessage]:
         if block.type == "tool_result":
             if not block.tool_use_id:
                 raise wrong(place, "a tool's result needs `tool_use_id`.", "missing_parameter")
-            text = _result(block.content, f"{place}.content")
+            text, pictures = _result(block.content, f"{place}.content")
             text = f"Error: {text}" if block.is_error else text
-            results.append(ToolMessage(text, tool_call_id=block.tool_use_id))
+            content = result_content([text], pictures)
+            results.append(ToolMessage(content, tool_call_id=block.tool_use_id))
         elif results and block.type == "text" and REMINDER.fullmatch(block.text or ""):
             results[-1] = _with_note(results[-1], block.text or "")
         else:
@@ -119,7 +122,9 @@ def conversation_of(message: Message, where: str) -> Iterator[AnyMessage]:
 
 
 def _with_note(result: ToolMessage, note: str) -> ToolMessage:
-    return result.model_copy(update={"content": f"{result.text}\n\n{note.strip()}"})
+    pictures = result.content[1:] if isinstance(result.content, list) else ()
+    content = result_content([result.text, "", note.strip()], pictures)
+    return result.model_copy(update={"content": content})
 
 
 def _plain(blocks: list[str | dict[str, Any]]) -> str | list[str | dict[str, Any]]:
@@ -141,7 +146,7 @@ def _told(block: Block, where: str) -> list[dict[str, Any]]:
     if block.type == "document":
         return _document(block, f"{where}.source")
     if block.type == "search_result":
-        return [text_block(_result(block.content, where), block.title)]
+        return [text_block(_result(block.content, where)[0], block.title)]
     raise wrong(f"{where}.type", f"blocks of the type {block.type[:60]!r} are not known here.")
 
 
@@ -161,20 +166,21 @@ def _document(block: Block, where: str) -> list[dict[str, Any]]:
     if source.type == "text":
         return [text_block(source.data or "", block.title)]
     if source.type == "content":
-        return [text_block(_result(source.content, where), block.title)]
+        return [text_block(_result(source.content, where)[0], block.title)]
     if source.type == "base64":
         kind = source.media_type or "application/pdf"
         return [file_block(source.data or "", block.title, where, kind)]
     raise wrong(where, "send the document itself: this server fetches and keeps none.")
 
 
-def _result(content: Any, where: str) -> str:
-    """What a tool returned, as text: the writer's provider may take no pictures there."""
+def _result(content: Any, where: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a tool returned: its texts as one, and the pictures among them."""
     if content is None or isinstance(content, str):
-        return content or ""
+        return content or "", []
     if not isinstance(content, list):
         raise wrong(where, "a text or a list of blocks is meant.")
-    texts = []
+    texts: list[str] = []
+    pictures: list[dict[str, Any]] = []
     for index, item in enumerate(content):
         place = f"{where}.{index}"
         if not isinstance(item, dict):
@@ -182,17 +188,22 @@ def _result(content: Any, where: str) -> str:
         kind = item.get("type")
         if kind == "text":
             texts.append(str(item.get("text", "")))
+        elif kind == "image":
+            pictures.append(_picture(checked(Block, item).source, f"{place}.source"))
+            texts.append(PICTURE)
         elif kind == "document":
             found = _document(checked(Block, item), place)
             texts += [str(b.get("text", "[a PDF, which cannot be shown here]")) for b in found]
         elif kind == "search_result":
             title = str(item.get("title") or item.get("source") or "")
-            texts.append(f"{title}\n{_result(item.get('content'), place)}")
+            text, beside = _result(item.get("content"), place)
+            texts.append(f"{title}\n{text}")
+            pictures += beside
         elif kind == "tool_reference":
             texts.append(f"[tool: {item.get('tool_name', '')}]")
         else:
             texts.append(f"[a block of the type {str(kind)[:40]}, which cannot be shown here]")
-    return "\n".join(texts)
+    return "\n".join(texts), pictures
 
 
 def _answer(message: Message) -> AIMessage:

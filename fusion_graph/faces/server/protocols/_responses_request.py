@@ -21,11 +21,13 @@ from fusion_graph.faces.server.protocols._fields import (
     EFFORTS,
     MAX_MESSAGES,
     MAX_TOOLS,
+    PICTURE,
     Part,
     answer_format,
     arguments,
     check_picture,
     checked,
+    result_content,
     shown,
     wire_name,
     wrong,
@@ -299,15 +301,18 @@ def _text(content: Any, where: str) -> str:
     return "".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
 
 
-def _output(output: Any, where: str) -> str:
-    """What a tool returned, as text: the writer's provider may take nothing else there."""
+def _output(output: Any, where: str) -> str | list[str | dict[str, Any]]:
+    """What a tool returned: its texts, and its pictures beside them."""
     if output is None or isinstance(output, str):
         return output or ""
-    texts = []
-    for part in _list(output, where):
+    texts, pictures = [], []
+    for index, part in enumerate(_list(output, where)):
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("input_text", "output_text", "text"):
             texts.append(str(part.get("text", "")))
+        elif kind == "input_image" and isinstance(part.get("image_url"), str):
+            texts.append(PICTURE)
+            pictures.append(_part(part, f"{where}.{index}"))
         else:
             texts.append(f"[{kind or 'something'}, which cannot be shown here]")
-    return "\n".join(texts)
+    return result_content(texts, pictures)
