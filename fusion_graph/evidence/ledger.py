@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -53,7 +54,24 @@ def content_of(text: str) -> str:
     Args:
         text: The text.
     """
-    return hashlib.sha256(" ".join(text.split()).encode(errors="replace")).hexdigest()[:32]
+    digest = hashlib.sha256()
+    at, before = 0, ""
+    # Piece by piece: the 270,000 words of a page of 1.5 million characters, split in one step,
+    # held every other thread for 30 ms.
+    while at < len(text):
+        blank = _BLANK.search(text, at + _PIECE)
+        end = blank.start() if blank else len(text)
+        if words := text[at:end].split():
+            digest.update((before + " ".join(words)).encode(errors="replace"))
+            before = " "
+        at = end
+    return digest.hexdigest()[:32]
+
+
+_PIECE = 100_000
+"""Characters that are hashed at once."""
+
+_BLANK = re.compile(r"\s")
 
 
 class Ledger:

@@ -21,6 +21,7 @@ from fusion_graph.prompts import WRITER_SYSTEM, writer_material
 from fusion_graph.run.stage import Stage
 from fusion_graph.state import FinalAnswer, Joined, Judgement, PanelAnswer
 from fusion_graph.state.conversation import calls_as_text
+from fusion_graph.text.off_loop import is_long, off_loop
 
 _WRITER_FAILED = "> The writer failed: this is the answer of one panelist, {name}.\n\n"
 _LONE_SURVIVOR = (
@@ -58,7 +59,7 @@ async def synthesis(
     final = await write(stage, prompt, note, joined, pages)
     if wrote(final):
         if not bound:
-            final["degradations"] += shortfalls(stage.run["question"], final["answer"], survivors)
+            final["degradations"] += await _shortfalls(stage, final, survivors)
         return final
     best = most_agreed(survivors, judgement)
     losses = [*final["degradations"], _NO_WRITER]
@@ -97,8 +98,16 @@ async def rewrite(
     pages = open_ledger(stage.run["id"]).page
     again = await write(stage, prompt, final["note"], joined, pages)
     if wrote(again):
-        again["degradations"] += shortfalls(stage.run["question"], again["answer"], survivors)
+        again["degradations"] += await _shortfalls(stage, again, survivors)
     return again
+
+
+async def _shortfalls(
+    stage: Stage, final: FinalAnswer, survivors: Sequence[PanelAnswer]
+) -> list[Degradation]:
+    texts = [final["answer"], *(answer["content"] for answer in survivors)]
+    question = stage.run["question"]
+    return await off_loop(is_long(*texts), shortfalls, question, final["answer"], survivors)
 
 
 def _prompt(

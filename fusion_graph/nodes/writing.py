@@ -77,7 +77,7 @@ async def write(
             answer = await off_loop(is_long(answer), loading_nothing, answer, pictures)
         much = bool(joined["sources"]) or is_long(answer)
         losses += await off_loop(much, _unchecked_quotes, reading, joined, pages)
-        losses += misread("The writer", reading, known, ())
+        losses += await off_loop(much, misread, "The writer", reading, known, ())
         calls_tools = bool(reply.message.tool_calls or reply.message.invalid_tool_calls)
         losses += stage.losses
         content = f"{note}{answer}" if answer else ""

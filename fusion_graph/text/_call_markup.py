@@ -19,6 +19,8 @@ Span = tuple[int, int]
 _PLAIN = str.maketrans({"｜": "|", "▁": "_", "＜": "<", "＞": ">"})
 """DeepSeek's markers are written with fullwidth bars and U+2581; one character for one."""
 
+_ODD = re.compile("[｜▁＜＞]")
+
 _PAYLOAD = r"(?=\s*(?:[\[{`]|<|[A-Za-z_][\w.\-:]*\s*(?:[({\[\n]|<)))"
 """What comes after a tag that opens a call: JSON, another tag, or a name and its arguments. A tag
 that prose goes on after is only spoken of."""
@@ -75,7 +77,8 @@ _TICKED = re.compile(r"`[^`\n]+`")
 
 def plain(text: str) -> str:
     """The text with DeepSeek's odd characters made plain, each in its place."""
-    return text if text.isascii() else text.translate(_PLAIN)
+    # Most text beyond ASCII has none of them, and `translate` asks about every character.
+    return text if text.isascii() or not _ODD.search(text) else text.translate(_PLAIN)
 
 
 def code_spans(text: str) -> list[Span]:

@@ -201,7 +201,8 @@ async def child(given: dict[str, Any]) -> dict[str, float]:
 
     question: Any = {"messages": [("user", "When was the depot in Graz opened?")]}
     if given["warm"]:
-        await create_fusion_graph(config("small-")).ainvoke(question)
+        used = tools() if given["reads"] else None
+        await create_fusion_graph(config("small-"), tools=used).ainvoke(question)
         gc.freeze()
     clock = Clock()
     await asyncio.sleep(0.01)
