@@ -10,6 +10,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fusion_graph.text.blocks import cuts
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
@@ -108,48 +110,10 @@ def _is_data(text: str) -> bool:
     return isinstance(data, dict) or any(isinstance(item, (list, dict, str)) for item in data)
 
 
-AT_ONCE = 4_000
-"""Characters that are parsed at once: the tokens of a long answer are so many that a look of the
-garbage collector at all of them holds every other thread for 0.1 s."""
-
-_FENCE = re.compile(
-    r"(?P<before>[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*+[ \t>]*+)(?P<fence>`{3,}+|~{3,}+)"
-)
-_ITEM = re.compile(r"[-*+][ \t]+[^\s*_-]")
-
-
 def _blocks(text: str) -> Iterator[Block]:
     starts = [0, *(match.end() for match in _LINE.finditer(text)), len(text)]
-    cuts = [0, *_cuts(text, starts), len(starts) - 1]
-    for first, last in pairwise(cuts):
+    for first, last in pairwise([0, *cuts(text, starts), len(starts) - 1]):
         yield from _parsed(text, starts[first : last + 1])
-
-
-def _cuts(text: str, starts: list[int]) -> Iterator[int]:
-    """Lines of a long text before which it may be cut: no block goes on over them.
-
-    These are lines without indent after a blank one, and top items of a list, outside of fences.
-    """
-    begun, fence, blank = 0, "", False
-    if len(text) < 2 * AT_ONCE:
-        return
-    for line, (start, end) in enumerate(pairwise(starts)):
-        first = text[start : start + 1]
-        opening = _FENCE.match(text, start, end)
-        if opening:
-            rest = text[opening.end() : end].strip()
-            if opening["before"] or (not fence and "`" in rest):
-                return  # whether it opens or ends code depends on what it stands in
-            if not fence:
-                fence = opening["fence"]
-            elif opening["fence"].startswith(fence) and not rest:
-                fence = ""
-        elif fence or start - begun <= AT_ONCE or not first or first.isspace():
-            pass
-        elif blank or _ITEM.match(text, start, end):
-            begun = start
-            yield line
-        blank = end - start < 3 and not text[start:end].strip()
 
 
 def _parsed(text: str, starts: list[int]) -> list[Block]:

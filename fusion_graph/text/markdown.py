@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fusion_graph.text.blocks import cuts
 from fusion_graph.text.printable import printable
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _STYLED_TAG = re.compile(
 )
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 """A line as CommonMark ends it."""
+
+_HTML = re.compile(r"<[a-z/!?]", re.IGNORECASE)
+"""What HTML begins with; a block of it goes on over lines at which Markdown's would end."""
 
 _PICTURE = re.compile(r"!(?=\[)")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
@@ -86,7 +91,8 @@ def loading_nothing(text: str, addresses: Collection[str]) -> str:
     allowed = frozenset(addresses)
     for spare_code in (True, True, False):
         lines = _LINE.findall(text)
-        harmful = [block for html in (True, False) for block in _harmful(text, allowed, html=html)]
+        kinds = (True, False) if "<" in text else (False,)
+        harmful = [block for html in kinds for block in _harmful(text, allowed, html=html)]
         if not harmful:
             return text
         for first, last in dict.fromkeys(harmful):
@@ -100,24 +106,36 @@ def _harmful(text: str, allowed: Collection[str], *, html: bool) -> Iterator[tup
     """The lines of blocks that load something, as a renderer with or without HTML sees them."""
     env: dict[str, dict[str, dict[str, str]]] = {}
     parser = _parser(html)
-    tokens = parser.parse(text, env)
-    tokens.reverse()
-    # The inside of one block after the other, each freed before the next: while that of 200,000
-    # characters was there as a whole, every pass of the garbage collector held all threads 60 ms.
-    while tokens:
-        token = tokens.pop()
-        if token.map is None:
-            continue
+    blocks: list[tuple[int, int, str]] = []
+    # Part by part, and then what is in each block by itself: while the tokens of 200,000 characters
+    # were there as a whole, every pass of the garbage collector held all threads for 60 ms.
+    for before, part in _parts(text):
+        for token in parser.parse(part, env):
+            if token.map is None:
+                continue
+            first, last = before + token.map[0], before + token.map[1]
+            if token.type == "inline":
+                blocks.append((first, last, token.content))
+            elif token.type == "html_block" and _has_media(token.content):
+                yield first, last
+    for first, last, content in blocks:  # now that every definition of a link is known
         inside: list[Token] = []
-        if token.type == "inline":
-            parser.inline.parse(token.content, parser, env, inside)
-        loads = token.type == "html_block" and _has_media(token.content)
-        if loads or any(_loads(child, allowed) for child in _inside(inside)):
-            yield token.map[0], token.map[1]
+        parser.inline.parse(content, parser, env, inside)
+        if any(_loads(token, allowed) for token in _inside(inside)):
+            yield first, last
     if not all(_is_link(reference["href"]) for reference in env.get("references", {}).values()):
         for number, line in enumerate(_LINE.findall(text)):
             if _DEFINITION.match(line):
                 yield number, number + 1
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Parts of a text that are parsed by themselves, and how many lines stand before each."""
+    lines = [match.start() for match in _LINE.finditer(text)]
+    starts = [*lines, len(text)]
+    places = () if _HTML.search(text) else cuts(text, starts)
+    for first, last in pairwise([0, *places, len(lines)]):
+        yield first, text[starts[first] : starts[last]]
 
 
 def _inside(children: Sequence[Token]) -> Iterator[Token]:

@@ -64,6 +64,26 @@ def test_everything_else_stays_as_it_is(text):
 
 
 @pytest.mark.parametrize(
+    "harmful",
+    [
+        f"![x]({LEAK})",
+        "![x][late]",
+        "- item\n\n  ![x][late]",
+        "| a |\n|---|\n| ![cell][late] |",
+        "<div>\n![x][late]\n</div>",
+    ],
+)
+def test_a_long_text_loads_nothing_wherever_its_definitions_and_fences_stand(harmful):
+    filler = "Some words.\n\n- an item\n- another\n\n" * 300
+    fence = f"```\n{filler}![kept]({LEAK})\n```\n\n"
+    text = f"{filler}{fence}{harmful}\n\n{filler}[late]: {LEAK}\n"
+    shown = loading_nothing(text, [SOURCE])
+    assert "<img" not in rendered(shown).lower()
+    assert fence in shown, "code stays as it is"
+    assert shown.replace("\\", "") == text, "and nothing is lost"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "[x](javascript:alert(1))",
