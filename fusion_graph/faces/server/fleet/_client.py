@@ -18,6 +18,9 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 """How long an address may take to accept, and to say something: LangGraph's streams say every few
 seconds that they are alive."""
 
+ATTEMPTS = 2
+"""How often a fleet of one address is asked."""
+
 T = TypeVar("T")
 
 _log = logging.getLogger("fusion_graph.server")
@@ -50,14 +53,15 @@ class FleetClient:
         """
         import httpx
 
-        for _ in self.address.urls:
+        # A connection that was kept open may have died with its worker.
+        for _ in range(max(ATTEMPTS, len(self.address.urls))):
             try:
                 reply = await call(self._client())
             except httpx.HTTPStatusError as error:
                 if error.response.status_code == 404:
                     return None
                 if error.response.status_code < 500 and error.response.status_code != 429:
-                    raise _refused(error) from None
+                    raise self._refused(error) from None
                 self._next(error)
             except httpx.TransportError as error:
                 self._next(error)
@@ -88,7 +92,7 @@ class FleetClient:
                     yield part
         except httpx.HTTPStatusError as error:
             if error.response.status_code < 500 and error.response.status_code not in (404, 429):
-                raise _refused(error) from None
+                raise self._refused(error) from None
             self._next(error)
         except httpx.TransportError as error:
             self._next(error)
@@ -111,6 +115,17 @@ class FleetClient:
             url = self.address.urls[self._place]
             _log.warning("the fleet does not answer at %s: %s", url, type(error).__name__)
         self._place = (self._place + 1) % len(self.address.urls)
+
+    def _refused(self, error: httpx.HTTPStatusError) -> ApiError:
+        status = error.response.status_code
+        if status in (401, 403):
+            _log.error("the fleet refuses this server's key (%d): set %s", status, KEY_VARIABLE)
+            said = "The fleet does not let this server in; its owner finds more in its log."
+        else:
+            told = str(error)[:300].replace(self.address.key or "\0", "…")
+            _log.error("the fleet refuses a request: %d %s", status, told)
+            said = "The fleet refuses this request; the server's owner finds more in its log."
+        return ApiError(503, said, "fleet_refused", type="server_error", retry=False)
 
 
 def _client_of(url: str, key: str | None) -> LangGraphClient:
@@ -139,14 +154,3 @@ def _unreachable() -> ApiError:
     return ApiError(
         503, said, "fleet_unreachable", type="server_error", retry=True, headers=headers
     )
-
-
-def _refused(error: httpx.HTTPStatusError) -> ApiError:
-    status = error.response.status_code
-    if status in (401, 403):
-        _log.error("the fleet refuses this server's key (%d): set %s", status, KEY_VARIABLE)
-        said = "The fleet does not let this server in; its owner finds more in its log."
-    else:
-        _log.error("the fleet refuses a request: %d %s", status, str(error)[:300])
-        said = "The fleet refuses this request; the server's owner finds more in its log."
-    return ApiError(503, said, "fleet_refused", type="server_error", retry=False)

@@ -55,3 +55,14 @@ def failure(told: object, events: Iterable[Mapping[str, Any]]) -> AllPanelistsFa
     _log.error("a run failed in the fleet: %s", kind or "no error is told")
     said = "The fleet has failed at this request; its owner finds more in the workers' logs."
     return ApiError(500, said, "internal_error", type="server_error", retry=False)
+
+
+def stopped() -> ApiError:
+    """Make the error of a run that somebody stopped."""
+    return ApiError(503, "The run was cancelled.", "cancelled", type="server_error", retry=False)
+
+
+def lost() -> ApiError:
+    """Make the error of a run that is not there any more."""
+    said = "The fleet no longer holds this run. Ask anew."
+    return ApiError(503, said, "run_lost", type="server_error", retry=False)

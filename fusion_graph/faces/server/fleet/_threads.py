@@ -1,7 +1,9 @@
 """Threads of a fleet that hold a server's runs: what stands in their metadata, and is read of it.
 
 A run's id is its thread's, written without dashes. Everything by which another server finds it
-stands in the thread's metadata, so that no server knows more of a run than any other.
+stands in the thread's metadata, so that no server knows more of a run than any other. LangGraph
+copies what stands there when the graph begins into each checkpoint and each piece of text that it
+streams: that is little, and what a list shows is added afterwards.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ RUN = "run"
 TASK_CHARACTERS = 12
 """As many of a run's id name it in MCP's tools."""
 
-QUESTION_CHARACTERS = 2_000
-"""As much of a question is shown by another server than the one that was asked."""
+QUESTION_CHARACTERS = 300
+"""As much of a question as a list shows; the store has all of it."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
-_ABOUT = ("model", "started", "origin", "may_cost", "context")
+_WHOLE = ("question", "context", "may_cost", "turns", "files")
 
 _STATUS: Mapping[str, Status] = {
     "busy": "running",
@@ -47,10 +49,7 @@ def thread_of(id: str) -> str | None:
 
 
 def metadata_of(run: Run) -> dict[str, Any]:
-    """Word what is to be found of a run, as its thread's metadata."""
-    about = {name: getattr(run, name) for name in _ABOUT}
-    about["question"] = run.question[:QUESTION_CHARACTERS]
-    about["thread"] = [turn["run"] for turn in run.turns]
+    """Word that by which a run is found, as its thread's metadata."""
     return {
         KIND: RUN,
         TASK: run.id[:TASK_CHARACTERS],
@@ -58,8 +57,35 @@ def metadata_of(run: Run) -> dict[str, Any]:
         ASKED: run.asked,
         TOLD: "no",
         CANCELLED: "no",
-        ABOUT: about,
     }
+
+
+def about(run: Run) -> dict[str, Any]:
+    """Word what a list shows of a run."""
+    return {
+        "question": run.question[:QUESTION_CHARACTERS],
+        "model": run.model,
+        "started": run.started,
+        "origin": run.origin,
+        "thread": [turn["run"] for turn in run.turns],
+    }
+
+
+def whole(run: Run) -> dict[str, Any]:
+    """Word all of a run that its graph does not hold, as JSON-able data for the store."""
+    return {"about": about(run), **{name: getattr(run, name) for name in _WHOLE}}
+
+
+def complete(run: Run, kept: Mapping[str, Any]) -> None:
+    """Give a run what the store has of it.
+
+    Args:
+        run: From `run_of`.
+        kept: As `whole` worded it.
+    """
+    run.model, run.started, run.origin = (kept["about"][n] for n in ("model", "started", "origin"))
+    for name in _WHOLE:
+        setattr(run, name, kept[name])
 
 
 def run_of(thread: Mapping[str, Any]) -> Run | None:
@@ -69,30 +95,28 @@ def run_of(thread: Mapping[str, Any]) -> Run | None:
         thread: As the fleet tells it.
 
     Returns:
-        The run, without events and report; None where the thread holds none.
+        The run as a list shows it; None where the thread holds none.
     """
     metadata = thread.get("metadata") or {}
-    about = metadata.get(ABOUT)
-    if metadata.get(KIND) != RUN or not isinstance(about, Mapping):
+    if metadata.get(KIND) != RUN:
         return None
+    shown = metadata.get(ABOUT) or {}  # none yet, where its server died as it began
     try:
         return Run(
             str(thread["thread_id"]).replace("-", ""),
-            str(about["question"]),
-            str(about["model"]),
-            float(about["started"]),
+            str(shown.get("question", "")),
+            str(shown.get("model", "")),
+            float(shown.get("started", 0.0)),
             status=status_of(thread),
-            origin="page" if about["origin"] == "page" else "api",
-            turns=[_turn(str(id)) for id in about.get("thread") or ()],
+            origin="page" if shown.get("origin") == "page" else "api",
+            turns=[_turn(str(id)) for id in shown.get("thread") or ()],
             owner=str(metadata[OWNER]),
-            context=dict(about["context"]),
-            asked=str(metadata.get(ASKED) or ""),
-            may_cost=None if about.get("may_cost") is None else float(about["may_cost"]),
-            told=metadata.get(TOLD) == "yes",
+            asked=str(metadata[ASKED]),
+            told=metadata[TOLD] == "yes",
             restored=True,
             mirror=True,
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

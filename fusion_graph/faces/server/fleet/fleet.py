@@ -10,40 +10,35 @@ it up first. The answer is read of the thread's state.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
 from fusion_graph.errors import ApiError, ConfigurationError
-from fusion_graph.faces.follow import Event, event_of
+from fusion_graph.faces.follow import Event
 from fusion_graph.faces.server.fleet._client import FleetClient
-from fusion_graph.faces.server.fleet._failures import failure
+from fusion_graph.faces.server.fleet._failures import lost
+from fusion_graph.faces.server.fleet._following import Follower
 from fusion_graph.faces.server.fleet._messages import sent_messages
-from fusion_graph.faces.server.fleet._place import Place
 from fusion_graph.faces.server.fleet._store import FleetStore
 from fusion_graph.faces.server.fleet._threads import (
+    ABOUT,
     ASKED,
     CANCELLED,
     KIND,
     OWNER,
-    QUESTION_CHARACTERS,
     RUN,
     TASK,
     TOLD,
+    about,
+    complete,
     metadata_of,
     run_of,
     thread_of,
+    whole,
 )
 from fusion_graph.faces.server.fleet.address import KEY_VARIABLE, FleetAddress
 from fusion_graph.faces.server.run import Run
-
-LOOK_SECONDS = 0.5
-"""How long a server waits between two looks at a run that nobody seems to be at."""
-
-TIRED_SECONDS = 120.0
-"""How long it goes on to look while the fleet does not answer at all: a fleet that is started anew
-is back by then, and clients wait no longer."""
 
 MODES = ["custom", "messages-tuple"]
 
@@ -51,7 +46,7 @@ LISTED = 200
 """Runs that are listed, the newest."""
 
 BESIDE = "runs"
-"""Where the store keeps what is too large for a thread's metadata."""
+"""Where the store keeps of runs what is too large for a thread's metadata."""
 
 
 class Fleet:
@@ -68,6 +63,7 @@ class Fleet:
     def __init__(self, address: FleetAddress) -> None:
         self._address = address
         self._client = FleetClient(address)
+        self._follower = Follower(self._client)
         self.store = FleetStore(self._client)
         self.leaving = False
 
@@ -147,10 +143,10 @@ class Fleet:
             return None
         found: Any = await self._client.ask(lambda fleet: fleet.threads.get(thread))
         run = None if found is None else run_of(found)
-        if run is not None and (beside := await self.store.get(BESIDE, run.id)) is not None:
-            run.question = str(beside.get("question") or run.question)
-            run.turns = list(beside.get("turns") or run.turns)
-            run.files = list(beside.get("files") or ())
+        kept = None if run is None else await self.store.get(BESIDE, id)
+        if run is None or kept is None:
+            return None
+        complete(run, kept)
         return run
 
     async def search(
@@ -213,7 +209,10 @@ class Fleet:
         ended = False
         try:
             remote = await asyncio.shield(beginning)
-            async with aclosing(self._until_ended(run, remote)) as events:  # type: ignore[type-var]
+            told = self._follower.until_ended(
+                run, _thread(run.id), remote, lambda: self._create(run, None)
+            )
+            async with aclosing(told) as events:  # type: ignore[type-var]
                 async for event in events:
                     yield event
             ended = True
@@ -230,7 +229,7 @@ class Fleet:
     async def _there(self, run: Run) -> str:
         remote = await self._latest(run.id)
         if remote is None:
-            raise _lost()
+            raise lost()
         return remote
 
     async def _create(
@@ -239,15 +238,13 @@ class Fleet:
         """Have the graph run in a run's thread, which is made if need be; gives that run's id."""
         thread = _thread(run.id)
         if given is not None:
-            if run.turns or run.files or len(run.question) > QUESTION_CHARACTERS:
-                beside = {"question": run.question, "turns": run.turns, "files": run.files}
-                await self.store.put(BESIDE, run.id, beside)
+            await self.store.put(BESIDE, run.id, whole(run))
             await self._client.ask(
                 lambda fleet: fleet.threads.create(
                     thread_id=thread, metadata=metadata_of(run), if_exists="do_nothing"
                 )
             )
-        before = await self._latest(run.id)
+        before = await self._latest(run.id) if given is None else None
         tried = False
 
         async def create(fleet: Any) -> Any:
@@ -269,64 +266,13 @@ class Fleet:
 
         created: Any = await self._client.ask(create)
         if created is None:
-            raise _lost()
+            raise lost()
         if placed is not None:
             placed.set()
+        if given is not None:
+            with suppress(ApiError):  # it is found without
+                await self._note(run.id, {ABOUT: about(run)})
         return str(created["run_id"])
-
-    async def _until_ended(self, run: Run, remote: str) -> AsyncIterator[Event]:
-        thread, place = _thread(run.id), Place()
-        while True:
-            place.join(time.time() * 1_000)
-            parts = self._client.stream(thread, remote, place.after)
-            async with aclosing(parts) as all_parts:  # type: ignore[type-var]
-                async for part in all_parts:
-                    new = place.take(part.id, part.data, time.time() * 1_000)
-                    if new and (event := event_of(part)) is not None:
-                        yield event
-            status = await self._status(thread, remote)
-            if status in ("pending", "running"):
-                await asyncio.sleep(LOOK_SECONDS)
-                continue
-            if status == "success":
-                yield await self._result(thread)
-                return
-            found: Any = await self._patiently(lambda fleet: fleet.threads.get(thread))
-            if found is None:
-                raise _stopped()
-            if status != "interrupted":
-                raise failure(found.get("error"), run.events)
-            cancelled = (found.get("metadata") or {}).get(CANCELLED) == "yes"
-            if cancelled or not run.readers:
-                raise _stopped()
-            # Who began it has left, but others asked the same and wait for it here.
-            remote, place = await self._create(run, None), Place()
-
-    async def _status(self, thread: str, remote: str) -> str:
-        found: Any = await self._patiently(lambda fleet: fleet.runs.get(thread, remote))
-        return "interrupted" if found is None else str(found["status"])
-
-    async def _result(self, thread: str) -> Event:
-        from langchain_core.messages import convert_to_messages
-
-        state: Any = await self._patiently(lambda fleet: fleet.threads.get_state(thread))
-        values = {} if state is None else state["values"]
-        if not values.get("messages") or not values.get("fusion"):
-            raise _lost()
-        (message,) = convert_to_messages(values["messages"][-1:])
-        return {"type": "fusion.result", "message": message, "report": values["fusion"]}
-
-    async def _patiently(self, call: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Ask, for as long as a fleet may take that is started anew."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + TIRED_SECONDS
-        while True:
-            try:
-                return await self._client.ask(call)
-            except ApiError as error:
-                if error.code != "fleet_unreachable" or clock() > end:
-                    raise
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def _latest(self, id: str) -> str | None:
         """The latest run of the graph in a run's thread."""
@@ -339,7 +285,7 @@ class Fleet:
             with suppress(ApiError):  # it has ended meanwhile
                 await self._client.ask(lambda fleet: fleet.runs.cancel(_thread(id), remote))
 
-    async def _note(self, id: str, metadata: Mapping[str, str]) -> None:
+    async def _note(self, id: str, metadata: Mapping[str, Any]) -> None:
         await self._client.ask(
             lambda fleet: fleet.threads.update(_thread(id), metadata=dict(metadata))
         )
@@ -349,12 +295,3 @@ def _thread(id: str) -> str:
     thread = thread_of(id)
     assert thread is not None
     return thread
-
-
-def _stopped() -> ApiError:
-    return ApiError(503, "The run was cancelled.", "cancelled", type="server_error", retry=False)
-
-
-def _lost() -> ApiError:
-    said = "The fleet no longer holds this run. Ask anew."
-    return ApiError(503, said, "run_lost", type="server_error", retry=False)
