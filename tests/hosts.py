@@ -35,9 +35,15 @@ _opener = build_opener(ProxyHandler({}))
 
 
 @contextmanager
-def langgraph_dev(folder: Path) -> Iterator[str]:
-    """A server without keys; gives its address."""
-    (folder / "langgraph.json").write_text(langgraph_settings())
+def langgraph_dev(folder: Path, **settings: Any) -> Iterator[str]:
+    """A server without keys; gives its address.
+
+    Args:
+        folder: Where it runs.
+        settings: More for its `langgraph.json`.
+    """
+    whole = json.loads(langgraph_settings()) | settings
+    (folder / "langgraph.json").write_text(json.dumps(whole))
     environment = {
         "LANGGRAPH_CLI_NO_ANALYTICS": "1",
         "LANGGRAPH_NO_VERSION_CHECK": "true",

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import gettempdir
@@ -29,6 +30,7 @@ pytestmark = [
     pytest.mark.skipif(why_no_fleet() is not None, reason=str(why_no_fleet())),
 ]
 
+WRITTEN = "The final answer of the writer."
 SECRET = "a secret that all servers share"
 
 
@@ -172,3 +174,56 @@ def test_a_server_and_a_worker_die_and_who_asks_again_elsewhere_is_answered(
         assert second.request("GET", f"/api/runs/{id}").json()["report"]["answer"] == ANSWER
     called = Counter(call.model for call in models.calls())
     assert [called[name] for name in "abcw"] == [1, 1, 1, 1]
+
+
+def test_who_leaves_stops_the_panel_and_who_asks_again_elsewhere_pays_for_the_rest(
+    fleet,
+    presets,
+    models,
+    offer,  # noqa: F811
+):
+    model = offer(presets)
+    scripted(models, c={"hang": True})
+    asked = {"model": model, "messages": [{"role": "user", "content": "How wet?"}], "stream": True}
+    with faces(fleet, presets, model, 2) as (first, second):
+        with (
+            httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as client,
+            client.stream("POST", f"{first.url}/v1/chat/completions", json=asked) as reply,
+        ):
+            id = reply.headers["x-fusion-run"]
+            models.calls("c", arrived=1)
+        models.calls("c", ended=1)
+        again = second.post({**asked, "stream": False})
+
+        assert again.headers["x-fusion-run"] == id
+        assert again.json()["choices"][0]["message"]["content"] == WRITTEN
+        # It went out: the same once more is another question. Deleted, it is gone everywhere.
+        assert first.post({**asked, "stream": False}).headers["x-fusion-run"] != id
+        assert first.request("DELETE", f"/api/runs/{id}?forget=true").status_code == 204
+        assert second.request("GET", f"/api/runs/{id}").status_code == 404
+    assert Counter(call.model for call in models.calls()) == Counter("abccjw" + "abcjw")
+
+
+def test_clients_of_several_servers_have_each_their_own_answer(fleet, presets, models, offer):  # noqa: F811
+    model = offer(presets)
+    for name in "abcw":
+        models.script(name, f"{name} says {{marker}}.")
+
+    def ask(server: Server, number: int) -> tuple[str, str]:
+        mark = f"MARK-{number:04d}x"
+        said = [{"role": "user", "content": f"What of {mark}?"}]
+        asked = {"model": model, "messages": said, "stream": bool(number % 2)}
+        with httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False) as client:
+            reply = client.post(f"{server.url}/v1/chat/completions", json=asked)
+        if not number % 2:
+            return mark, str(reply.json()["choices"][0]["message"]["content"])
+        lines = [line for line in reply.text.splitlines() if line.startswith("data: {")]
+        chunks = [json.loads(line.removeprefix("data: ")) for line in lines]
+        deltas = [choice["delta"] for chunk in chunks for choice in chunk.get("choices", ())]
+        return mark, "".join(delta.get("content") or "" for delta in deltas)
+
+    with faces(fleet, presets, model, 2) as servers, ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda n: ask(servers[n // 2 % 2], n), range(24)))
+
+    assert answers == [(mark, f"w says {mark}.") for mark, _ in answers]
+    assert len(models.calls()) == 24 * 5

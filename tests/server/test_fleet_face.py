@@ -28,15 +28,31 @@ pytestmark = [
 ]
 
 ANSWER = "The final answer of the writer."
+FLEET_KEY = "a-key-of-the-fleet"
 NOWHERE = "http://127.0.0.1:9"
 SECRET = "a secret that all servers share"
+
+
+DOOR = f"""
+from langgraph_sdk import Auth
+
+auth = Auth()
+
+@auth.authenticate
+async def authenticate(headers):
+    if headers.get(b"x-api-key") != b"{FLEET_KEY}":
+        raise Auth.exceptions.HTTPException(status_code=401, detail="Who are you?")
+    return "a server"
+"""
+"""Lets in who has the fleet's key."""
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A LangGraph server's address, and the folder of presets that it shares with its faces."""
     folder = tmp_path_factory.mktemp("fleet")
-    with langgraph_dev(folder) as url:
+    (folder / "door.py").write_text(DOOR)
+    with langgraph_dev(folder, auth={"path": "./door.py:auth"}) as url:
         yield url, folder / "config"
 
 
@@ -48,8 +64,10 @@ def face(
     url, config = fleet
     preset = model.removeprefix("fusion/")
     options = ("--fleet", url, "--preset", preset, *options)
-    with running(config, *options, FUSION_SIGNING_KEY=SECRET, **environment) as server:
+    environment = {"FUSION_SIGNING_KEY": SECRET, "FUSION_FLEET_KEY": FLEET_KEY, **environment}
+    with running(config, *options, **environment) as server:
         yield server
+        assert FLEET_KEY not in server.log
 
 
 def body(model: str, question: str = "How wet is water?", **more: Any) -> dict[str, Any]:
@@ -355,3 +373,23 @@ def test_what_cannot_be_had_over_a_fleet_is_refused_at_start(options, said, tmp_
     assert ended.code == 2
     assert said in ended.err
     assert "secret@" not in ended.err
+
+
+def test_a_fleet_that_refuses_the_key_is_told_at_start(fleet):
+    given = ("--port", "0", "--fleet", fleet[0], "--preset", "offline")
+
+    ended = start("serve", *given, environment={"FUSION_FLEET_KEY": "another-key"}).wait()
+
+    assert ended.code == 2
+    assert "FUSION_FLEET_KEY" in ended.err
+    assert "another-key" not in ended.err
+
+
+def test_a_fleet_without_the_graph_is_told_at_start(fleet):
+    given = ("--port", "0", "--fleet", fleet[0], "--preset", "offline")
+    environment = {"FUSION_FLEET_KEY": FLEET_KEY, "FUSION_FLEET_GRAPH": "fission"}
+
+    ended = start("serve", *given, environment=environment).wait()
+
+    assert ended.code == 2
+    assert "no graph called 'fission'" in ended.err
