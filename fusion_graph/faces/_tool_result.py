@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusion_graph.errors import (
     AllPanelistsFailed,
@@ -13,10 +13,11 @@ from fusion_graph.errors import (
     EmptyQuestion,
     FusionRecursion,
 )
-from fusion_graph.evidence import Reading, read_citations
-from fusion_graph.judgement import Analysis
 from fusion_graph.text.claims import counts, is_false, worst_first
 from fusion_graph.text.phrases import shortened
+
+if TYPE_CHECKING:
+    from fusion_graph.evidence import Reading
 
 LEAST_CHARACTERS = 1_000
 """Smallest size a result may be held to: room for the empty shape and a few words."""
@@ -45,6 +46,8 @@ def tool_result(report: Mapping[str, Any], max_characters: int) -> str:
         report: The run's report, as plain data.
         max_characters: Most characters of the JSON text; at least `LEAST_CHARACTERS`.
     """
+    from fusion_graph.evidence import read_citations
+    from fusion_graph.judgement import Analysis
 
     analysis = report["analysis"]
     told = None if analysis is None else Analysis.model_validate(analysis).to_openrouter()

@@ -42,6 +42,29 @@ def test_nothing_heavy_is_imported_before_the_handshake_can_be_answered() -> Non
     assert imported.isdisjoint(HEAVY)
 
 
+def test_nothing_of_the_graph_is_imported_before_the_tools_can_be_listed() -> None:
+    # Claude Code wants the list within 2 s, or its first turn goes without.
+    script = "import sys\nimport fusion_graph.faces.mcp.serving\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **environment()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(done.stdout.split())
+    assert "fusion_graph.faces.mcp.fusions" in imported
+    graph = {
+        "langgraph",
+        "langchain_core",
+        "langsmith",
+        "httpx2",
+        "openai",
+        "fusion_graph.evidence",
+    }
+    assert imported.isdisjoint(graph)
+
+
 def test_what_a_library_prints_misses_the_wire() -> None:
     script = (
         "import os, subprocess, sys\n"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fusion_graph.errors import ApiError
-from fusion_graph.evidence import cited
 from fusion_graph.faces._tool_result import LEAST_CHARACTERS, refusal, tool_result
 from fusion_graph.faces.mcp.tasks import Task
 from fusion_graph.text.json_data import writable
@@ -166,6 +165,8 @@ def _text(task: Task, report: Mapping[str, Any], joined: bool) -> str:
 
 def _sources(report: Mapping[str, Any]) -> list[str]:
     """List the sources that the answer cites, a line each."""
+    from fusion_graph.evidence import cited  # a third of a second, before the tools are listed
+
     known = {source["id"]: source for source in report["sources"]}
     return [
         f"[{id}] {clean(known[id]['title'], POINT_CHARACTERS)} {clean(known[id]['url'])}"

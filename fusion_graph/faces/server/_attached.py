@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypedDict
 
 from fusion_graph.errors import ApiError
-from fusion_graph.state.files import file_block, file_name
 
 MOST_BYTES = 7_000_000
 """Of all files of one question: in base64 they fit into the largest body."""
@@ -44,6 +43,8 @@ def attached(given: object, files_of: Callable[[str], list[Attached] | None]) ->
     Raises:
         ApiError: 400, 404 or 413, with the file that cannot be taken.
     """
+    from fusion_graph.state.files import file_name  # LangGraph comes with it
+
     if given is None:
         return []
     if not isinstance(given, list) or len(given) > MOST_FILES:
@@ -80,6 +81,8 @@ def _decoded(data: object, name: str, where: str) -> bytes:
 
 
 def _read(content: bytes, name: str, where: str) -> Attached:
+    from fusion_graph.state.files import file_block
+
     block = file_block(content, name)
     if block is None:
         said = (

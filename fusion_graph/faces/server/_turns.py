@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from fusion_graph.faces.server._attached import Attached
-from fusion_graph.state.files import question_content
 from fusion_graph.text.phrases import clean
 
 ADDRESS = 300
@@ -85,6 +84,8 @@ def conversation(
 
 
 def _asked(question: str, files: Sequence[Attached]) -> dict[str, Any]:
+    from fusion_graph.state.files import question_content  # LangGraph comes with it
+
     content = question_content(question, [file["block"] for file in files])
     return {"role": "user", "content": content}
 

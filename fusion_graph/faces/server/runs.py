@@ -15,7 +15,6 @@ from uuid import uuid4
 from fusion_graph.errors import AllPanelistsFailed, ApiError, TooManyRuns
 from fusion_graph.faces.server._api_errors import api_error
 from fusion_graph.faces.server._attached import Attached
-from fusion_graph.faces.server._checkpoints import Checkpoints
 from fusion_graph.faces.server._metrics import Tally
 from fusion_graph.faces.server._public import preset_name, public_report, result_event
 from fusion_graph.faces.server._retention import forgettable, size_of
@@ -28,6 +27,7 @@ from fusion_graph.faces.server.run_store import RunStore
 
 if TYPE_CHECKING:
     from fusion_graph.faces.follow import Event
+    from fusion_graph.faces.server._checkpoints import Checkpoints
     from fusion_graph.faces.server.fleet._store import FleetStore
     from fusion_graph.graph import FusionGraph
 
@@ -82,6 +82,8 @@ class Runs:
         """Make ready to keep what runs have done so far, so that they can go on; once."""
         if self._store is None or self._store.lost or self._checkpoints is not None:
             return
+        from fusion_graph.faces.server._checkpoints import Checkpoints
+
         checkpoints = Checkpoints(self._store.checkpoints_file)
         await checkpoints.open([run.id for run in self._runs.values() if _may_go_on(run)])
         if checkpoints.lost:
