@@ -148,6 +148,35 @@ def test_an_answer_that_dies_with_its_worker_begins_again_and_says_so(
     assert Counter(call.model for call in models.calls()) == Counter("abcjww")
 
 
+def test_a_worker_that_only_seemed_dead_writes_nothing_into_its_successors_answer(
+    fleet,
+    presets,
+    models,
+    offer,  # noqa: F811
+):
+    model = offer(presets)
+    slow = {"text": "These words are never read to their end. " * 40, "rate": 2}
+    models.script("w", slow, {"clock": 1, "text": ANSWER})
+    with faces(fleet, presets, model) as (server,):
+        asking = Asking(server, model)
+        assert asking.begun.wait(PATIENCE)
+        victim = holder(fleet, asking.run_id)
+        victim.process.send_signal(signal.SIGSTOP)
+        models.calls("w", arrived=2)
+        victim.process.send_signal(signal.SIGCONT)
+        # What it has slept through is written by now, beside its successor.
+        with get_sync_client(url=victim.url, api_key=None) as client:
+            client.assistants.search()
+        models.set_clock(1)
+        asking.join(PATIENCE)
+        victim.kill()
+        victim.start()
+
+        broken, _, whole = asking.text.partition(BEGINS_AGAIN)
+        assert broken.startswith("These")
+        assert whole == ANSWER
+
+
 def test_a_server_and_a_worker_die_and_who_asks_again_elsewhere_is_answered(
     fleet,
     presets,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import httpx
     from langgraph_sdk.client import LangGraphClient
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-"""How long an address may take to accept, and to say something: LangGraph's streams say every few
-seconds that they are alive."""
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+"""How long an address may take to accept, and to say something: LangGraph's streams say every 5 s
+that they are alive."""
 
 ATTEMPTS = 2
 """How often a fleet of one address is asked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -51,14 +51,19 @@ class Follower:
         Raises:
             AllPanelistsFailed, ApiError: It failed, or was stopped.
         """
-        place = Place()
+        place, newest = Place(), 0
         while True:
             place.join(time.time() * 1_000)
             parts = self._client.stream(thread, remote, place.after)
             async with aclosing(parts) as all_parts:  # type: ignore[type-var]
                 async for part in all_parts:
                     new = place.take(part.id, part.data, time.time() * 1_000)
-                    if new and (event := event_of(part)) is not None:
+                    attempt = _attempt(part)
+                    newest = max(newest, attempt)
+                    # A worker that was given up for dead, and is not, writes on beside the next.
+                    if not new or 0 < attempt < newest:
+                        continue
+                    if (event := event_of(part)) is not None:
                         yield event
             status = await self._status(thread, remote)
             if status in ("pending", "running"):
@@ -76,7 +81,7 @@ class Follower:
             if cancelled or not run.readers:
                 raise stopped()
             # Who began it has left, but others asked the same and wait for it here.
-            remote, place = await go_on(), Place()
+            remote, place, newest = await go_on(), Place(), 0
 
     async def _status(self, thread: str, remote: str) -> str:
         found: Any = await self._patiently(lambda fleet: fleet.runs.get(thread, remote))
@@ -103,3 +108,15 @@ class Follower:
                 if error.code != "fleet_unreachable" or clock() > end:
                     raise
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _attempt(part: Any) -> int:
+    """The attempt at a run that a part of its stream is from; 0 where it does not say."""
+    data = part.data
+    if part.event == "metadata" and isinstance(data, Mapping):
+        told = data.get("attempt")
+    elif part.event == "messages" and isinstance(data, list) and len(data) > 1:
+        told = data[1].get("run_attempt") if isinstance(data[1], Mapping) else None
+    else:
+        told = None
+    return told if isinstance(told, int) else 0
