@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -90,7 +89,7 @@ def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Fou
 
 
 def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
-    window = _read(passage.text)
+    window = read(passage.text)
     if window.language != wanted.language and len(wanted.items) <= len(window.items):
         wanted = read(wanted.text, window.language)
     elif window.language != wanted.language:
@@ -112,11 +111,6 @@ def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:
     # What stands in another order is there all the same.
     lost = sum(1 for d in found if d.first and d.kind != "order")
     return _Compared(passage, index, found, 1 - lost / len(target), window)
-
-
-@lru_cache(maxsize=2048)
-def _read(text: str) -> Reading:
-    return read(text)
 
 
 def _whole(window: Reading, there: Sequence[Item], start: int, stop: int) -> Sequence[Item]:
@@ -338,7 +332,7 @@ def _told_beside(wanted: Reading, one: _Compared, context: Context) -> bool:
     if covered < COVERED * len(content) or not context.all_in(wanted, around):
         return False
     said = _deciding(wanted.items)
-    told = _deciding(item for p in around for item in _read(p.text).items)
+    told = _deciding(item for p in around for item in read(p.text).items)
     here = _deciding(one.reading.items)
     if any(told[key] < count for key, count in said.items()):
         return False

@@ -71,7 +71,7 @@ _ENGLISH_MARKERS = (
 )
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # the claims of an answer are 300 sentences at most; each takes 8 kB
 def read(text: str, language: str | None = None) -> Reading:
     """Read a text into items. Linear in the text.
 
