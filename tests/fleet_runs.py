@@ -301,7 +301,7 @@ async def crowd(
         wanted = [(name, f"{name} says {mark}.") for name in CREW]
         if (report["status"], said, report["answer"]) == ("ok", wanted, f"The answer to {mark}."):
             return ""
-        return f"{mark}: {report['status']} {said} {report['answer']}"
+        return f"{mark}: {report['degradations']} {said} {report['answer']}"
 
     async with AsyncExitStack() as held:
         clients = [await held.enter_async_context(at(worker)) for worker in fleet.workers]

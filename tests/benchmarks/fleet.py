@@ -147,6 +147,7 @@ def storm(models: ModelServer, count: int, environment: dict[str, str]) -> list[
         began = time.monotonic()
         wrong = asyncio.run(crowd(fleet, scope, count, SECONDS, AT_ONCE))
         seconds = time.monotonic() - began
+    print(*wrong[:20], sep="\n", flush=True)
     calls = scope.calls()
     busy = sum(call.status == 429 for call in calls)
     scope.clear()
