@@ -224,3 +224,19 @@ async def test_what_the_database_has_leaves_the_shared_redis(panel_config, redis
 
     assert kept(saver) == 5
     assert in_redis(redis_url) == []
+
+
+async def test_a_redis_that_is_not_there_keeps_no_reply_from_the_database(
+    panel_config, monkeypatch
+):
+    pytest.importorskip("redis")
+    monkeypatch.setenv("FUSION_REDIS_URL", "redis://127.0.0.1:9/1")
+    saver = InMemorySaver()
+
+    report = (
+        await create_fusion_graph(panel_config(), checkpointer=saver).ainvoke(QUESTION, THREAD)
+    )["fusion"]
+
+    assert report["answer"] == "The final answer of the writer."
+    assert [lost["code"] for lost in report["degradations"]] == ["limits_not_shared"]
+    assert kept(saver) == 5
