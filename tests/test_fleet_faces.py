@@ -227,7 +227,7 @@ def test_who_leaves_stops_the_panel_and_who_asks_again_elsewhere_pays_for_the_re
         assert again.headers["x-fusion-run"] == id
         assert again.json()["choices"][0]["message"]["content"] == WRITTEN
         # It went out: the same once more is another question. Deleted, it is gone everywhere.
-        assert first.post({**asked, "stream": False}).headers["x-fusion-run"] != id
+        assert second.post({**asked, "stream": False}).headers["x-fusion-run"] != id
         assert first.request("DELETE", f"/api/runs/{id}?forget=true").status_code == 204
         assert second.request("GET", f"/api/runs/{id}").status_code == 404
     assert Counter(call.model for call in models.calls()) == Counter("abccjw" + "abcjw")

@@ -10,7 +10,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,12 @@ def streamed(server: Server, asked: dict[str, Any]) -> tuple[str, list[dict[str,
     """The text of a streamed answer, and its chunks."""
     reply = server.post({**asked, "stream": True})
     assert reply.status_code == 200, reply.text
-    lines = [line for line in reply.text.splitlines() if line.startswith("data: {")]
+    return text_in(reply.text)
+
+
+def text_in(stream: str) -> tuple[str, list[dict[str, Any]]]:
+    """The text in a stream of chunks, and the chunks."""
+    lines = [line for line in stream.splitlines() if line.startswith("data: {")]
     chunks = [json.loads(line.removeprefix("data: ")) for line in lines]
     deltas = [choice["delta"] for chunk in chunks for choice in chunk.get("choices", ())]
     return "".join(delta.get("content") or "" for delta in deltas), chunks
@@ -115,33 +120,38 @@ def test_a_panel_of_the_fleet_answers_whole_and_in_pieces(fleet, models, offer):
     assert len(models.calls("w")) == 3
 
 
+def listed(server: Server, model: str) -> dict[str, Any]:
+    """The one run of a model that a program asked, once the server lists it."""
+    waiting = threading.Event()
+    while True:
+        others = server.request("GET", "/api/runs").json()["others"]
+        if found := [run for run in others if run["model"] == model]:
+            (run,) = found
+            return dict(run)
+        waiting.wait(0.05)  # between two looks at the list
+
+
 def test_the_run_of_a_killed_server_answers_who_asks_the_same_at_another(fleet, models, offer):
     model = offer(fleet[1])
     models.script("c", {"clock": 1, "text": "The answer of c."})
-    with face(fleet, model) as first, face(fleet, model) as second:
+    with face(fleet, model) as first, face(fleet, model) as second, ExitStack() as held:
         asking = threading.Thread(target=asked_in_vain, args=(first, body(model)))
         asking.start()
         models.calls("c", arrived=1)
+        kept = listed(second, model)
         first.stop(signal.SIGKILL)
         asking.join(PATIENCE)
-        (kept,) = [
-            run
-            for run in second.request("GET", "/api/runs").json()["others"]
-            if run["model"] == model
-        ]
         assert kept["status"] == "running"
-        answers: list[str] = []
-        asking = [
-            threading.Thread(target=lambda: answers.append(content(second.post(body(model)))))
-            for _ in range(2)
-        ]
-        for one in asking:
-            one.start()
+        client = held.enter_context(httpx2.Client(trust_env=False, timeout=PATIENCE, verify=False))
+        url, asked = f"{second.url}/v1/chat/completions", body(model, stream=True)
+        # Both have joined it once their headers are there.
+        replies = [held.enter_context(client.stream("POST", url, json=asked)) for _ in range(2)]
+        assert [reply.headers["x-fusion-run"] for reply in replies] == [kept["id"]] * 2
         models.set_clock(1)
-        for one in asking:
-            one.join(PATIENCE)
+        for reply in replies:
+            reply.read()
 
-        assert answers == [ANSWER] * 2
+        assert [text_in(reply.text)[0] for reply in replies] == [ANSWER] * 2
         told = second.request("GET", f"/api/runs/{kept['id']}").json()
         assert (told["status"], told["report"]["answer"]) == ("ok", ANSWER)
     assert sorted(call.model for call in models.calls()) == list("abcjw")

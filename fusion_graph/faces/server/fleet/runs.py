@@ -89,6 +89,8 @@ class FleetRuns(Runs):
         """
         if not asked:
             return None
+        if self._notes:  # what went out here a moment ago is not asked for again
+            await asyncio.wait(self._notes)
         found = await self.fleet.search(owner=holder.name, asked=asked, untold=True, limit=5)
         for run in found:
             if run.status in ("running", "ok", "interrupted"):
