@@ -111,7 +111,12 @@ BODIES: dict[str, tuple[Any, Any]] = {
                                 {"type": "text", "text": "r"},
                                 {"type": "document", "source": {"type": "text", "data": "d"}},
                                 {"type": "tool_reference", "tool_name": "n"},
-                                {"type": "search_result", "content": [{"type": "image"}]},
+                                {
+                                    "type": "search_result",
+                                    "content": [
+                                        {"type": "image", "source": {"type": "url", "url": PICTURE}}
+                                    ],
+                                },
                             ],
                         },
                         {"type": "text", "text": "<system-reminder>x</system-reminder>"},
