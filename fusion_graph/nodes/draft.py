@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -10,6 +9,7 @@ from uuid import uuid4
 from fusion_graph.models.text_calls import offered_in
 from fusion_graph.run.stage import OnText
 from fusion_graph.state.events import Emit
+from fusion_graph.text.off_loop import off_loop
 from fusion_graph.text.streaming import Guarded
 from fusion_graph.text.thinking import VisibleTokens
 from fusion_graph.text.written_calls import WEB_TOOLS, Offered
@@ -83,7 +83,7 @@ class Draft:
         """The model is done."""
         self._tokens.end()
         if self._guarded is not None and self._guarded.waits:
-            self._let(await asyncio.to_thread(self._guarded.end))
+            self._let(await off_loop(True, self._guarded.end))
 
     def void(self, reason: str) -> None:
         """Void what was sent so far; whatever comes next is a new message."""

@@ -3,7 +3,6 @@ typed degradation, and the run goes on."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -168,7 +167,7 @@ async def _concluded(
     sources = with_found(joined["sources"], found)
     if found:
         pages = open_ledger(stage.run["id"]).page
-        sources = await asyncio.to_thread(with_origins, sources, pages)
+        sources = await off_loop(True, with_origins, sources, pages)
         found = [source for source in sources if source not in joined["sources"]]
     names = {str(a["label"]): a["name"] for a in joined["answers"] if a["status"] == "ok"}
     analysis, unknown = name_panelists(verdict.renumbered(ids), names, ids.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from fusion_graph.models.request import Options
 from fusion_graph.prompts import VERIFIER_SYSTEM, verifier_material
 from fusion_graph.run.stage import Stage
 from fusion_graph.text.mended_json import Mended, json_objects, mended
+from fusion_graph.text.off_loop import off_loop
 from fusion_graph.text.thinking import without_thinking
 
 MOST_CLAIMS = 60
@@ -71,13 +71,13 @@ async def ask_verifier(
     ][:MOST_CLAIMS]
     if not open_ones:
         return list(claims), []
-    shown = await asyncio.to_thread(_with_passages, [claim for _, claim in open_ones], pages)
+    shown = await off_loop(True, _with_passages, [claim for _, claim in open_ones], pages)
     prompt: list[BaseMessage] = [
         SystemMessage(VERIFIER_SYSTEM),
         HumanMessage(verifier_material(shown, stage.run["nonce"])),
     ]
     verdicts, losses = await _asked(stage, prompt)
-    decided, invented = await asyncio.to_thread(_decided, open_ones, verdicts, pages)
+    decided, invented = await off_loop(True, _decided, open_ones, verdicts, pages)
     checked = list(claims)
     for at, claim in decided.items():
         checked[at] = claim

@@ -4,6 +4,10 @@ Reading citations and checking quotes takes time in proportion to the answer and
 and pages may lie on a disk. A run has twenty such pieces of work. With short answers that rest on
 no page, a thread for each was a seventh of all its processor time (the panel of
 `tests.benchmarks.panel`, with threads and without, November 2026).
+
+One piece at a time: threads of one interpreter gain nothing by being two, and where two of them
+work, the loop waits for both, several times 5 ms each: 50 to 120 ms where one held it for 20
+(`tests.benchmarks.event_loop`).
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,6 +23,8 @@ T = TypeVar("T")
 LONG_TEXT = 4_000
 """Characters of text that is no longer read while everybody waits: where every sentence cites,
 reading the citations of so many takes 5 ms."""
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def off_loop(much: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -30,7 +37,8 @@ async def off_loop(much: bool, work: Callable[P, T], *args: P.args, **kwargs: P.
         kwargs: Those by name.
     """
     if much:
-        return await asyncio.to_thread(work, *args, **kwargs)
+        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            return await asyncio.to_thread(work, *args, **kwargs)
     return work(*args, **kwargs)
 
 
