@@ -153,20 +153,23 @@ async def left_early(graph: Any, begun: Callable[[], Any], sign: str) -> None:
     ],
 )
 async def test_however_a_run_is_stopped_its_calls_end_and_nothing_is_left(
-    models, panel_config, stage
+    model_server, panel_config, stage
 ):
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
     for way in (cancelled, out_of_time, listener_cancelled, left_early):
         if way is left_early and not stage.sign:
             continue  # nothing is told before it
-        script(models, stage)
+        # At an address of its own: what a provider refused the run before, it waits for.
+        models = model_server.scope()
         looking = Looking()
-        graph = create_fusion_graph(panel_config(**stage.config), tools=[looking.tool])
+        provider = {"scripted": {"base_url": models.base_url}}
+        config = panel_config(providers=provider, **stage.config)
+        graph = create_fusion_graph(config, tools=[looking.tool])
         script(models, stage)
         before = asyncio.all_tasks()
 
-        async def begun(looking: Looking = looking) -> None:
+        async def begun(looking: Looking = looking, models: Any = models) -> None:
             await asyncio.to_thread(models.calls, arrived=stage.arrived)
             if LOOK_UP in stage.scripts.get("a", ()):
                 await looking.at_work.wait()
@@ -179,9 +182,11 @@ async def test_however_a_run_is_stopped_its_calls_end_and_nothing_is_left(
         assert "".join(sorted(c.model for c in calls if c.disconnected)) == stage.gone
         assert len(calls) == stage.arrived
         assert looking.stopped == looking.at_work.is_set()
+        models.clear()
 
     script(models)
-    assert (await graph.ainvoke(QUESTION))["fusion"]["answer"]
+    if LIMITED not in stage.scripts.get("b", ()):  # then it would wait as long as was asked
+        assert (await graph.ainvoke(QUESTION))["fusion"]["answer"]
     gc.collect()  # an exception that nobody retrieved is told when its task is thrown away
     await asyncio.sleep(0)
     assert complaints == []
