@@ -181,7 +181,8 @@ async def cancelled(provisions: Provisions, folder: Path) -> Row:
     """A run that is given up: the server stops working on it."""
     with Server(provisions, 4096, slots=3) as server:
         before = server.counted()
-        graph = create_fusion_graph(str(server.preset(folder, max_completion_tokens=3000)))
+        most = 3000
+        graph = create_fusion_graph(str(server.preset(folder, max_completion_tokens=most)))
         run = asyncio.create_task(graph.ainvoke({"messages": [("user", QUESTION)]}))
         while not _busy(server):
             await asyncio.sleep(0.05)
@@ -191,7 +192,8 @@ async def cancelled(provisions: Provisions, folder: Path) -> Row:
         began = time.monotonic()
         counted = server.counted().since(before)
         took = time.monotonic() - began
-    expect(took < 10, f"the server was at work for {took:.1f} s more")
+    # By what it still wrote: beside other work it may take a minute over the piece it was reading.
+    expect(counted.written < most / 10, f"the server still wrote {counted.written} tokens")
     return Row("a run given up", f"idle {took:.1f} s later", took, 0, 0, counted)
 
 
