@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,7 +70,7 @@ class FleetClient:
                 return reply
         raise _unreachable()
 
-    async def stream(self, thread: str, run: str, after: str) -> AsyncIterator[Any]:
+    async def stream(self, thread: str, run: str, after: str) -> AsyncGenerator[Any, None]:
         """Yield the parts of a run's stream, until it ends or breaks off.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -36,7 +36,7 @@ class Follower:
 
     async def until_ended(
         self, run: Run, thread: str, remote: str, go_on: Callable[[], Awaitable[str]]
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Follow a run from its beginning, as far as that is kept, to its end.
 
         Args:
@@ -55,7 +55,7 @@ class Follower:
         while True:
             place.join(time.time() * 1_000)
             parts = self._client.stream(thread, remote, place.after)
-            async with aclosing(parts) as all_parts:  # type: ignore[type-var]
+            async with aclosing(parts) as all_parts:
                 async for part in all_parts:
                     new = place.take(part.id, part.data, time.time() * 1_000)
                     attempt = _attempt(part)

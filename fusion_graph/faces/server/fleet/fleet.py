@@ -10,7 +10,7 @@ it up first. The answer is read of the thread's state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -106,7 +106,7 @@ class Fleet:
         """
         given = {"messages": sent_messages(run.messages)}
         begun = self._create(run, given, placed)
-        async with aclosing(self._at_work(run, begun)) as events:  # type: ignore[type-var]
+        async with aclosing(self._at_work(run, begun)) as events:
             async for event in events:
                 yield event
 
@@ -120,7 +120,7 @@ class Fleet:
             AllPanelistsFailed, ApiError: It failed, or was stopped.
         """
         await self._note(run.id, {CANCELLED: "no"})
-        async with aclosing(self._at_work(run, self._create(run, None))) as events:  # type: ignore[type-var]
+        async with aclosing(self._at_work(run, self._create(run, None))) as events:
             async for event in events:
                 yield event
 
@@ -133,7 +133,7 @@ class Fleet:
         Raises:
             AllPanelistsFailed, ApiError: It failed, or was stopped.
         """
-        async with aclosing(self._at_work(run, self._there(run))) as events:  # type: ignore[type-var]
+        async with aclosing(self._at_work(run, self._there(run))) as events:
             async for event in events:
                 yield event
 
@@ -203,7 +203,9 @@ class Fleet:
         """Close the connections."""
         await self._client.close()
 
-    async def _at_work(self, run: Run, begun: Coroutine[Any, Any, str]) -> AsyncIterator[Event]:
+    async def _at_work(
+        self, run: Run, begun: Coroutine[Any, Any, str]
+    ) -> AsyncGenerator[Event, None]:
         """Follow a run, once it is begun; who leaves before its end stops it."""
         beginning = asyncio.create_task(begun)
         ended = False
@@ -212,7 +214,7 @@ class Fleet:
             told = self._follower.until_ended(
                 run, _thread(run.id), remote, lambda: self._create(run, None)
             )
-            async with aclosing(told) as events:  # type: ignore[type-var]
+            async with aclosing(told) as events:
                 async for event in events:
                     yield event
             ended = True
