@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from fusion_graph import FusionReport
 from fusion_graph.errors import TooManyRuns
 from fusion_graph.faces.server import run as module
 from fusion_graph.faces.server.run import Run
+from fusion_graph.faces.server.run_store import RunStore
 from fusion_graph.faces.server.runs import Runs
 
 
@@ -122,6 +126,27 @@ async def test_a_cancelled_run_gives_up_its_calls(runs: Runs, models, panel_conf
     assert all(call.disconnected for call in calls)
     assert not await runs.cancel(run.id)
     assert not await runs.cancel("no such run")
+
+
+async def test_a_run_cancelled_while_it_is_written_down_stops_no_other(
+    tmp_path: Path, panel_config
+) -> None:
+    store = RunStore(tmp_path)
+    await asyncio.to_thread(store.open)
+    runs = Runs(store=store)
+    with closing(sqlite3.connect(store.runs_file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # the store waits for its turn, and the run for the store
+        first = begin(runs, panel_config())
+        await asyncio.sleep(0)
+        assert await runs.cancel(first.id)
+        other.execute("ROLLBACK")
+
+    async with asyncio.timeout(60):
+        second = begin(runs, panel_config())
+        await second.ended()
+        await runs.close()
+    assert (first.status, second.status) == ("cancelled", "ok")
+    assert store.lost == ""
 
 
 async def test_a_run_cancelled_before_it_began_has_ended_too(runs: Runs, panel_config):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -184,10 +185,10 @@ class RunStore:
         """Write what was ordered, and close the folder for another server."""
         import asyncio
 
-        if self._writer is not None:
+        writer, self._writer = self._writer, None  # nothing is ordered behind the last order
+        if writer is not None:
             self._queue.put(None)
-            await asyncio.to_thread(self._writer.join)
-            self._writer = None
+            await asyncio.to_thread(writer.join)
         self._release()
 
     def _order(self, order: _Order) -> None:
@@ -211,7 +212,7 @@ class RunStore:
         try:
             with self._rows:
                 for id, record in missed.items():
-                    _write_or_drop(id, record, self._rows)
+                    _do(_Order(partial(_write_or_drop, id, record), id), self._rows)
                 for order in orders:
                     _do(order, self._rows)
         except (OSError, sqlite3.Error) as error:
@@ -232,7 +233,9 @@ class RunStore:
             if any(order.wipes for order in orders):
                 file.wipe(self._rows)
         for order in orders:
-            if order.done is not None:
+            # Not for who has left: a run that was stopped while it waited cancelled its future, and
+            # the error of setting one would end this thread, and with it every wait to come.
+            if order.done is not None and order.done.set_running_or_notify_cancel():
                 order.done.set_result(not self._missed and not self.lost)
 
     def _empty_checkpoints(self) -> None:
