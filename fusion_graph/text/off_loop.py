@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +24,18 @@ LONG_TEXT = 4_000
 """Characters of text that is no longer read while everybody waits: where every sentence cites,
 reading the citations of so many takes 5 ms."""
 
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+@dataclass
+class _Turns:
+    """Whose turn it is in one loop, and how many are at it or wait for it."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
+# Of loops in which there is such work now. A lock that was waited for holds on to its loop: kept
+# any longer, it would keep each loop of a program that calls `invoke` again and again.
+_turns: dict[asyncio.AbstractEventLoop, _Turns] = {}
 
 
 async def off_loop(much: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -36,10 +47,18 @@ async def off_loop(much: bool, work: Callable[P, T], *args: P.args, **kwargs: P.
         args: Its arguments.
         kwargs: Those by name.
     """
-    if much:
-        async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+    if not much:
+        return work(*args, **kwargs)
+    loop = asyncio.get_running_loop()
+    turns = _turns.setdefault(loop, _Turns())
+    turns.users += 1
+    try:
+        async with turns.lock:
             return await asyncio.to_thread(work, *args, **kwargs)
-    return work(*args, **kwargs)
+    finally:
+        turns.users -= 1
+        if not turns.users:
+            del _turns[loop]
 
 
 def is_long(*texts: str) -> bool:
