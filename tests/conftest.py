@@ -148,10 +148,13 @@ def panel_config(models: Scope) -> Callable[..., dict[str, Any]]:
 
     All five answer sensibly until a test scripts them otherwise.
     """
-    for name in "abc":
-        models.script(name, {"text": f"The answer of {name}.", "cost": 0.001})
-    models.script("j", {"text": json.dumps(VERDICT), "cost": 0.002})
-    models.script("w", {"text": "The final answer of the writer.", "cost": 0.003})
+    models.script_each(
+        {
+            **{name: {"text": f"The answer of {name}.", "cost": 0.001} for name in "abc"},
+            "j": {"text": json.dumps(VERDICT), "cost": 0.002},
+            "w": {"text": "The final answer of the writer.", "cost": 0.003},
+        }
+    )
 
     def make(**fields: Any) -> dict[str, Any]:
         return {

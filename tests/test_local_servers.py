@@ -62,6 +62,30 @@ async def test_another_kind_of_server_at_ollamas_address_is_used_as_what_it_is(m
     assert record["usage"]["total"]["cost_usd"] == 0
 
 
+async def test_a_server_is_asked_once_for_its_models_however_many_of_them_take_part():
+    names = ["big", "middle", "small"]
+    with local_server("openai", models=[{"name": name} for name in names]) as server:
+        panel = [f"here:{name}" for name in names]
+        context = {"panel": panel, "judge": panel[0], "synthesizer": panel[0], "search": "none"}
+        context["providers"] = {"here": {"base_url": f"{server.url}/v1"}}
+        record = (await create_fusion_graph(context).ainvoke(QUESTION))["fusion"]
+        asked = [entry["path"] for entry in server.requests()]
+
+    assert [answer["status"] for answer in record["answers"]] == ["ok"] * 3
+    assert asked.count("/v1/models") == 1
+
+
+async def test_a_model_that_a_server_did_not_list_is_looked_for_again():
+    with local_server("openai", models=[{"name": "old"}]) as server:
+        panel = ["here:old", "here:new"]
+        context = {"panel": panel, "judge": "here:new", "search": "none"}
+        context["providers"] = {"here": {"base_url": f"{server.url}/v1"}}
+        await create_fusion_graph(context).ainvoke(QUESTION)
+        asked = [entry["path"] for entry in server.requests()]
+
+    assert asked.count("/v1/models") == 2
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "said"),
     [

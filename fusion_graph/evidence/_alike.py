@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fusion_graph.evidence._figures import Figure, agrees
 from fusion_graph.evidence._items import Item
@@ -27,6 +28,8 @@ def alike(one: Item, two: Item, rounded: bool = False) -> bool:
         )
     if one.group in ("figure", "date", "bound") or two.group in ("figure", "date", "bound"):
         return False
+    if one.text.isascii() and two.text.isascii():
+        return one.text == two.text  # nearly all pairs of words that are compared
     first, second = without_accents(one.text), without_accents(two.text)
     if first == second or _umlauts(one.text) == second or first == _umlauts(two.text):
         return True
@@ -39,6 +42,7 @@ def _two_words(one: Item, two: Item) -> bool:
     return one.figure is None and len(first) >= 3 and second == first + "e"
 
 
+@lru_cache(maxsize=20_000)
 def _umlauts(text: str) -> str:
     """German as typed without umlauts: groesse."""
     for mark, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("å", "aa"), ("ø", "oe")):

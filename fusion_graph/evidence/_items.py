@@ -350,5 +350,9 @@ def _plain(item: Item) -> str:
         return f"|{item.key}|"
     if item.group == "figure":
         return "".join(f"|{part}|" for part in item.text.split())
-    letters = "".join(c for c in item.text if c.isalnum())
-    return without_accents(letters) or item.text
+    return _letters(item.text) or item.text
+
+
+@lru_cache(maxsize=20_000)
+def _letters(text: str) -> str:
+    return without_accents("".join(c for c in text if c.isalnum()))

@@ -6,9 +6,7 @@ kinds wherever they are. Every answer is a stranger's: bounded, never trusted to
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -17,21 +15,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from fusion_graph.config.presets.servers import USUAL
+from fusion_graph.models._model_list import Questions, listed, objects, same
 
 if TYPE_CHECKING:
     import httpx2
-
-ANSWER_SECONDS = 2.0
-"""How long a server may take over one question; asking happens before a member's time begins."""
-
-MOST_BYTES = 4_000_000
-"""Most bytes of an answer that are read."""
-
-REMEMBERED_SECONDS = 300.0
-"""How long an answer holds: servers are started anew with other sizes."""
-
-SILENCE_REMEMBERED_SECONDS = 30.0
-"""How long a server that did not answer is not asked again."""
 
 OLLAMA_CONTEXT = 4096
 """What Ollama gives a model unless told otherwise (docs/faq.md); more where there is much memory,
@@ -115,10 +102,11 @@ async def served(
     known = _remembered.get(key)
     if known is not None and time.monotonic() < known[0]:
         return known[1]
-    found = await ask_server(provider_name, name, base_url, headers, client)
+    ask = Questions(client, headers, base_url)
+    until, status, body = await listed(ask, name)
+    found = await _facts(provider_name, name, ask, status, body)
     if not found.guessed:
-        seconds = REMEMBERED_SECONDS if found.answers else SILENCE_REMEMBERED_SECONDS
-        _remembered[key] = (time.monotonic() + seconds, found)
+        _remembered[key] = (until, found)
     return found
 
 
@@ -138,16 +126,21 @@ async def ask_server(
         headers: What it wants to be asked with.
         client: Asks.
     """
-    base = base_url.rstrip("/")
-    ask = _Questions(client, headers, base.removesuffix("/v1"))
-    status, body = await ask.get(f"{base}/models")
+    ask = Questions(client, headers, base_url)
+    return await _facts(provider_name, name, ask, *await ask.models())
+
+
+async def _facts(
+    provider_name: str, name: str, ask: Questions, status: int | None, body: Any
+) -> Served:
+    """Read what a server lists, and ask on for what servers of its kind tell elsewhere."""
     if status is None:
-        return Served(answers=False, problem=f"{base} does not answer")
+        return Served(answers=False, problem=f"{ask.base} does not answer")
     if status in (401, 403):
-        return Served(answers=True, problem=f"{base} refuses the key (HTTP {status})")
-    entries = _objects(body, "data")
+        return Served(answers=True, problem=f"{ask.base} refuses the key (HTTP {status})")
+    entries = objects(body, "data")
     names = tuple(str(entry["id"]) for entry in entries if entry.get("id"))
-    entry = next((entry for entry in entries if _same(entry.get("id"), name)), {})
+    entry = next((entry for entry in entries if same(entry.get("id"), name)), {})
     found = Served(
         answers=True,
         models=names,
@@ -166,7 +159,7 @@ async def ask_server(
     return found
 
 
-async def _llamacpp(ask: _Questions, name: str, found: Served) -> Served:
+async def _llamacpp(ask: Questions, name: str, found: Served) -> Served:
     _, props = await ask.get(f"{ask.root}/props?model={quote(name, safe='')}")
     if not isinstance(props, Mapping):
         return replace(found, kind="llamacpp")
@@ -189,9 +182,9 @@ async def _llamacpp(ask: _Questions, name: str, found: Served) -> Served:
     )
 
 
-async def _lmstudio(ask: _Questions, name: str, found: Served) -> Served:
+async def _lmstudio(ask: Questions, name: str, found: Served) -> Served:
     _, body = await ask.get(f"{ask.root}/api/v0/models")
-    entry = next((e for e in _objects(body, "data") if e.get("id") == name), None)
+    entry = next((e for e in objects(body, "data") if e.get("id") == name), None)
     if entry is None:
         return replace(found, kind="lmstudio")
     can = entry.get("capabilities")
@@ -205,7 +198,7 @@ async def _lmstudio(ask: _Questions, name: str, found: Served) -> Served:
     )
 
 
-async def _ollama(ask: _Questions, name: str, found: Served) -> Served:
+async def _ollama(ask: Questions, name: str, found: Served) -> Served:
     status, shown = await ask.post(f"{ask.root}/api/show", {"model": name})
     if status == 404 and found.models:
         return replace(found, kind="ollama", listed=False)
@@ -213,7 +206,7 @@ async def _ollama(ask: _Questions, name: str, found: Served) -> Served:
         return replace(found, kind="ollama" if found.models else None)
     can = shown.get("capabilities")
     _, running = await ask.get(f"{ask.root}/api/ps")
-    loaded = next((e for e in _objects(running, "models") if _same(e.get("name"), name)), {})
+    loaded = next((e for e in objects(running, "models") if same(e.get("name"), name)), {})
     own = shown.get("model_info")
     trained = None
     for field, value in own.items() if isinstance(own, Mapping) else ():
@@ -240,65 +233,6 @@ def _ollama_default(shown: Mapping[str, Any]) -> int:
     return int(setting) if setting.isdecimal() and int(setting) else OLLAMA_CONTEXT
 
 
-class _Questions:
-    """Questions to one server.
-
-    Args:
-        client: Asks.
-        headers: Sent with each.
-        root: The server's address without `/v1`.
-    """
-
-    def __init__(self, client: httpx2.AsyncClient, headers: Mapping[str, str], root: str) -> None:
-        self._client, self._headers, self.root = (
-            client,
-            {**headers, "accept-encoding": "identity"},
-            root,
-        )
-
-    async def get(self, url: str) -> tuple[int | None, Any]:
-        """Status and JSON of a page; no status when nothing answers, no JSON when it is none."""
-        return await self._ask("GET", url, None)
-
-    async def post(self, url: str, body: Mapping[str, Any]) -> tuple[int | None, Any]:
-        """The same of a page that wants to be told something."""
-        return await self._ask("POST", url, body)
-
-    async def _ask(
-        self, method: str, url: str, body: Mapping[str, Any] | None
-    ) -> tuple[int | None, Any]:
-        raw = bytearray()
-        from fusion_graph.errors import ReplyTooLarge
-        from fusion_graph.models._http import check_parts
-
-        try:
-            async with (
-                asyncio.timeout(ANSWER_SECONDS),
-                self._client.stream(
-                    method, url, json=body, headers=self._headers, follow_redirects=False
-                ) as reply,
-            ):
-                async for piece in reply.aiter_raw():
-                    raw += piece
-                    if len(raw) > MOST_BYTES:
-                        return reply.status_code, None
-        except Exception:
-            # Whatever goes wrong in asking, the answer is that nobody knows.
-            return None, None
-        try:
-            check_parts("answer", bytes(raw))
-            return reply.status_code, json.loads(raw)
-        except (ValueError, RecursionError, ReplyTooLarge):
-            return reply.status_code, None
-
-
-def _objects(body: Any, key: str) -> list[Mapping[str, Any]]:
-    listed = body.get(key) if isinstance(body, Mapping) else None
-    return (
-        [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-    )
-
-
 def _length(holder: Any, *fields: str) -> int | None:
     """The first of the fields that is a plausible number of tokens."""
     for field in fields:
@@ -306,8 +240,3 @@ def _length(holder: Any, *fields: str) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9:
             return value
     return None
-
-
-def _same(listed: Any, name: str) -> bool:
-    """Tell whether a listed model is the one meant; Ollama's `qwen3` is `qwen3:latest`."""
-    return isinstance(listed, str) and name in (listed, listed.removesuffix(":latest"))

@@ -79,16 +79,27 @@ def tokens(text: str) -> list[str]:
 
     Runs of Chinese, Japanese, Korean or Thai are read as overlapping pairs of characters.
     """
+    return list(_tokens(text) if len(text) <= SENTENCE else _tokens.__wrapped__(text))
+
+
+SENTENCE = 1_000
+"""Characters of a text whose tokens are kept: a sentence of a page is read by many questions to it,
+and 4,096 of them take some megabytes."""
+
+
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[str, ...]:
     found: list[str] = []
+    blanks = text.isascii()
     for match in _TOKEN.finditer(text.casefold().replace("\u2019", "'")):
         token = match[0]
-        if is_spaceless(token):
+        if not blanks and is_spaceless(token):
             found += pairs_of_characters(token)
         elif token.endswith("n't"):
             found += [token[:-3], "not"]
         else:
             found.append(token.split("'")[0] if token.endswith("'s") else token)
-    return found
+    return tuple(found)
 
 
 def pairs_of_characters(run: str) -> list[str]:

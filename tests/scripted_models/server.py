@@ -2,8 +2,8 @@
 
 POST /SCOPE/v1/chat/completions, POST /SCOPE/v1/responses and GET /SCOPE/v1/models are OpenAI's.
 The rest is control:
-PUT /SCOPE/_script {"model", "steps", "apis"}, PUT /SCOPE/_clock {"seconds"}, GET /SCOPE/_now,
-GET /SCOPE/_log, DELETE /SCOPE.
+PUT /SCOPE/_script [{"model", "steps", "apis"}, ...], PUT /SCOPE/_clock {"seconds"},
+GET /SCOPE/_now, GET /SCOPE/_log, DELETE /SCOPE.
 """
 
 import argparse
@@ -125,15 +125,15 @@ class Scope:
             await self._change()
 
     def script(self, request: Request) -> Reply:
-        """Sets the steps of a model, from the first one on."""
+        """Sets the steps of models, from the first one on."""
         try:
-            order = json.loads(request.body)
-            steps = [Step.parse(step) for step in order["steps"]]
-            if not steps:
-                raise ValueError("a script needs a step")
-            self.scripts[str(order["model"])] = Script(
-                steps, list(order.get("apis") or ["chat", "responses"])
-            )
+            for order in json.loads(request.body):
+                steps = [Step.parse(step) for step in order["steps"]]
+                if not steps:
+                    raise ValueError("a script needs a step")
+                self.scripts[str(order["model"])] = Script(
+                    steps, list(order.get("apis") or ["chat", "responses"])
+                )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return error_reply(400, f"Not a script: {error}")
         return json_reply(200, {})
