@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from fusion_graph import AllPanelistsFailed, ConfigurationError, create_fusion_graph
 from fusion_graph.models._day_budget import DayBudget
+from fusion_graph.models._places import place_for
 from fusion_graph.models._places_here import FULL, Line, PlacesHere
 from fusion_graph.models._places_in_redis import PlacesInRedis
 from tests.redis_server import start_redis, why_no_redis
@@ -228,6 +230,37 @@ async def test_runs_side_by_side_keep_to_what_the_provider_takes(models, panel_c
 
     assert {call.status for call in models.calls()} == {200}
     assert [result["fusion"]["status"] for result in results] == ["ok"] * 4
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_is_stopped_just_as_a_place_becomes_free_makes_no_call(monkeypatch, turns):
+    monkeypatch.setenv("FUSION_PROVIDER_CONCURRENCY", "narrow=1")
+    model: Any = SimpleNamespace(
+        provider="narrow", key_name="", address=uuid4().hex, ref="narrow:m"
+    )
+    begun: list[str] = []
+    in_line = asyncio.Event()
+
+    @contextmanager
+    def standing() -> Iterator[None]:
+        in_line.set()
+        yield
+
+    async def call() -> None:
+        async with place_for(model, standing, begun.append):
+            begun.append("a call")
+            await asyncio.Event().wait()
+
+    async with place_for(model, nullcontext, begun.append):
+        waiting = asyncio.create_task(call())
+        await in_line.wait()
+    for _ in range(turns):  # of the event loop, from the place's end on
+        await asyncio.sleep(0)
+    waiting.cancel()
+
+    done, _ = await asyncio.wait({waiting}, timeout=PATIENCE)
+    assert done, f"it was cancelled, and goes on: {begun}"
+    assert waiting.cancelled()
 
 
 async def test_a_run_goes_on_by_itself_when_the_redis_goes_and_says_so_once(

@@ -153,8 +153,11 @@ async def _enter(
                 if not wait:
                     return places
                 if wait == FULL:
+                    # Not `wait_for`: before Python 3.12 it loses a cancellation that comes as the
+                    # place does, and whoever was stopped would go on to make its call.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(queue.freed.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await queue.freed.wait()
                 else:
                     # Not all processes at the same moment.
                     await asyncio.sleep(wait + random.uniform(0, LOOK_SECONDS))
