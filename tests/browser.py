@@ -16,11 +16,12 @@ A test that needs a context of its own (dark, narrow, no scripts) takes `chromiu
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,8 +47,6 @@ OPTIONS = (
 )
 """How the browser is started: nothing is asked of the network by itself."""
 
-_LISTENING = re.compile(r"DevTools listening on (ws://\S+)")
-
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -63,17 +62,34 @@ def chromium_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if path is None:
         pytest.skip(f"no browser here: none of {', '.join(NAMES)} is installed")
     profile = tmp_path_factory.mktemp("chromium")
-    process = subprocess.Popen(
-        [path, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
+    # Its complaints into a file: into a pipe that nobody reads it would write until it is full, and
+    # then wait for ever; and what it has started would hold the other end longer than it lives.
+    with (profile / "said").open("w") as said:
+        process = subprocess.Popen(
+            [path, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stderr=said,
+        )
     try:
-        yield next(m[1] for line in process.stderr if (m := _LISTENING.search(line)))
+        yield _address(process, profile)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], profile: Path) -> str:
+    """Where a browser listens, which it writes into its folder.
+
+    Raises:
+        RuntimeError: It does not come up.
+    """
+    told, until = profile / "DevToolsActivePort", time.monotonic() + PATIENCE / 1000
+    while process.poll() is None and time.monotonic() < until:
+        lines = told.read_text().split() if told.exists() else []
+        if len(lines) == 2:
+            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        time.sleep(0.02)  # between two looks into the folder
+    raise RuntimeError(f"the browser does not listen:\n{(profile / 'said').read_text()[-2000:]}")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -27,7 +27,7 @@ from typing import IO, Any
 COMMAND = (sys.executable, "-W", "error", "-m", "fusion_graph")
 """The command as a shell would start it."""
 
-PATIENCE = 300
+PATIENCE = 240
 """Seconds until a process counts as hanging; none takes a tenth of it when it works."""
 
 FORKS = sys.platform == "linux"
@@ -160,14 +160,20 @@ class Started:
         """Kill it with SIGKILL, if it has not ended."""
         self._process.kill()
         self.hang_up()
-        return self.wait()
+        self._process.join(PATIENCE)
+        return self._ended()
 
     def wait(self) -> Ended:
         """Wait for its end."""
         self._process.join(PATIENCE)
+        if self.running:
+            raise TimeoutError(f"hung, after {self.kill().err!r}")
+        return self._ended()
+
+    def _ended(self) -> Ended:
         code = self._process.exitcode
         if code is None:
-            raise TimeoutError(f"hung, after {self.kill().err!r}")
+            raise TimeoutError(f"process {self.pid} does not end though it was killed")
         return Ended(code, self._out.text(), self._err.text())
 
 

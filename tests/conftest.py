@@ -68,7 +68,7 @@ def pytest_collection() -> Generator[None, bool, bool]:
         gc.freeze()
 
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.browser", "tests.patience"]
 
 KEYS = (
     "OPENROUTER_API_KEY",

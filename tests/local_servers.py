@@ -23,6 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.children import end
+
 _TOKEN = re.compile(r"\d| ?[^\W\d]{1,5}|[^\w\s]|\s")
 _URL = re.compile(r"corpus:///[^\s)\]]+")
 
@@ -76,7 +78,7 @@ def local_server(kind: str, **settings: Any) -> Iterator[LocalServer]:
         assert process.stdout is not None
         yield LocalServer(int(process.stdout.readline()))
     finally:
-        process.communicate()
+        end(process)
 
 
 class _Server(ThreadingHTTPServer):

@@ -24,6 +24,7 @@ from langchain_core.tools import tool
 
 from fusion_graph import create_fusion_graph
 from fusion_graph.faces.follow import follow
+from tests.children import Child
 from tests.conftest import VERDICT
 
 QUESTION = {"messages": [("user", "How wet is water?")]}
@@ -256,7 +257,7 @@ for line in sys.stdin:
 @pytest.mark.slow
 def test_a_synchronous_run_stops_with_its_caller_and_the_next_one_runs(models, panel_config):
     config = panel_config()
-    with subprocess.Popen(
+    with Child(
         [sys.executable, "-W", "error", "-c", SYNCHRONOUS],
         cwd=ROOT,
         stdin=subprocess.PIPE,

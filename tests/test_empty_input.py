@@ -26,6 +26,7 @@ from fusion_graph import (
     create_fusion_graph,
     resumable,
 )
+from tests.children import end
 from tests.commands import PATIENCE
 from tests.conftest import VERDICT
 from tests.depth import in_depth
@@ -218,7 +219,7 @@ def test_a_killed_process_is_followed_by_one_that_finishes_with_an_empty_input(
             break
         time.sleep(0.1)  # between two looks at the file
     first.kill()
-    first.communicate()
+    end(first)
     before = len(models.calls())
 
     second = program(path, config, {})

@@ -15,6 +15,7 @@ import pytest
 
 from fusion_graph import FusionReport, create_fusion_graph
 from tests.benchmarks.checkpoints import BYTES_PER_RUN, in_postgres
+from tests.children import end
 from tests.depth import in_depth
 from tests.postgres import Postgres, start_postgres, why_not
 
@@ -163,7 +164,7 @@ def test_a_run_killed_with_a_panelist_at_work_goes_on_in_another_process(
                 next(written)
         models.calls(arrived=3)
         process.kill()
-        process.communicate()
+        end(process)
     before = len(models.calls(ended=3))
 
     record = said(fresh(KILLED, database, json.dumps(config), ""))

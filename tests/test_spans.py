@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.children import end
 from tests.commands import run
 
 QUESTION = "How wet is water, planted-question?"
@@ -24,7 +25,7 @@ def collector() -> Iterator[str]:
     assert process.stdout
     yield f"http://127.0.0.1:{int(process.stdout.readline())}"
     process.kill()
-    process.communicate()
+    end(process)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from fusion_graph import FusionReport
 from fusion_graph.cli.answer import SEPARATOR
+from tests.children import Child
 from tests.commands import COMMAND, PATIENCE, run, run_here
 
 QUESTION = "How wet is water?"
@@ -188,7 +189,7 @@ def test_a_reader_that_leaves_ends_it_quietly(models, preset_file):
     # More than a pipe holds, so that the writing is still on when the reader leaves.
     models.script("w", {"text": "All work and no play. " * 10_000, "chunks": 1000})
 
-    with subprocess.Popen(
+    with Child(
         [*COMMAND, "ask", "--quiet", "-p", preset, QUESTION],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

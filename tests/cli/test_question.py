@@ -6,12 +6,12 @@ import base64
 import json
 import os
 import shlex
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.children import Child
 from tests.commands import run, run_here, start
 
 PNG = base64.b64decode(
@@ -167,7 +167,7 @@ def test_a_shell_on_a_terminal_pipes_attaches_and_looks_back(
     ours, theirs = os.openpty()
     with ThreadPoolExecutor(1) as reader:
         shown = reader.submit(lambda: b"".join(iter(lambda: read_on(ours), b"")))
-        with subprocess.Popen(["sh", "-c", typed], stdin=theirs, stdout=theirs, stderr=theirs):
+        with Child(["sh", "-c", typed], stdin=theirs, stdout=theirs, stderr=theirs):
             os.close(theirs)
         screen = shown.result().decode()
     os.close(ours)

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.children import Child, end
+
 KEY = "exa-key-of-the-tests-2718"
 
 PAGES = [
@@ -124,10 +126,10 @@ def exa_server() -> Iterator[Exa]:
     """Start the server; it ends with the block, and with this process."""
     command = [sys.executable, "-I", str(Path(__file__).resolve())]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    with Child(command, text=True, **pipes) as process:
         assert process.stdout is not None
         yield Exa(process.stdout.readline().strip())
-        process.communicate()
+        end(process)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,9 @@ async def test_nothing_of_a_program_outlives_a_process_that_is_killed(fakes: Fak
     process.wait()
     await wait_until_gone(start["pid"], *start["children"])
     root = Path(start["work"]).parent
-    while root.exists():  # the watch removes it last
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(60):
+        while root.exists():  # the watch removes it last
+            await asyncio.sleep(0.02)
 
 
 async def test_a_program_that_will_not_end_after_its_answer_is_ended(

@@ -18,6 +18,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from tests.children import Child
 from tests.scripted_models import ModelServer, start_server
 from tests.scripted_models.client import Scope
 
@@ -540,7 +541,7 @@ def test_the_server_does_not_outlive_a_killed_parent() -> None:
         "from tests.scripted_models import start_server; s = start_server()\n"
         "s.scope('s').script('m', {'hang': True}); print('up', flush=True); input()"
     )
-    with subprocess.Popen(
+    with Child(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.children import end
+
 CONNECTIONS = 20
 UPLOADS = 3_000_000
 SECONDS = 3.0
@@ -63,7 +65,7 @@ def besieged(folder: Path, **bounds: float) -> Iterator[Besieged]:
             yield Besieged(url, pid, log)
         finally:
             process.kill()
-            process.communicate()
+            end(process)
 
 
 @pytest.fixture(scope="module")

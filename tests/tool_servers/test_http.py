@@ -57,6 +57,7 @@ async def test_three_panelists_ask_a_server_at_an_address_of_a_preset(
     for name in "abc":
         models.script(name, calls("forecast", city="Oslo"), {"text": "Light rain [1]."})
     report = await ask(preset(tmp_path, panel_config(), {"url": served.url}))
+    assert report.degradations == []
     assert report.status == "ok"
     assert weather.noted("asked") == ["Oslo"] * 3
     [source] = report.sources
