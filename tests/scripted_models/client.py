@@ -16,7 +16,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 _ROOT = Path(__file__).parents[2]
-_PATIENCE = 300.0
+_PATIENCE = 240.0
 """Seconds until a wait counts as a failure: a fresh interpreter with LangGraph on a machine with a
 dozen others at work took more than sixty to make its first call."""
 
