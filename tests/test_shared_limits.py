@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -195,6 +196,33 @@ async def test_after_a_refusal_fewer_are_under_way_and_slowly_more_again(two):
         for token in tokens[:allowed]:
             await one.leave(where, token, 0.0, None)
     assert 20 < answers < 60
+
+
+async def test_a_limit_is_seldom_run_into_when_as_many_calls_as_it_lets_in_are_always_wanted(clock):
+    """Five minutes at a provider that takes 16 calls of 1.5 s at once, of five models."""
+    places = PlacesHere(clock)
+    provider = uuid4().hex
+    models = cycle([Line(provider, f"{provider} {name}", None) for name in "abcjw"])
+    under_way: list[tuple[int, Line]] = []
+    answered = refused = 0
+    for _ in range(3_000):
+        clock.now += 100
+        while under_way and under_way[0][0] <= clock.now:
+            await places.leave(under_way.pop(0)[1], "", 1.5, None)
+            answered += 1
+        turned_away = 0
+        while turned_away < 5:  # until none of the five gets a place
+            model = next(models)
+            if await places.enter(model, "") != 0:
+                turned_away += 1
+            elif len(under_way) < 16:
+                under_way.append((clock.now + 1_500, model))
+            else:
+                refused += 1
+                await places.leave(model, "", 0.0, 1.0)
+
+    assert answered > 0.9 * 300 / 1.5 * 16
+    assert refused < 0.005 * answered
 
 
 @needs_redis

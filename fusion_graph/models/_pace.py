@@ -40,6 +40,11 @@ SECOND_LOOK_MS = 1_000
 PROBE_MS = 10_000
 """The same after a refusal: then each look may cost another."""
 
+MOST_PROBE_MS = 160_000
+"""The same after several looks that each cost a refusal: twice as long after each. A storm of five
+minutes at one limit costs five looks, where one each ten seconds cost twenty
+(`tests.benchmarks.fleet storm`)."""
+
 FADE = 0.9
 """What is left of what a provider was seen to take, after each refusal of no more than that."""
 
@@ -93,6 +98,8 @@ class Pace:
         ceiling: So many.
         full: Since when so many are under way; 0 while they are not.
         step: By how many more it grows next; 0 doubles it.
+        look: How long it is full before it grows again; 0 before the first refusal.
+        grown: Whether it grew after the last refusal.
         seen: How many were under way when answers came.
         forget: When all this is forgotten.
     """
@@ -100,6 +107,8 @@ class Pace:
     ceiling: int = START
     full: int = 0
     step: int = 0
+    look: int = 0
+    grown: bool = False
     seen: float = 0.0
     forget: int = 0
 
@@ -111,14 +120,15 @@ class Pace:
             now: The time.
         """
         if calls >= self.ceiling:
-            look = PROBE_MS if self.step else SECOND_LOOK_MS
             if not self.full:
                 self.full = now
-            if now - self.full < look:
+            if now - self.full < (self.look or SECOND_LOOK_MS):
                 return False
             self.ceiling += self.step or self.ceiling
             self.step *= 2
-            self.full = 0
+            if self.look and self.grown:  # more were taken the last time
+                self.look = PROBE_MS
+            self.full, self.grown = 0, True
         if calls + 1 >= self.ceiling and not self.full:
             self.full = now
         self.forget = now + FORGET_MS
@@ -136,4 +146,6 @@ class Pace:
             self.seen *= FADE
             return
         self.ceiling = max(LEAST_OF_ALL, min(self.ceiling, calls - 1))
-        self.step, self.full = 1, now
+        if self.grown or not self.look:  # one look, however many it let in that are refused
+            self.look = min(2 * self.look, MOST_PROBE_MS) or PROBE_MS
+        self.step, self.full, self.grown = 1, now, False

@@ -15,6 +15,7 @@ from fusion_graph.models._pace import (
     GROW,
     LEAST,
     LEAST_OF_ALL,
+    MOST_PROBE_MS,
     PROBE_MS,
     SECOND_LOOK_MS,
     SHRINK,
@@ -68,21 +69,21 @@ local most, calls = tonumber(ARGV[2]), redis.call('ZCARD', KEYS[1])
 if most > 0 then
   if calls >= most then return -1 end
 else
-  local pace = known(KEYS[4], {{'ceiling', 'full', 'step'}})
+  local pace = known(KEYS[4], {{'ceiling', 'full', 'step', 'look', 'grown'}})
   local ceiling, full = pace.ceiling or {START}, pace.full or 0
-  local step = pace.step or 0
+  local step, look, grown = pace.step or 0, pace.look or 0, pace.grown or 0
   if calls >= ceiling then
-    local look = step > 0 and {PROBE_MS} or {SECOND_LOOK_MS}
     if full == 0 then full = now end
-    if now - full < look then
-      note(KEYS[4], {{ceiling = ceiling, full = full, step = step}})
+    if now - full < (look > 0 and look or {SECOND_LOOK_MS}) then
+      note(KEYS[4], {{ceiling = ceiling, full = full}})
       return -1
     end
     ceiling = ceiling + (step > 0 and step or ceiling)
-    step, full = step * 2, 0
+    if look > 0 and grown > 0 then look = {PROBE_MS} end
+    step, full, grown = step * 2, 0, 1
   end
   if calls + 1 >= ceiling and full == 0 then full = now end
-  note(KEYS[4], {{ceiling = ceiling, full = full, step = step}})
+  note(KEYS[4], {{ceiling = ceiling, full = full, step = step, look = look, grown = grown}})
 end
 for i = 1, 2 do
   redis.call('ZADD', KEYS[i], now + tonumber(ARGV[3]), ARGV[1])
@@ -103,7 +104,7 @@ local of_all, of_model = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[1])
 local model = known(KEYS[3], {{'paused', 'allowed', 'room', 'shrunk', 'forget'}})
-local pace = known(KEYS[4], {{'ceiling', 'seen'}})
+local pace = known(KEYS[4], {{'ceiling', 'seen', 'look', 'grown'}})
 local refused, seen = tonumber(ARGV[3]), pace.seen or 0
 if refused < 0 then
   note(KEYS[4], {{seen = math.max(seen, of_all)}})
@@ -117,7 +118,11 @@ if of_all <= seen then
   note(KEYS[4], {{seen = seen * {FADE}}})
 else
   local ceiling = math.max({LEAST_OF_ALL}, math.min(pace.ceiling or {START}, of_all - 1))
-  note(KEYS[4], {{ceiling = ceiling, step = 1, full = now}})
+  local look, grown = pace.look or 0, pace.grown or 0
+  if grown > 0 or look == 0 then
+    look = look > 0 and math.min(2 * look, {MOST_PROBE_MS}) or {PROBE_MS}
+  end
+  note(KEYS[4], {{ceiling = ceiling, step = 1, full = now, look = look, grown = 0}})
 end
 local allowed, room, shrunk = model.allowed or 0, model.room or 0, model.shrunk or 0
 if now - tonumber(ARGV[2]) > shrunk then
