@@ -17,9 +17,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from statistics import NormalDist
-from typing import TypeVar
 
 from fusion_graph.evals import _unseen as unseen
 from fusion_graph.evals._sign_test import SignTest
@@ -116,7 +114,8 @@ def difference(
     low = high = None
     if count >= FEWEST_PAIRS:
         rng = random.Random(seed)
-        means = [sum(draw) / count for draw in _resampled(gains, rng, resamples)]
+        gain = gains.__getitem__
+        means = [sum(map(gain, draw)) / count for draw in _resampled(count, rng, resamples)]
         low, high = _bounds(means, count)
         scale = max(SCALE, *map(abs, gains))
         widest = unseen.bounds(gains, scale, rng, resamples)
@@ -149,12 +148,12 @@ def ratio(
     low = high = None
     if len(pairs) >= FEWEST_PAIRS:
         drawn = []
-        for questions in _resampled(pairs, random.Random(seed), resamples):
-            draw = list(questions)
-            divisor = sum(map(itemgetter(1), draw))
+        mine, others = ([pair[side] for pair in pairs].__getitem__ for side in (0, 1))
+        for draw in _resampled(len(pairs), random.Random(seed), resamples):
+            divisor = sum(map(others, draw))
             # Draws of free questions only have no ratio; there are few unless most are free.
             if divisor:
-                drawn.append(sum(map(itemgetter(0), draw)) / divisor)
+                drawn.append(sum(map(mine, draw)) / divisor)
         if drawn and not math.isclose(min(drawn), max(drawn), rel_tol=1e-9):
             low, high = _bounds(drawn, len(pairs))
     return Interval(estimate, low, high, len(pairs), left_out, 1.0, _signs(pairs), RATIO_DECIMALS)
@@ -177,19 +176,16 @@ def _shared(one: Values, other: Values) -> tuple[list[tuple[float, float]], int]
 
 BYTE = 256
 
-T = TypeVar("T")
 
+def _resampled(size: int, rng: random.Random, count: int) -> Iterator[Sequence[int]]:
+    """Draws with replacement, each as many places as there are values.
 
-def _resampled(values: Sequence[T], rng: random.Random, count: int) -> Iterator[Iterator[T]]:
-    """Draws with replacement, each as many values as there are.
-
-    Up to 256 values are drawn by random bytes, ten times as fast as `random.choices`: bytes that
-    would favour the first values are thrown away, the others taken modulo the number of values.
+    Up to 256 places are drawn by random bytes, ten times as fast as `random.choices`: bytes that
+    would favour the first places are thrown away, the others taken modulo the number of values.
     """
-    size = len(values)
     if size > BYTE:
         for _ in range(count):
-            yield iter(rng.choices(values, k=size))
+            yield rng.choices(range(size), k=size)
         return
     fair = BYTE - BYTE % size
     modulo = bytes(byte % size for byte in range(BYTE))
@@ -198,7 +194,7 @@ def _resampled(values: Sequence[T], rng: random.Random, count: int) -> Iterator[
     for _ in range(count):
         while len(pool) - at < size:
             pool, at = pool[at:] + rng.randbytes(2**14).translate(modulo, unfair), 0
-        yield map(values.__getitem__, pool[at : at + size])
+        yield pool[at : at + size]
         at += size
 
 

@@ -8,7 +8,6 @@ counts, and `phases` says what they are asked next.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -37,6 +36,7 @@ from fusion_graph.run.own_search import paused_parts, searches_itself
 from fusion_graph.run.phases import AFTER_CAP, IN_A_ROW, Move, Phase, Seen, after_tools, next_move
 from fusion_graph.run.tool_use import Researcher, answer_call, refuse_call, run_calls
 from fusion_graph.state.conversation import with_findings
+from fusion_graph.state.records import add_items
 
 CLOSING_TOKENS = text_tokens(ANSWER_NOW) + 100
 """What is said around results that are told as text, their calls included."""
@@ -76,7 +76,7 @@ class ResearchState(TypedDict):
     """
 
     conversation: list[AnyMessage]
-    turns: Annotated[list[list[BaseMessage]], operator.add]
+    turns: Annotated[list[list[BaseMessage]], add_items]
     seeded: int
     as_text: bool
     pending: list[WantedCall]

@@ -5,7 +5,6 @@ One turn fills the keys from top to bottom; `fan_out` empties them for the next 
 
 from __future__ import annotations
 
-import operator
 from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AIMessage, AnyMessage
@@ -14,6 +13,20 @@ from typing_extensions import TypedDict
 
 from fusion_graph.errors import Degradation, Failure
 from fusion_graph.evidence import SourceRecord
+
+
+def add_items(earlier: list[Any], later: list[Any]) -> list[Any]:
+    """Add what nodes bring to what is there already.
+
+    Not `operator.add`: LangGraph reads its signature, and a builtin's is text that is parsed each
+    time, which was a third of the time it takes to build the graph.
+
+    Args:
+        earlier: What the state holds.
+        later: What a node returned.
+    """
+    return earlier + later
+
 
 StageName = Literal[
     "route", "panel", "judge", "recheck", "synthesis", "verify", "direct", "tests", "grading"
@@ -362,12 +375,12 @@ class FusionState(TypedDict):
 
     messages: Annotated[list[AnyMessage], add_messages]
     run: Run
-    answers: Annotated[list[PanelAnswer], operator.add]
+    answers: Annotated[list[PanelAnswer], add_items]
     joined: Joined
     judgement: Judgement | None
     scouting: Scouting | None
     recheck: Recheck | None
-    rechecked: Annotated[list[RecheckedMember], operator.add]
+    rechecked: Annotated[list[RecheckedMember], add_items]
     trials: Trials | None
     written: FinalAnswer
     fusion: dict[str, Any]

@@ -6,6 +6,7 @@ run: the programs' binaries are called where npm has put them.
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -149,7 +150,11 @@ def _once(folder: Path, wanted: str) -> Iterator[bool]:
 
 
 def _done(command: Sequence[str], folder: Path) -> None:
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # The authorities of the registries are none of those that the tests know (`tests/conftest.py`).
+    env = {name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"}
+    ended = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
     if ended.returncode:
         lines = ended.stderr.strip().splitlines() or ["it said nothing"]
         # npm says what is wrong first, pip last.

@@ -11,6 +11,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda, ensure_config
 from langgraph.graph import END, START, MessagesState, StateGraph
+from pydantic import SecretStr
 
 from fusion_graph.errors import IncompatibleLibrary
 from fusion_graph.langgraph_seams.identity import provider_and_name
@@ -80,13 +81,25 @@ def chats() -> list[Any]:
     ]
 
 
-def test__get_ls_params_names_provider_and_model_of_every_integration():
-    how = "see what BaseChatModel tells LangSmith of itself by now."
-    with langchain("_get_ls_params", "identity", how):
-        assert [provider_and_name(chat) for chat, *_ in chats()] == [
-            (provider, name) for _, provider, name in chats()
-        ]
+HOW_NAMED = "see what BaseChatModel tells LangSmith of itself by now."
+
+
+def test__get_ls_params_names_provider_and_model():
+    from langchain_openai import ChatOpenAI
+
+    chat = ChatOpenAI(model="gpt-x", api_key=SecretStr("no-key"))
+    with langchain("_get_ls_params", "identity", HOW_NAMED):
+        assert provider_and_name(chat) == ("openai", "gpt-x")
         assert provider_and_name(FakeListChatModel(responses=[""]))[1] == ""
+
+
+@pytest.mark.slow  # three seconds for the imports of five integrations
+def test__get_ls_params_names_provider_and_model_of_every_integration():
+    made = chats()
+    with langchain("_get_ls_params", "identity", HOW_NAMED):
+        assert [provider_and_name(chat) for chat, *_ in made] == [
+            (provider, name) for _, provider, name in made
+        ]
 
 
 def test_an_object_without__get_ls_params_is_an_error_that_names_the_version_to_install():
