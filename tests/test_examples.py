@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -82,13 +82,18 @@ def commands(block: str) -> Iterator[list[str]]:
             yield args
 
 
-@pytest.mark.parametrize("page", pages_with("bash"))
-def test_the_commands_of_a_page_have_the_options_they_are_shown_with(page):
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    """The command line, made once for all pages."""
     import typer.main
 
     from fusion_graph.cli.app import command_line
 
-    whole = typer.main.get_command(command_line())
+    return typer.main.get_command(command_line())
+
+
+@pytest.mark.parametrize("page", pages_with("bash"))
+def test_the_commands_of_a_page_have_the_options_they_are_shown_with(page, whole):
     for block in blocks(page, "bash"):
         for args in commands(block.text):
             top = whole.make_context("fusion-graph", [*args])

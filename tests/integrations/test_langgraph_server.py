@@ -457,6 +457,7 @@ def test_the_example_edits_the_analysis_and_judges_again(server):
 # Its MCP server
 
 
+@pytest.mark.slow  # the client takes three seconds to import the grammar of URLs
 async def test_an_mcp_client_gets_the_answer_and_no_repr_of_the_state(server: str) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client
