@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from fusion_graph.langgraph_seams.loops import run_blocking
+from fusion_graph.langgraph_seams.loops import LOOK_SECONDS, run_blocking
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def iterate_blocking(items: AsyncGenerator[T]) -> Generator[T]:
         done = executor.submit(copy_context().run, run, pump.run())
         done.add_done_callback(lambda _: pump.queue.put(None))
         try:
-            while (item := pump.queue.get()) is not None:
+            while (item := pump.next()) is not None:
                 yield item[0]
             done.result()
         finally:
@@ -54,6 +54,12 @@ class _Pump(Generic[T]):
         self._items = items
         self._stopped = False
         self._at_work: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+
+    def next(self) -> tuple[T] | None:
+        """Wait for the next item; None is the end."""
+        while True:  # not in one piece: `loops.LOOK_SECONDS` says why
+            with suppress(Empty):
+                return self.queue.get(timeout=LOOK_SECONDS)
 
     async def run(self) -> None:
         task = asyncio.current_task()
