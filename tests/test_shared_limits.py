@@ -406,7 +406,7 @@ MOVES = st.one_of(
 @needs_redis
 @pytest.mark.slow
 @settings(
-    max_examples=100,
+    max_examples=30,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),

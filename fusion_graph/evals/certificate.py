@@ -196,7 +196,11 @@ def certify(
         for name, right in members.items()
     }
     ahead = count - wrong - found[best]
-    texts = answers or {}
+    # Once for each: a member stands in as many pairs as there are other members.
+    wrong_words = {
+        name: _short_answers((answers or {}).get(name, {}), [q for q in asked if not right[q]])
+        for name, right in members.items()
+    }
     return Certificate(
         preset=preset,
         all_wrong=Share(
@@ -209,7 +213,7 @@ def certify(
             for name in members
         ),
         pairs=tuple(
-            _pair(one, other, members[one], members[other], asked, texts)
+            _pair(one, other, members[one], members[other], asked, wrong_words)
             for one, other in combinations(members, 2)
         ),
         taken=tuple(
@@ -244,15 +248,14 @@ def _pair(
     first: Right,
     second: Right,
     asked: Sequence[str],
-    answers: Mapping[str, Mapping[str, str]],
+    wrong_words: Mapping[str, Mapping[str, str]],
 ) -> Pair:
     both = [q for q in asked if not first[q] and not second[q]]
     wrong = [sum(not right[q] for q in asked) for right in (first, second)]
     texts = [
         (mine, theirs)
         for q in both
-        if (mine := _short(answers.get(one, {}).get(q)))
-        and (theirs := _short(answers.get(other, {}).get(q)))
+        if (mine := wrong_words[one].get(q)) and (theirs := wrong_words[other].get(q))
     ]
     return Pair(
         one=one,
@@ -282,7 +285,7 @@ SHORT_WORDS = 12
 """Longer answers may be wrong alike in other words, which no comparison by code can tell."""
 
 
-def _short(text: str | None) -> str:
-    """The words of a short answer, as they are compared; empty for a long one."""
-    words = wording(text or "").strip(" .!?\"'")
-    return words if len(words.split()) <= SHORT_WORDS else ""
+def _short_answers(answers: Mapping[str, str], asked: Sequence[str]) -> dict[str, str]:
+    """The words of short answers, as they are compared, by question."""
+    found = {q: wording(answers[q]).strip(" .!?\"'") for q in asked if answers.get(q)}
+    return {q: words for q, words in found.items() if len(words.split()) <= SHORT_WORDS}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import PATIENCE
+
 from .conftest import PROVIDERS
-from .talk import talk
 
 
 async def talk_elsewhere(*words: str) -> list[str]:
@@ -18,33 +19,28 @@ async def talk_elsewhere(*words: str) -> list[str]:
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
     )
-    told, _ = await process.communicate()
+    async with asyncio.timeout(PATIENCE):
+        told, _ = await process.communicate()
     assert process.returncode == 0
     return told.decode().splitlines()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "providers",
-    [PROVIDERS[:1], PROVIDERS[1:]],
-    ids=["one", "the others"],
-)
 async def test_a_writer_goes_on_from_its_own_turn_in_another_process(
-    native_server, models, panel_config, tmp_path, providers
+    native_server, models, panel_config, tmp_path
 ):
     panel_config()  # scripts the panel and the judge
     native = native_server.part(rounds=2)
-    words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *providers]
+    words = [str(tmp_path / "threads.sqlite"), native.root, models.base_url, *PROVIDERS]
 
     # Other people's libraries may warn as they are imported, and here a warning is an error.
-    ask = talk if len(providers) == 1 else talk_elsewhere
-    asked = await ask("ask", *words)
+    asked = await talk_elsewhere("ask", *words)
     told = await talk_elsewhere("result,result", *words)
-    gone_on, answered = told[: len(providers)], told[len(providers) :]
+    gone_on, answered = told[: len(PROVIDERS)], told[len(PROVIDERS) :]
 
-    assert asked == [f"{provider}: 2 calls" for provider in providers]
-    assert gone_on == [f"{provider}: 1 calls" for provider in providers]
+    assert asked == [f"{provider}: 2 calls" for provider in PROVIDERS]
+    assert gone_on == [f"{provider}: 1 calls" for provider in PROVIDERS]
     assert all("after 2 rounds" in answer for answer in answered)
-    assert len(answered) == len(providers)
+    assert len(answered) == len(PROVIDERS)
     assert {call["status"] for call in native.log()} == {200}
-    assert len(native.log()) == 3 * len(providers)
+    assert len(native.log()) == 3 * len(PROVIDERS)
