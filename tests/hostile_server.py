@@ -48,7 +48,6 @@ _CALL = {"index": 0, "function": {"arguments": "x" * 10_000}}
 KINDS: dict[str, tuple[int, str, dict[str, str], Any]] = {
     "text": (200, EVENTS, {}, lambda: _for_ever(_event(content="blah " * 2_000))),
     "tokens": (200, EVENTS, {}, lambda: _for_ever(_event(content="blah ") * 200)),
-    "words": (200, EVENTS, {}, lambda: _for_ever(_event(content="blah " * 8) * 100)),
     "reasoning": (200, EVENTS, {}, lambda: _for_ever(_event(reasoning="hm " * 2_000))),
     "items": (200, EVENTS, {}, lambda: _for_ever(_event(reasoning_details=[{}] * 900))),
     "arguments": (200, EVENTS, {}, lambda: _for_ever(_event(tool_calls=[_CALL]))),

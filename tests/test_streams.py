@@ -257,12 +257,10 @@ def test_a_flood_of_text_is_stopped_while_it_comes():
         reply.take(event)
 
 
-# "tokens" is "words" in pieces an eighth as long, which take eight times as long to read: like the
-# other kinds it is in `tests/benchmarks/hostile_replies.md`.
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
-    ["bomb-in-stream", "words", "parts"],
+    ["bomb-in-stream", "tokens", "parts"],
 )
 def test_a_hostile_member_takes_no_memory_and_harms_no_other(models, panel_config, kind):
     panel_config()

@@ -26,7 +26,6 @@ SEED = 20261127
 PER_KIND = 90
 UNTOUCHED = 900
 PARAPHRASES = 600
-MANUALS_EACH = 60
 MANUALS = {"en": "man", "de": "man/de", "fr": "man/fr", "es": "man/es", "pl": "man/pl"} | {
     "ru": "man/ru"
 }
@@ -48,20 +47,15 @@ class Page:
 # --- texts
 
 
-def pages(seed: int, manuals: int = MANUALS_EACH) -> list[Page]:
-    """The texts of this machine, in an order drawn by the seed, and the pages of our own.
-
-    Args:
-        seed: What draws them.
-        manuals: How many manual pages of a language, at most.
-    """
+def pages(seed: int) -> list[Page]:
+    """The texts of this machine, in an order drawn by the seed, and the pages of our own."""
     chance = random.Random(seed)
     found: list[Page] = []
     for language, folder in MANUALS.items():
         files = sorted(Path("/usr/share", folder).glob("man[1-8]/*.gz"))
         files = [file for file in files if "gcloud" not in file.name]
         chance.shuffle(files)
-        found += [page for file in files[:manuals] if (page := _manual(file, language))]
+        found += [page for file in files[:60] if (page := _manual(file, language))]
     for file in sorted(LICENCES.glob("*")):
         if file.is_file() and not file.is_symlink():
             found.append(_page("en", file.read_text(errors="replace")))
@@ -447,15 +441,10 @@ class Tally:
         return sum(n for (k, _), n in self.right.items() if k == kind) / asked if asked else 1.0
 
 
-def measure(
-    seed: int = SEED,
-    per_kind: int = PER_KIND,
-    honest: int = PARAPHRASES,
-    manuals: int = MANUALS_EACH,
-) -> Tally:
+def measure(seed: int = SEED, per_kind: int = PER_KIND, honest: int = PARAPHRASES) -> Tally:
     """Plant, check, count."""
     chance = random.Random(seed)
-    texts = pages(seed, manuals)
+    texts = pages(seed)
     places = [(page, sentence) for page in texts for sentence in page.sentences]
     tally = Tally(Counter(), Counter(), [])
     for kind, plant in FAULTS.items():

@@ -26,7 +26,7 @@ from fusion_graph.nodes.verifier import ask_verifier
 from fusion_graph.run.deadlines import spent
 from fusion_graph.run.stage import open_stage
 from fusion_graph.state import Run
-from tests.benchmarks.planted import FAULTS, HONEST, KINDS, MANUALS_EACH, PLACES, Fault, Page, pages
+from tests.benchmarks.planted import FAULTS, HONEST, KINDS, PLACES, Fault, Page, pages
 from tests.scripted_models.client import start_server
 
 SEED = 20261127
@@ -160,11 +160,10 @@ def measure(
     per_kind: int = PER_KIND,
     honest: int = HONEST_EACH,
     untouched: int = UNTOUCHED,
-    manuals: int = MANUALS_EACH,
 ) -> Tally:
     """Plant, check, count."""
     chance = random.Random(seed)
-    texts = [page for page in pages(seed, manuals) if len(page.text) < 60_000]
+    texts = [page for page in pages(seed) if len(page.text) < 60_000]
     places = [(page, sentence) for page in texts for sentence in page.sentences]
     tally = Tally(Counter(), [])
     for kind, plant in FAULTS.items():
