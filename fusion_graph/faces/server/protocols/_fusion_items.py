@@ -21,6 +21,7 @@ class FusionItem:
     def __init__(self, run_id: str) -> None:
         self.id = f"fusion_{run_id}"
         self.ended = False
+        self._panel: dict[str, int] = {}
         self._responses: list[dict[str, Any]] = []
         self._failed: list[dict[str, Any]] = []
         self._analysis: dict[str, Any] | None = None
@@ -39,6 +40,7 @@ class FusionItem:
         prefix = "response.fusion_call."
         match event["type"]:
             case "panel.added":
+                self._panel.setdefault(event["name"], len(self._panel))
                 yield f"{prefix}panel.added", {"model": event["name"]}
             case "panel.delta":
                 yield f"{prefix}panel.delta", {"model": event["name"], "delta": event["text"]}
@@ -61,8 +63,10 @@ class FusionItem:
                 self._reason = event["code"]
 
     def end(self) -> dict[str, Any]:
-        """The item at its end."""
+        """The item at its end, its members in the panel's order as in that of a finished run."""
         self.ended = True
+        for told in (self._responses, self._failed):
+            told.sort(key=lambda each: self._panel.get(each["model"], len(self._panel)))
         return self._told([])
 
     def whole(self, report: Mapping[str, Any]) -> dict[str, Any]:
