@@ -16,6 +16,7 @@ import pytest
 from docs.generate import GENERATED
 from docs.generate import PAGES as GENERATED_PAGES
 from tests.commands import run_here
+from tests.depth import in_depth
 from tests.examples import PAGES, ROOT, blocks, pages_with, run_page
 
 README = PAGES["README.md"]
@@ -32,7 +33,11 @@ ALONE = [
 
 # langgraph-supervisor still builds on langgraph's own create_react_agent.
 @pytest.mark.filterwarnings("ignore:.*moved to `langchain.agents`")
-@pytest.mark.parametrize("page", ALONE)
+@pytest.mark.parametrize(
+    "page",
+    [in_depth(page) if page == "docs/how-to/chat-model.md" else page for page in ALONE],
+    ids=ALONE,
+)
 def test_the_python_of_a_page_runs_and_prints_what_the_page_says(page):
     run_page(page)
 
@@ -192,7 +197,7 @@ def test_the_links_of_a_page_lead_somewhere(page):
         "fusion_graph.faces.follow",
         "fusion_graph.graph",
         "fusion_graph.faces",
-        "fusion_graph.faces.chat_model",
+        in_depth("fusion_graph.faces.chat_model"),
         "fusion_graph.faces.tool",
         "fusion_graph.report.fusion_report",
     ],

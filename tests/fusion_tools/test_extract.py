@@ -74,6 +74,7 @@ def test_nothing_is_started_before_it_is_needed() -> None:
     assert extractor.pids() == []
 
 
+@pytest.mark.slow
 def test_several_pages_at_once_use_several_workers_and_no_more() -> None:
     extractor = Extractor(workers=2)
     pages = [html(article(f"Page {n}")) for n in range(12)]
@@ -83,6 +84,7 @@ def test_several_pages_at_once_use_several_workers_and_no_more() -> None:
     extractor.close()
 
 
+@pytest.mark.slow
 def test_a_worker_without_work_is_closed_and_comes_back() -> None:
     extractor = Extractor(workers=1, idle_seconds=0.05)
     for _ in range(2):
@@ -94,6 +96,7 @@ def test_a_worker_without_work_is_closed_and_comes_back() -> None:
     extractor.close()
 
 
+@pytest.mark.slow
 def test_a_page_that_takes_too_long_is_killed_and_the_next_is_read(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
     [before] = extractor.pids()
@@ -178,6 +181,7 @@ async def test_cancelled_callers_do_not_wedge_the_worker(extractor: Extractor) -
     assert (await extractor.extract(html(article()), PATIENT)).title == "On panels"
 
 
+@pytest.mark.slow
 def test_a_document_that_waited_too_long_is_read_plainly(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
     extractor.submit(ENDLESS, FetchLimits(extract_seconds=0.5))
@@ -272,6 +276,7 @@ def test_an_extractor_serves_loops_that_come_and_go(extractor: Extractor) -> Non
     assert extractor.pids() == pids
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_gets_workers_of_its_own() -> None:
     # In a fresh interpreter: forking one that runs threads, as pytest may, is deprecated.
@@ -366,6 +371,7 @@ def test_a_script_without_a_main_guard(tmp_path: Path) -> None:
     assert not any(alive(int(pid)) for pid in lines[-1].split())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="needs a virtual environment")
 def test_libraries_that_only_this_process_knows_of() -> None:
     # The interpreter outside the environment, told of the libraries by PYTHONPATH: an isolated
@@ -384,6 +390,7 @@ def test_libraries_that_only_this_process_knows_of() -> None:
     assert out == "[]"
 
 
+@pytest.mark.slow
 def test_a_running_event_loop_as_in_jupyter(tmp_path: Path) -> None:
     # A kernel runs cells as top-level await in one loop, in an interactive __main__.
     with start(
@@ -481,6 +488,7 @@ def wait_for_end(pid: int) -> None:
     assert ready, f"worker {pid} outlived its parent"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_an_interrupt_of_the_whole_group_leaves_pages_in_flight_alone() -> None:
     out = script(

@@ -19,6 +19,8 @@ from tests.conftest import VERDICT
 from tests.examples import run_page
 from tests.hosts import PATIENCE
 
+pytestmark = pytest.mark.slow  # a server of LangGraph, 10 s of a processor
+
 QUESTION = {"messages": [{"role": "user", "content": "How wet is water?"}]}
 RESEARCHABLE = {"messages": [{"role": "user", "content": "What is self-fusion?"}]}
 OFFLINE = {"preset": "offline"}
@@ -449,7 +451,6 @@ def test_studio_and_pages_of_this_machine_are_welcome(server, origin):
     assert assistants[0]["graph_id"] == "fusion"
 
 
-@pytest.mark.slow
 def test_the_example_edits_the_analysis_and_judges_again(server):
     run_page("docs/how-to/studio.md", port_2024=server)
 
@@ -457,7 +458,6 @@ def test_the_example_edits_the_analysis_and_judges_again(server):
 # Its MCP server
 
 
-@pytest.mark.slow  # the client takes three seconds to import the grammar of URLs
 async def test_an_mcp_client_gets_the_answer_and_no_repr_of_the_state(server: str) -> None:
     from mcp import ClientSession
     from mcp.client.streamable_http import streamable_http_client

@@ -27,6 +27,8 @@ from fusion_graph import (
 from fusion_graph.faces.follow import afusion_events, event_of, fusion_events
 from tests.examples import run_page
 
+pytestmark = pytest.mark.slow  # a server of LangGraph, 10 s of a processor
+
 QUESTION = {"messages": [{"role": "user", "content": "How wet is water?"}]}
 ASKED = [HumanMessage("How wet is water?")]
 ANSWER = "The final answer of the writer."
@@ -124,7 +126,6 @@ async def test_what_the_server_refuses_says_what_to_do(remote, server):
         await told(remote, context={"preset": "nonsense"})
 
 
-@pytest.mark.slow  # LangGraph's client tries again and again, for 8 seconds
 async def test_a_server_that_is_not_there_is_an_error_of_ours():
     with pytest.raises(RemoteRunFailed, match="ConnectError"):
         await told(RemoteGraph("fusion", url="http://127.0.0.1:9"))
@@ -213,7 +214,6 @@ async def test_as_a_node_of_another_graph_it_tells_what_it_tells_at_home(
     assert {event["namespace"][0].partition(":")[0] for event in away} == {"fusion"}
 
 
-@pytest.mark.slow
 async def test_as_a_node_it_takes_its_settings_from_configurable(remote, panel_config):
     stream = parent(remote).astream(
         QUESTION, {"configurable": panel_config()}, stream_mode=MODES, subgraphs=True
@@ -263,7 +263,6 @@ def test_what_is_on_a_server_is_made_resumable_there(remote):
         resumable(remote)
 
 
-@pytest.mark.slow
 def test_the_example_follows_a_server(server):
     run_page("docs/how-to/remote-graph.md", port_2024=server)
 
@@ -303,7 +302,6 @@ async def test_a_deep_agent_starts_the_panel_in_the_background_and_asks_for_its_
     assert len(models.calls("w")) == 1
 
 
-@pytest.mark.slow
 async def test_a_deep_agent_that_waits_has_it_as_the_node_of_a_graph(configured, outer):
     """Alone, its messages are JSON, of which deepagents 0.7 reads nothing: the result is empty."""
     deepagents = pytest.importorskip("deepagents", reason="deepagents is not installed")
@@ -324,7 +322,6 @@ async def test_a_deep_agent_that_waits_has_it_as_the_node_of_a_graph(configured,
 # As a supervisor's agent
 
 
-@pytest.mark.slow
 async def test_a_supervisor_hands_over_to_a_panel_on_a_server(server, configured, models, outer):
     with warnings.catch_warnings():
         # langgraph-supervisor still builds on langgraph's own create_react_agent.

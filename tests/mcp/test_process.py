@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.commands import run
+from tests.depth import in_depth
 from tests.mcp.client import HANDSHAKE, PATIENCE, TIMED_OUT, Client, environment
 from tests.scripted_models.client import Scope
 
@@ -267,7 +268,7 @@ def test_what_cannot_be_served_is_said_in_a_line() -> None:
         assert "no preset 'nothing'" in client.err
 
 
-@pytest.mark.parametrize("major", ["installed", "other"])
+@pytest.mark.parametrize("major", [in_depth("installed"), "other"])
 async def test_the_official_client_is_served_by_both_majors(
     major: str, tmp_path: Path, offer: Offer, models: Scope
 ) -> None:

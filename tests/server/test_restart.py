@@ -15,6 +15,8 @@ from fusion_graph.faces.server.run import PROVISIONAL
 from tests.depth import in_depth
 from tests.server.conftest import MESSAGES, PATIENCE, Server, running
 
+pytestmark = pytest.mark.slow  # a server for each test, started twice
+
 QUESTION = "How wet is water?"
 ANSWER = "The final answer of the writer."
 
@@ -104,7 +106,6 @@ def test_the_same_request_after_a_restart_goes_on_with_the_run(models, offer, tm
     assert len(models.calls("a")) == len(models.calls("b")) == 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_answer_that_never_went_out_is_told_to_who_asks_again(models, offer, tmp_path, stream):
     model = offer(tmp_path)
@@ -187,7 +188,6 @@ def test_what_cannot_be_used_is_said_in_a_line_and_left_as_it_is(offer, tmp_path
     assert (file.parent.read_text() if what == "no folder" else file.read_bytes()) == left
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process's files")
 def test_a_full_disk_ends_no_run_and_is_said_once(models, offer, tmp_path):
     import resource
@@ -214,7 +214,6 @@ def test_a_full_disk_ends_no_run_and_is_said_once(models, offer, tmp_path):
         assert [told(server, id)["report"]["answer"] for id in ids] == [ANSWER] * 5
 
 
-@pytest.mark.slow
 def test_nothing_is_kept_where_nothing_is_to_be(offer, tmp_path):
     model = offer(tmp_path)
     with running(tmp_path, "--keep-runs", "none") as server:
@@ -224,7 +223,6 @@ def test_nothing_is_kept_where_nothing_is_to_be(offer, tmp_path):
     assert not (tmp_path / "serve").exists()
 
 
-@pytest.mark.slow
 def test_a_second_server_beside_says_that_it_keeps_nothing(offer, tmp_path):
     model = offer(tmp_path)
     with running(tmp_path) as first, running(tmp_path) as second:
@@ -235,7 +233,6 @@ def test_a_second_server_beside_says_that_it_keeps_nothing(offer, tmp_path):
         assert [run["id"] for run in first.request("GET", "/api/runs").json()["runs"]] == [ids[0]]
 
 
-@pytest.mark.slow
 def test_one_record_that_cannot_be_read_spoils_no_other(offer, tmp_path):
     model = offer(tmp_path)
     with running(tmp_path) as server:
