@@ -355,6 +355,7 @@ TEXTS = st.integers(1, 3_000).map(words)
     written=TEXTS,
     cap=st.integers(0, 16),
 )
+@pytest.mark.slow
 def test_any_run_that_is_answered_costs_what_the_range_says(
     model_server, pages, members, verdicts, written, cap
 ):

@@ -35,7 +35,7 @@ ALONE = [
 @pytest.mark.filterwarnings("ignore:.*moved to `langchain.agents`")
 @pytest.mark.parametrize(
     "page",
-    [in_depth(page) if page == "docs/how-to/chat-model.md" else page for page in ALONE],
+    [page if page == "README.md" else in_depth(page) for page in ALONE],
     ids=ALONE,
 )
 def test_the_python_of_a_page_runs_and_prints_what_the_page_says(page):
@@ -194,11 +194,11 @@ def test_the_links_of_a_page_lead_somewhere(page):
 @pytest.mark.parametrize(
     "module",
     [
-        "fusion_graph.faces.follow",
+        in_depth("fusion_graph.faces.follow"),
         "fusion_graph.graph",
-        "fusion_graph.faces",
+        in_depth("fusion_graph.faces"),
         in_depth("fusion_graph.faces.chat_model"),
-        "fusion_graph.faces.tool",
+        in_depth("fusion_graph.faces.tool"),
         "fusion_graph.report.fusion_report",
     ],
 )

@@ -93,6 +93,7 @@ def test_quiet_says_nothing_but_the_result(scripted, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_the_cap_stops_the_run_says_how_to_go_on_and_leaves_no_results(models, scripted, capsys):
     given = scripted(8)
     each = sum(PRICES.values())

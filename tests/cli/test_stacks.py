@@ -76,6 +76,7 @@ def test_nothing_is_recorded_unless_it_is_asked_for(models, tmp_path, capsys):
     assert "Nothing is recorded yet" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_every_stack_stands_there_with_its_score_and_cost_and_no_question(recorded, capsys):
     assert show_stacks() == 0
 

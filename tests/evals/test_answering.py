@@ -54,6 +54,7 @@ def question(text: str = "How wet is water?") -> Question:
     return Question("q1", text, Reference("wet"))
 
 
+@pytest.mark.slow
 async def test_an_arm_s_report_is_the_one_that_users_of_its_preset_get(tmp_path):
     (arm,) = open_arms(["offline"])
     asked = question("What is self-fusion, and how much does it gain?")

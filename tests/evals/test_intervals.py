@@ -89,6 +89,7 @@ def test_no_interval_is_without_width_however_alike_the_questions_are(count, gai
     assert found.high - found.low > 100 / count
 
 
+@pytest.mark.slow
 def test_what_is_told_as_nothing_is_called_no_difference():
     found = difference(arm([0.04] * 4000), arm([0.0] * 4000), resamples=200)
     assert found.signs.p < 1e-9
@@ -187,6 +188,7 @@ def test_one_ratio_on_every_question_is_told_without_an_interval():
 
 
 @pytest.mark.parametrize("size", [3, 200, 256, 257, 1000])
+@pytest.mark.slow
 def test_every_question_is_drawn_as_often_as_any_other(size):
     # The share of indicator j is its frequency; over many draws each is 1 / size.
     for marked in (0, size // 2, size - 1):

@@ -186,6 +186,7 @@ async def test_another_setting_of_a_panelist_is_another_answer(models, tmp_path)
 # The cap
 
 
+@pytest.mark.slow
 async def test_a_cap_stops_before_it_is_passed_by_more_than_what_was_under_way(models, tmp_path):
     script(models)
     stack, dataset = stack_file(models, tmp_path), question_file(tmp_path, 10)

@@ -124,6 +124,7 @@ def test_a_worker_that_dies_between_pages(extractor: Extractor, how: signal.Sign
     assert extractor.submit(html(article()), PATIENT).result().notes == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_over_a_page(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
     [worker] = extractor._workers
@@ -158,6 +159,7 @@ def test_a_page_that_wants_too_much_memory() -> None:
     extractor.close()
 
 
+@pytest.mark.slow
 def test_a_page_without_text_leaves_the_worker_alone(extractor: Extractor) -> None:
     extractor.submit(html(article()), PATIENT).result()
     before = extractor.pids()
@@ -350,6 +352,7 @@ def script(text: str, folder: Path | None = None, **options: Any) -> str:
     return out.strip()
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard(tmp_path: Path) -> None:
     # A module of the user's that a worker must not mistake for the library of that name.
     (tmp_path / "lxml.py").write_text("raise SystemExit('the user\\'s own module')")

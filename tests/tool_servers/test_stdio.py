@@ -34,6 +34,7 @@ async def ask(config: Any) -> FusionReport:
     return FusionReport.from_state(await create_fusion_graph(config).ainvoke(QUESTION))
 
 
+@pytest.mark.slow
 async def test_three_panelists_ask_one_server_of_a_preset_cite_it_and_it_ends_with_the_run(
     models, panel_config, weather: Weather, tmp_path: Path
 ):
