@@ -144,15 +144,10 @@ SHAPES: list[dict[str, Any]] = [
 
 
 def each(shapes: list[dict[str, Any]]) -> Any:
-    """A stream's shapes by face; all but an asynchronous one and a synchronous one are slow."""
-    usual = [("astream", shapes[0]), ("stream", shapes[-1])]
+    """A stream's shapes by face."""
     return pytest.mark.parametrize(
         ("face", "shape"),
-        [
-            pytest.param(face, shape, marks=() if (face, shape) in usual else pytest.mark.slow)
-            for face in ("astream", "stream")
-            for shape in shapes
-        ],
+        [(face, shape) for face in ("astream", "stream") for shape in shapes],
         ids=str,
     )
 

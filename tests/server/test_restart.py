@@ -154,10 +154,10 @@ def test_a_deleted_run_is_gone_from_the_disk(models, offer, tmp_path):
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        pytest.param("no database", "not a database", marks=pytest.mark.slow),
-        pytest.param("cut short", "malformed", marks=pytest.mark.slow),
-        pytest.param("later version", "later version", marks=pytest.mark.slow),
-        pytest.param("no folder", "File exists", marks=pytest.mark.slow),
+        ("no database", "not a database"),
+        ("cut short", "malformed"),
+        ("later version", "later version"),
+        ("no folder", "File exists"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_line_and_left_as_it_is(offer, tmp_path, what, said):
