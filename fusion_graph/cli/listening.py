@@ -12,6 +12,8 @@ from fusion_graph.cli.exits import debugging
 from fusion_graph.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import uvicorn
     from starlette.types import ASGIApp
 
@@ -100,6 +102,10 @@ def http_server(app: ASGIApp, runs: Runs, bounds: Bounds | None = None) -> uvico
     bounds = bounds or Bounds()
 
     class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            runs.will_close()
+            super().handle_exit(sig, frame)
+
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             # First the runs: uvicorn waits for connections, and these wait for their runs.
             await runs.close()

@@ -386,32 +386,28 @@ def asks(runs: int, keys: dict[str, str]) -> list[Ask]:
     return made
 
 
-async def ended_runs(server: Server, key: str) -> dict[str, str]:
-    """The newest finished runs of a key's lists, with their status."""
+async def ended_runs(server: Server, key: str, most: int | None = None) -> dict[str, str]:
+    """The newest finished runs of a key's lists, with their status; None for all."""
     async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, verify=False) as http:
         headers = {"authorization": f"Bearer {key}"}
         told = (await http.get(f"{server.url}/api/runs", headers=headers)).json()
     return {
         run["id"]: run["status"]
         for listed in (told["runs"], told["others"])
-        for run in [run for run in listed if run["status"] != "running"][:CHECKED]
+        for run in [run for run in listed if run["status"] != "running"][:most]
     }
 
 
 async def restart(server: Server, day: Day, name: str, keys: dict[str, str]) -> None:
     """End the server by a signal, start another, and look whether what had ended is there."""
-    before = {key: await ended_runs(server, key) for key in keys.values()}
+    before = {key: await ended_runs(server, key, CHECKED) for key in keys.values()}
     await asyncio.to_thread(server.stop, getattr(signal, name))
     await asyncio.to_thread(server.start)
-    there, same = 0, 0
-    async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE, verify=False) as http:
-        for key, runs in before.items():
-            for id, status in runs.items():
-                headers = {"authorization": f"Bearer {key}"}
-                reply = await http.get(f"{server.url}/api/runs/{id}", headers=headers)
-                there += reply.status_code == 200
-                same += reply.status_code == 200 and reply.json()["status"] == status
-    day.kept.append((name, there, same, sum(map(len, before.values()))))
+    after = {key: await ended_runs(server, key) for key in keys.values()}
+    ended = [(after[key].get(id), status) for key in before for id, status in before[key].items()]
+    there = sum(now is not None for now, _ in ended)
+    same = sum(now == then for now, then in ended)
+    day.kept.append((name, there, same, len(ended)))
 
 
 async def spend(server: Server, keys: dict[str, str], given: argparse.Namespace) -> Day:

@@ -166,6 +166,24 @@ async def test_closing_stops_every_run(models, panel_config):
     assert {run.status for run in started} == {"cancelled"}
 
 
+async def test_whose_client_the_servers_end_sends_away_is_interrupted_not_given_up(
+    tmp_path: Path, models, panel_config
+) -> None:
+    models.script("a", {"hang": True})
+    store = RunStore(tmp_path)
+    await asyncio.to_thread(store.open)
+    runs = Runs(store=store)
+    await runs.open()
+    run = begin(runs, panel_config())
+    run.readers = 1
+    await asyncio.to_thread(models.calls, "a", arrived=1)
+    runs.will_close()
+    run.leave()
+    await run.ended()
+    assert run.status == "interrupted"
+    await runs.close()
+
+
 async def test_the_oldest_finished_runs_are_forgotten(models, panel_config):
     config = panel_config()
     models.script("a", {"text": "Late.", "when_contains": {"wet": {"hang": True}}})

@@ -249,9 +249,17 @@ class Runs:
                 await self._checkpoints.drop(id, wipe=True)
             await self._store.settled()
 
+    def will_close(self) -> None:
+        """Note that the server's end has begun: whose client leaves now has been sent away by it.
+
+        Its run is interrupted then, not given up, and goes on when the client asks again. Streams
+        break off at the signal itself, and it takes a moment until `close` is called.
+        """
+        self._closing = True
+
     async def close(self) -> None:
         """Stop all runs and wait until they have stopped; what is kept of them is written down."""
-        self._closing = True
+        self.will_close()
         running = [run for run in self._runs.values() if run.running]
         for run in running:
             run.stop()
