@@ -87,10 +87,12 @@ class Sent:
 
     Attributes:
         age: Seconds from its last byte to the kill.
+        read: Whether the worker had read it: else it lay in the socket, where nobody can keep it.
         again: Whether its call was made, and answered, again.
     """
 
     age: float
+    read: bool
     again: bool
 
 
@@ -122,7 +124,7 @@ def sent_before(calls: Sequence[Call], killed: float) -> list[Sent]:
         assert call.ended is not None
         if call.ended <= killed:
             same = [other for other in whole if _asked(other) == _asked(call)]
-            found.append(Sent(killed - call.ended, len(same) > 1))
+            found.append(Sent(killed - call.ended, not call.unread, len(same) > 1))
     return found
 
 

@@ -70,12 +70,16 @@ def kills_table(kills: int, struck: Sequence[Struck]) -> str:
         ]
     )
     said += (
-        "\n| reply sent so many seconds before the kill | replies | paid again |\n|---|---|---|\n"
+        "\n| reply sent so many seconds before the kill | read by the worker | paid again "
+        "| unread in its socket | paid again |\n|---|---|---|---|---|\n"
     )
     for least, most in pairwise(AGES):
-        these = [reply.again for reply in replies if least <= reply.age < most]
+        cells = []
+        for read in (True, False):
+            these = [r.again for r in replies if least <= r.age < most and r.read is read]
+            cells += [len(these), sum(these)]
         name = f"{least} or more" if most == inf else f"{least} to {most}"
-        said += f"| {name} | {len(these)} | {sum(these)} |\n"
+        said += f"| {name} | {' | '.join(map(str, cells))} |\n"
     return said
 
 
@@ -110,7 +114,7 @@ async def kills(fleet: Fleet, models: ModelServer, folder: Path, count: int) -> 
             continue  # all of its runs had just ended
         done += 1
         found += struck
-        again = [round(r.age, 3) for s in struck for r in s.replies if r.again]
+        again = [(round(r.age, 3), r.read) for s in struck for r in s.replies if r.again]
         print(done, [round(s.seconds, 1) for s in struck], again, flush=True)
         for asked in runs:
             asked.scope.clear()

@@ -37,6 +37,7 @@ class Call:
     started, ended: seconds since the server started; ended is None during the call.
     status: None as long as nothing was sent.
     disconnected: the client went away before the reply was finished.
+    unread: the reply was finished, and the client, or its process, ended without reading it all.
     usage: what the completion said it used; None if it did not say, or broke off.
     """
 
@@ -52,6 +53,7 @@ class Call:
     ended: float | None
     status: int | None
     disconnected: bool
+    unread: bool
     usage: dict[str, Any] | None
 
 

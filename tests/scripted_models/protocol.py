@@ -37,6 +37,9 @@ class Record(Protocol):
     def end(self, *, disconnected: bool) -> None:
         """The last byte goes out, or the client has left; later calls change nothing."""
 
+    def left_unread(self) -> None:
+        """The client, or its process, has ended with bytes of the reply unread in its socket."""
+
 
 @dataclass(slots=True)
 class Reply:
@@ -128,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._playing: asyncio.Task[None] | None = None
         self._record: Record | None = None
+        self._sent: Record | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
@@ -138,8 +142,14 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         self._answer_requests()
 
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """Stops the reply under way."""
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the reply under way, and notes of one that was sent whether it was read.
+
+        The system resets a connection whose end is closed with something unread in it; one that
+        was read to its end is closed in the usual way.
+        """
+        if self._sent is not None and isinstance(exc, ConnectionResetError):
+            self._sent.left_unread()
         if self._playing is not None:
             self._playing.cancel()
             # Not left to the task: one cancelled before its first step runs none of its code.
@@ -161,6 +171,7 @@ class Connection(asyncio.Protocol):
                 self._send(answer, close=close)
             else:
                 self._record = answer.record if isinstance(answer, Reply) else None
+                self._sent = None  # who asks again has read the last one
                 self._playing = asyncio.create_task(self._play(answer, close=close))
 
     def _next_request(self) -> Request | None:
@@ -180,6 +191,7 @@ class Connection(asyncio.Protocol):
         if reply.record is not None:
             reply.record.begin(reply.status)
             reply.record.end(disconnected=False)
+        self._sent = reply.record
         self._transport.write(b"".join([data for _, data in reply.writes]))
         if close or reply.close:
             self._transport.close()
@@ -200,6 +212,8 @@ class Connection(asyncio.Protocol):
                     reply.record.begin(reply.status)
                 if index == last:
                     reply.record.end(disconnected=False)
+            if index == last:
+                self._sent = reply.record
             self._transport.write(data)
         if close or reply.close:
             self._transport.close()

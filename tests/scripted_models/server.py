@@ -62,6 +62,7 @@ class Call:
     status: int | None = None
     ended: float | None = None
     disconnected: bool = False
+    unread: bool = False
 
     def begin(self, status: int) -> None:
         """Notes the status: the first byte goes out."""
@@ -73,6 +74,11 @@ class Call:
             self.ended = time.monotonic() - _STARTED
             self.disconnected = disconnected
             self.changed()
+
+    def left_unread(self) -> None:
+        """Notes that the client ended without reading it all."""
+        self.unread = True
+        self.changed()
 
     def to_json(self) -> str:
         """One record of the log."""
@@ -90,7 +96,7 @@ class Call:
             "usage",
         )
         record = {name: getattr(self, name) for name in names}
-        record["disconnected"] = self.disconnected
+        record |= {"disconnected": self.disconnected, "unread": self.unread}
         return f'{to_json(record)[:-1]},"body":{self.body.decode()}}}'
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 import openai
@@ -375,6 +376,20 @@ def test_a_cancelled_call_is_logged_and_holds_up_nobody(server: ModelServer, sco
     slow, quick = scope.calls(ended=2)
     assert (slow.model, slow.disconnected) == ("slow", True)
     assert (quick.model, quick.disconnected) == ("quick", False)
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_reply_that_its_client_left_unread_is_logged_so(scope: Scope, read: bool) -> None:
+    scope.script("m", "Here.")
+    address = urlsplit(scope.base_url)
+    body = json.dumps({"model": "m", "messages": ASK})
+    head = f"POST {address.path}/chat/completions HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall((head + body).encode())
+        scope.calls(ended=1)
+        client.recv(1 << 20, 0 if read else socket.MSG_PEEK)  # it has come, whole
+    (call,) = scope.calls(ended=1)
+    assert (call.disconnected, call.unread) == (False, not read)
 
 
 # Scopes, log and control
