@@ -78,7 +78,7 @@ async def whole_panel(provisions: Provisions, folder: Path) -> Row:
     # One at a time: the same pages are read once, and come out of the server's cache after that.
     with Server(provisions, 2048) as server:
         config = server.preset(
-            folder, research="first", max_concurrency=1, max_completion_tokens=300
+            folder, research="first", max_concurrency=1, max_completion_tokens=200
         )
         began, before, seen, text = time.monotonic(), server.counted(), [], ""
         graph = create_fusion_graph(str(config))
