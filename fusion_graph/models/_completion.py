@@ -27,12 +27,17 @@ def error_in(event: Mapping[str, Any], finish_reason: str | None = None) -> Erro
         finish_reason: How a reply that says something had ended before. OpenRouter says once
             more, as an error, that it used up its tokens.
     """
-    choices = event.get("choices")
-    found = [event, *(choices if isinstance(choices, list) else ())]
-    error = next((e["error"] for e in found if isinstance(e, Mapping) and e.get("error")), None)
-    if error is None or (finish_reason == "length" and _TOKEN_LIMIT.search(str(error))):
+    error = event.get("error") or _error_of_choice(event.get("choices"))
+    if not error or (finish_reason == "length" and _TOKEN_LIMIT.search(str(error))):
         return None
     return _error_reply(error)
+
+
+def _error_of_choice(choices: Any) -> Any:
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (error := choice.get("error")):
+            return error
+    return None
 
 
 _TOKEN_LIMIT = re.compile(r"token limit|max\w*[ _](output[ _])?tokens|length", re.IGNORECASE)
