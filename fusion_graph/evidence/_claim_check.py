@@ -62,13 +62,13 @@ def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Fou
         indexes: The pages that were read.
     """
     text = readable(sentence.text)
+    wanted = read(text)
+    if not wanted.telling:
+        return Found("not_checkable")
     words = telling_keys(text)
     candidates = [
         (index, passage) for index in indexes for passage in index.nearest(words, MOST_PASSAGES)
     ]
-    wanted = read(text)
-    if not wanted.telling:
-        return Found("not_checkable")
     compared = sorted(
         (
             _compare(wanted, index, passage)
@@ -86,6 +86,11 @@ def check_sentence(sentence: CitedSentence, indexes: Sequence[PageIndex]) -> Fou
             return told
         restated = restated or _restates(wanted, one)
     return _by_facts(wanted, compared, context, restated)
+
+
+def is_checkable(text: str) -> bool:
+    """Whether a sentence holds anything that code can look for: a figure, a name, a denial."""
+    return bool(read(readable(text)).telling)
 
 
 def _compare(wanted: Reading, index: PageIndex, passage: Passage) -> _Compared:

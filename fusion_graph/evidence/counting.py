@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fusion_graph.evidence._cited_sentences import CitedSentence
-from fusion_graph.evidence._claim_check import check_sentence
+from fusion_graph.evidence._claim_check import check_sentence, is_checkable
 from fusion_graph.evidence._items import read
 from fusion_graph.evidence._negations import number_of
 from fusion_graph.evidence._passages import PageIndex, keys, telling_keys
@@ -94,6 +94,8 @@ def unfounded(
     """
     indexes = {} if indexes is None else indexes
     said = _plain_beginning(_without_counts(point, answers), answers.values())
+    if not is_checkable(said):
+        return []
     sentence = CitedSentence(said, (), ())
     for name in answers.keys() - indexes.keys():
         indexes[name] = _index_of(answers[name], question)

@@ -272,11 +272,10 @@ class VisibleTokens:
         return fence, not fence and line.count("`") % 2 == 1
 
     def _pass(self, text: str) -> None:
-        for part in _pieces(text):
-            was = self._in_fence
-            self._in_fence, self._line = _code_after(part, self._in_fence, self._line)
-            if was and not self._in_fence:
-                self._fence_has_tag = False
+        if "\n" not in text and "\r" not in text:
+            self._line += text
+        else:
+            self._pass_lines(text)
         if not self._begun:
             text = text.lstrip()
             if not text:
@@ -287,6 +286,14 @@ class VisibleTokens:
             self._passed += len(text)
         if said := self._gaps.take(text):
             self._say(said)
+
+    def _pass_lines(self, text: str) -> None:
+        """Follow the fences that open and close in a text."""
+        for part in _pieces(text):
+            was = self._in_fence
+            self._in_fence, self._line = _code_after(part, self._in_fence, self._line)
+            if was and not self._in_fence:
+                self._fence_has_tag = False
 
 
 def _pieces(text: str) -> list[str]:
