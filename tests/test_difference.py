@@ -204,6 +204,12 @@ def test_dates_and_names_and_denials_are_found():
     assert "may" in polarity(text).hedges
 
 
+@pytest.mark.parametrize("text", ["你去还是不", "我没", "ご飯は未", "먹지 못", "안"])
+def test_a_text_may_end_with_a_denial_of_one_letter(text):
+    assert polarity(text).denied
+    assert same(text, text)
+
+
 @given(st.text(max_size=200))
 def test_a_text_never_differs_from_itself(text):
     assert same(text, text)

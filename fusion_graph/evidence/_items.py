@@ -201,13 +201,13 @@ class _Reader:
         word = self._words[at]
         group = "letter"
         for length in (3, 2, 1):
-            joined = "".join(self._texts(at, length))
-            if negation_languages(joined) and all(
-                w.kind == "letter" for w in self._words[at : at + length]
-            ):
+            letters = self._words[at : at + length]
+            if len(letters) < length or any(w.kind != "letter" for w in letters):
+                continue
+            if negation_languages("".join(w.text for w in letters)):
                 group = "negation"
                 found += [
-                    self._item(group, self._words[n].text, n, n + 1) for n in range(at, at + length)
+                    self._item(group, w.text, at + n, at + n + 1) for n, w in enumerate(letters)
                 ]
                 return at + length
         if word.text in "的了는은이가을를のはがをに、也":
