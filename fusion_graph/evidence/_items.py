@@ -199,7 +199,6 @@ class _Reader:
 
     def _letter(self, at: int, found: list[Item]) -> int:
         word = self._words[at]
-        group = "letter"
         for length in (3, 2, 1):
             letters = self._words[at : at + length]
             if len(letters) < length or any(w.kind != "letter" for w in letters):
@@ -210,8 +209,7 @@ class _Reader:
                     self._item(group, w.text, at + n, at + n + 1) for n, w in enumerate(letters)
                 ]
                 return at + length
-        if word.text in "的了는은이가을를のはがをに、也":
-            group = "weak"
+        group = "weak" if word.text in "的了는은이가을를のはがをに、也" else "letter"
         found.append(self._item(group, word.text, at, at + 1))
         return at + 1
 
