@@ -132,6 +132,10 @@ def test_a_name_is_the_offered_one_however_a_family_writes_it(written, meant):
     assert read(text) == [(meant, {})]
 
 
+def test_odd_escapes_in_a_call_written_as_python_warn_nobody():
+    assert read('look_up(topic="\\d+ tides")') == [("look_up", {"topic": "\\d+ tides"})]
+
+
 def test_arguments_that_are_no_object_are_told_as_such_and_not_run():
     assert read('<tool_call>{"name": "look_up", "arguments": 7}</tool_call>') == [("look_up", None)]
 

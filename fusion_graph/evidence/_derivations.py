@@ -85,7 +85,7 @@ def follows(figure: Figure, sentence: str, others: Sequence[Figure]) -> bool:
 def _century(figure: Figure, other: Figure) -> bool:
     """19th century of 1853."""
     century, year = (figure, other) if figure.ordinal else (other, figure)
-    if not century.ordinal or year.ordinal or year.unit or year.first < 100:
+    if not century.ordinal or year.ordinal or year.unit or not 100 <= year.first <= 2100:
         return False
     return 10 <= century.first <= 21 and (year.first - 1) // 100 + 1 == century.first
 

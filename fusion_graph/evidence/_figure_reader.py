@@ -93,7 +93,7 @@ class FigureReader(NumberReader):
                 unit, at = self._unit(at)
         if negative:
             value, others = -value, tuple(-n for n in others)
-        if number.fraction and value < 1:
+        if number.fraction and abs(value) < 1:
             value = value.quantize(Decimal("0.0001"))
         return (
             Figure(

@@ -111,7 +111,7 @@ class NumberReader:
                 return Number(value + part, end + 1, Decimal("0.1"))
             if after.text in ("st", "nd", "rd", "th") and after.kind == "word":
                 return Number(value, end + 1, step, ordinal=True)
-            if after.text in ("s", "'s") and value >= 100 and value % 10 == 0:
+            if after.text in ("s", "'s") and 100 <= value < 10_000 and value % 10 == 0:
                 return Number(value, end + 1, step, decade=True)
             if after.kind == "power" and value == 10:
                 return Number(_power(after.text), end + 1, step)

@@ -189,7 +189,8 @@ def _scan(text: str, block: Block, at: int, ahead: _Ahead, braces: dict[int, int
             case "\\":
                 end = _formula(step, at, ahead)
             case "`":
-                places = ticks[len(found)]
+                # Behind an escaped one the rest of a run may be of a length that no whole run has.
+                places = ticks.get(len(found), [])
                 while places and places[-1] <= start:
                     places.pop()
                 end = places.pop() + len(found) if places else -1

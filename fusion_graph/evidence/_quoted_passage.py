@@ -143,6 +143,8 @@ def _aligned(wanted: Reading, page: Page, first: int, last: int, after: int) -> 
     if window.language != wanted.language:
         wanted = read(wanted.text, window.language)
     target, words = wanted.telling, window.telling
+    if not target:  # in the page's language all of it is function words
+        return None
     measure = len(target) == 1 and target[0].figure is not None
     if measure:  # a bare number, maybe of a measure: any figure may hold it
         options = [[word] for word in words if target[0].text in word.text]

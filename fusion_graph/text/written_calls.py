@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -321,11 +322,18 @@ def _loose(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
+_CALL_BEGINS = re.compile(r"[\[(\s]*[^\W\d][\w.]*\s*\(")
+
+
 def _from_python(text: str, offered: Offered) -> Iterator[WrittenCall]:
     """Calls written as Python: `[web_search(query="…")]`, `web_search.call(query="…")`."""
     text = text.strip()
+    if not _CALL_BEGINS.match(text):
+        return
     try:
-        body = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd escapes and numbers in somebody else's text
+            body = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in body.elts if isinstance(body, ast.List | ast.Tuple) else [body]:
