@@ -204,10 +204,8 @@ class _Reader:
             if len(letters) < length or any(w.kind != "letter" for w in letters):
                 continue
             if negation_languages("".join(w.text for w in letters)):
-                group = "negation"
-                found += [
-                    self._item(group, w.text, at + n, at + n + 1) for n, w in enumerate(letters)
-                ]
+                for n, letter in enumerate(letters, at):
+                    found.append(self._item("negation", letter.text, n, n + 1))
                 return at + length
         group = "weak" if word.text in "的了는은이가을를のはがをに、也" else "letter"
         found.append(self._item(group, word.text, at, at + 1))
