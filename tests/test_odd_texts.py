@@ -12,7 +12,7 @@ from fusion_graph.evidence.counting import miscounted, unfounded
 from fusion_graph.evidence.difference import figures, same
 from fusion_graph.evidence.quotes import check_quote
 
-PIECES = """
+WORDS = """
 water the of not no cannot never about over at least most of all none only may
 die der was nicht kein les ne pas ninguno non 不 没有 の ない 안 못 غير не
 1 2.5 1,000 1.000 12 400 3/4 -99999999999999999999999999999999/3 2½ ½ ٣ IV third 19th 1990s '90s
@@ -21,11 +21,13 @@ $3 €5 £ % °C mg/l km² 5-6 2019 2019-03-02 3 March mars 10:30 Q3 century sum
 [1] [2,3] [1-9] [^1] 【1†source】 [1:"water"] (Source 2) ] [ ( ) { } < > <b> & ` `` ```
 \\` \\``` \\( $$ $
 " “ ” « » ' . ! ? … 。 ： ; , - – | * ** # > Marie Curie Lyon U.S. Dr. e.g. 3 of 4 models agree
-""".split()  # noqa: SIM905
+"""
 """Words and signs that mean something to what reads evidence, in no order."""
 
 texts = st.lists(
-    st.tuples(st.sampled_from(PIECES), st.sampled_from([" ", " ", "", "\n", "\n\n", "\n- "])),
+    st.tuples(
+        st.sampled_from(WORDS.split()), st.sampled_from([" ", " ", "", "\n", "\n\n", "\n- "])
+    ),
     max_size=30,
 ).map(lambda pairs: "".join(piece + gap for piece, gap in pairs))
 
@@ -56,7 +58,7 @@ def test_every_citation_is_told_and_renumbered(text):
 
 
 @pytest.mark.parametrize(
-    "text", [r"Kettles \``` boil water [1].", r"A \`` B ` C ` [1]", "\\```` and ``` [1]"]
+    "text", [r"Kettles \``` boil water [1].", r"A `b` and a \`` c [1]", r"\`````` [1]"]
 )
 def test_behind_an_escaped_backtick_a_run_of_any_length_may_stand(text):
     assert cited(text, [1]) == [1]
@@ -68,5 +70,6 @@ def test_a_number_of_many_digits_is_a_figure_like_any():
 
 
 def test_no_century_holds_a_year_beyond_all_counting():
-    claims = check_claims("It was built in the 19th century [1].", {1: "It counts 10⁵² atoms."})
-    assert [claim["verdict"] for claim in claims] != ["supported"]
+    page = "Its halls, built in the 19th century, hold atoms."
+    (claim,) = check_claims("It holds 10⁵² atoms in its 5 halls [1].", {1: page})
+    assert claim["verdict"] == "unsupported"

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fusion_graph.text.json_data import whole_characters
+from fusion_graph.text.python_source import expression
 
 DEEPEST = 8
 """Most wrappings of one error in another that are undone."""
@@ -221,11 +221,10 @@ def _holds(found: Any, key: str) -> bool:
 
 
 def _python(text: str) -> Any:
+    found = expression(text)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes in somebody else's text
-            return ast.literal_eval(text) if text else None
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None if found is None else ast.literal_eval(found)
+    except (ValueError, TypeError, RecursionError, MemoryError):
         return None
 
 

@@ -95,7 +95,7 @@ class StreamedReply:
         return {**self._envelope, "choices": [choice]}
 
     def _is_mine(self, choice: Any) -> bool:
-        if not isinstance(choice, dict):
+        if not isinstance(choice, Mapping):
             return False
         if not self._begun:
             self._begun, self._index = True, choice.get("index")
@@ -108,7 +108,7 @@ class StreamedReply:
             if name not in ("delta", "message", "index", "finish_reason") and value is not None:
                 self._choice[name] = value
         delta = choice.get("delta") or choice.get("message")
-        if not isinstance(delta, dict):
+        if not isinstance(delta, Mapping):
             return ""
         said = self._take_content(delta.get("content"))
         calls = delta.get("tool_calls")

@@ -272,7 +272,7 @@ class VisibleTokens:
         return fence, not fence and line.count("`") % 2 == 1
 
     def _pass(self, text: str) -> None:
-        if "\n" not in text and "\r" not in text:
+        if "\n" not in text and "\r" not in text:  # as nearly every piece of a stream is
             self._line += text
         else:
             self._pass_lines(text)

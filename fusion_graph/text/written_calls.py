@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from fusion_graph.text._call_markup import call_spans, cut_out, plain, remnant_spans
 from fusion_graph.text.mended_json import mended
+from fusion_graph.text.python_source import expression
 
 Offered = Mapping[str, Mapping[str, Any]]
 """Names of tools, and the JSON schemas of their arguments by name; empty where not known."""
@@ -322,19 +322,10 @@ def _loose(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-_CALL_BEGINS = re.compile(r"[\[(\s]*[^\W\d][\w.]*\s*\(")
-
-
 def _from_python(text: str, offered: Offered) -> Iterator[WrittenCall]:
     """Calls written as Python: `[web_search(query="…")]`, `web_search.call(query="…")`."""
-    text = text.strip()
-    if not _CALL_BEGINS.match(text):
-        return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd escapes and numbers in somebody else's text
-            body = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    body = expression(text)
+    if body is None:
         return
     for node in body.elts if isinstance(body, ast.List | ast.Tuple) else [body]:
         if not isinstance(node, ast.Call):
